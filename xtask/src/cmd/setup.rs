@@ -1,0 +1,126 @@
+//! `cargo xtask setup`: the system packages that the software adapters need.
+
+use std::path::Path;
+
+use xshell::{Shell, cmd};
+
+use crate::{error::Error, exit::Exit};
+
+/// What Mesa's Vulkan and OpenGL drivers on the CPU consist of, by Debian's names.
+const PACKAGES: [&str; 4] = [
+    "mesa-vulkan-drivers",
+    "libvulkan1",
+    "libegl1",
+    "libgl1-mesa-dri",
+];
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cargo xtask setup --dry-run")]
+pub(crate) struct Flags {
+    /// Only say what would be installed
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
+    let sh = Shell::new()?;
+    let missing = match missing(&sh) {
+        Packages::NotDebian => {
+            anstream::println!("setup: {}", advice());
+            return Ok(Exit::Pass);
+        }
+        Packages::Missing(missing) => missing,
+    };
+    if missing.is_empty() {
+        anstream::println!(
+            "setup: nothing to do, {} are installed",
+            PACKAGES.join(", ")
+        );
+    } else if flags.dry_run {
+        anstream::println!("setup: would install {}", missing.join(", "));
+    } else {
+        install(&sh, &missing)?;
+    }
+    Ok(Exit::Pass)
+}
+
+/// Installs whatever is missing, for commands that offer `--setup`.
+pub(crate) fn ensure(sh: &Shell) -> Result<(), Error> {
+    match missing(sh) {
+        Packages::NotDebian => anstream::eprintln!("setup: {}", advice()),
+        Packages::Missing(missing) if missing.is_empty() => {}
+        Packages::Missing(missing) => install(sh, &missing)?,
+    }
+    Ok(())
+}
+
+/// What a person can do about missing software adapters, when `--setup` was not given; nothing when all is there.
+pub(crate) fn hint(sh: &Shell) -> Option<String> {
+    match missing(sh) {
+        Packages::NotDebian => None,
+        Packages::Missing(missing) if missing.is_empty() => None,
+        Packages::Missing(missing) => Some(format!(
+            "not installed: {}; `cargo xtask setup` installs them",
+            missing.join(", ")
+        )),
+    }
+}
+
+enum Packages {
+    NotDebian,
+    Missing(Vec<&'static str>),
+}
+
+fn missing(sh: &Shell) -> Packages {
+    if !Path::new("/usr/bin/dpkg-query").exists() || !Path::new("/usr/bin/apt-get").exists() {
+        return Packages::NotDebian;
+    }
+    let is_installed = |package: &str| {
+        let format = "--showformat=${db:Status-Status}";
+        cmd!(sh, "dpkg-query --show {format} {package}")
+            .quiet()
+            .ignore_status()
+            .ignore_stderr()
+            .read()
+            .is_ok_and(|status| status == "installed")
+    };
+    Packages::Missing(PACKAGES.into_iter().filter(|p| !is_installed(p)).collect())
+}
+
+fn install(sh: &Shell, missing: &[&str]) -> Result<(), Error> {
+    let is_root = cmd!(sh, "id -u").quiet().read()? == "0";
+    let sudo: &[&str] = if is_root { &[] } else { &["sudo"] };
+    anstream::eprintln!(
+        "setup: installing {} with {}apt-get",
+        missing.join(", "),
+        if is_root { "" } else { "sudo " }
+    );
+    let env: &[&str] = &["env", "DEBIAN_FRONTEND=noninteractive"];
+    let command = |arguments: &[&str]| {
+        let mut words = sudo.iter().chain(env).chain(arguments);
+        let program = words.next().expect("env is always there");
+        cmd!(sh, "{program}").args(words)
+    };
+    // The package lists of a fresh machine are empty or stale; a failure here shows in the install.
+    let update = command(&["apt-get", "update", "-qq"]).ignore_status();
+    update.quiet().run()?;
+    command(&["apt-get", "install", "-y", "-qq", "--no-install-recommends"])
+        .args(missing)
+        .quiet()
+        .ignore_stdout()
+        .run()?;
+    Ok(())
+}
+
+fn advice() -> &'static str {
+    if cfg!(target_os = "macos") {
+        "macOS has Metal, nothing to install"
+    } else if cfg!(windows) {
+        "Windows has DX12 (WARP where there is no GPU), nothing to install; \
+         for Vulkan and GLES install your GPU's driver, or Mesa's for Windows"
+    } else {
+        "no apt here; install Mesa's Vulkan and OpenGL drivers: \
+         mesa-vulkan-drivers vulkan-loader mesa-libEGL mesa-dri-drivers (Fedora), \
+         vulkan-swrast mesa (Arch), mesa-vulkan-swrast vulkan-loader mesa-egl mesa-dri-gallium (Alpine)"
+    }
+}
