@@ -21,18 +21,11 @@ impl Error {
     /// For `map_err`: an I/O error with what was being done to which path.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Io { action, path, source }
     }
 
     /// Prints the error to standard error, coloured as cargo's are.
-    #[expect(
-        clippy::print_stderr,
-        reason = "this is where errors leave the program"
-    )]
+    #[expect(clippy::print_stderr, reason = "this is where errors leave the program")]
     pub(crate) fn print(&self) {
         let style = clap_style_error();
         anstream::eprintln!("{style}error{style:#}: {self}");
