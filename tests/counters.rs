@@ -1,5 +1,7 @@
 //! What a call costs in calls into wgpu: exact, on every adapter.
 
+#![allow(clippy::unwrap_used, reason = "a test's helper")]
+
 mod common;
 
 use gpu_executor::{Counters, Options, VectorAdd};

@@ -55,7 +55,7 @@ impl FromStr for Case {
 /// How long a case is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// Under a second a case, for a look while working and for CI.
+    /// About a second a case, for a look while working and for CI.
     Quick,
     /// What baselines are made of.
     Default,
@@ -71,7 +71,7 @@ impl Pace {
 
     pub(crate) fn measurement(self) -> Duration {
         Duration::from_millis(match self {
-            Self::Quick => 600,
+            Self::Quick => 1000,
             Self::Default => 2000,
         })
     }

@@ -3,7 +3,7 @@
 use std::{
     cell::{Ref, RefCell},
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use gpu_executor::{AdapterInfo, Backend, Counters, Executor, workload::Workload};
@@ -18,10 +18,11 @@ struct Batch {
 }
 
 /// What was measured of one case.
-#[derive(Default)]
 pub(crate) struct Recorder {
     batches: RefCell<Vec<Batch>>,
     error: RefCell<Option<String>>,
+    warm: Instant,
+    pause: Duration,
 }
 
 /// A recorded case, as `cargo xtask bench` reads it.
@@ -44,9 +45,20 @@ struct Record<'a> {
 }
 
 impl Recorder {
+    /// A recorder that pauses before each sample once `warm_up` is over.
+    pub(crate) fn new(warm_up: Duration, pause: Duration) -> Self {
+        Self {
+            batches: RefCell::default(),
+            error: RefCell::default(),
+            warm: Instant::now() + warm_up,
+            pause,
+        }
+    }
+
     /// Runs the workload `iterations` times and returns the sum of the calls' wall times.
-    pub(crate) fn batch(&self, iterations: u64, executor: &Executor, workload: &dyn Workload) -> Duration {
+    pub(crate) fn sample(&self, iterations: u64, executor: &Executor, workload: &dyn Workload) -> Duration {
         let mut walls_ns = Vec::with_capacity(usize::try_from(iterations).unwrap_or_default());
+        self.pause(executor, workload);
         let before = executor.counters();
         for _ in 0..iterations {
             match workload.run(executor) {
@@ -62,6 +74,17 @@ impl Recorder {
         let total = Duration::from_nanos(walls_ns.iter().sum());
         self.batches.borrow_mut().push(Batch { walls_ns, counters });
         total
+    }
+
+    /// Lets time pass, and then makes caches warm again with calls that do not count.
+    fn pause(&self, executor: &Executor, workload: &dyn Workload) {
+        const REWARM: Duration = Duration::from_millis(2);
+        if self.pause < 2 * REWARM || Instant::now() < self.warm {
+            return;
+        }
+        std::thread::sleep(self.pause - REWARM);
+        let start = Instant::now();
+        while start.elapsed() < REWARM && workload.run(executor).is_ok() {}
     }
 
     /// The first error of a call.

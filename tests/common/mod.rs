@@ -1,5 +1,7 @@
 //! What the integration tests share: every adapter of this machine, and the rule that CI has the ones it installs.
 
+#![allow(clippy::print_stdout, reason = "tests say what they ran on")]
+
 use gpu_executor::{Adapter, Backend, Executor, Options};
 
 /// The backends whose adapters CI installs; a test that did not run on one of them is no proof there.
@@ -19,7 +21,7 @@ fn required() -> &'static [Backend] {
 ///
 /// # Panics
 /// Under `CI` when an adapter that CI installs is missing or unusable.
-pub fn adapters() -> Vec<Adapter> {
+pub(crate) fn adapters() -> Vec<Adapter> {
     let all = Adapter::list(&Backend::built());
     for adapter in &all {
         let info = adapter.info();
@@ -41,7 +43,7 @@ pub fn adapters() -> Vec<Adapter> {
 
 /// An executor on every usable adapter.
 #[allow(dead_code, reason = "not every test file uses every helper")]
-pub fn executors(options: Options) -> Vec<Executor> {
+pub(crate) fn executors(options: Options) -> Vec<Executor> {
     adapters()
         .iter()
         .map(|adapter| Executor::on(adapter, options).expect("a usable adapter"))
@@ -50,7 +52,7 @@ pub fn executors(options: Options) -> Vec<Executor> {
 
 /// An executor on every usable adapter that is driven through wgpu.
 #[allow(dead_code, reason = "not every test file uses every helper")]
-pub fn gpu_executors(options: Options) -> Vec<Executor> {
+pub(crate) fn gpu_executors(options: Options) -> Vec<Executor> {
     let mut executors = executors(options);
     executors.retain(|e| e.backend() != Backend::Cpu);
     executors

@@ -1,23 +1,39 @@
 //! `cargo xtask`: measures gpu-executor, gates it against committed baselines, and runs the project's checks.
 //!
-//! Only `cmd` runs other programs and reads clocks; every other module is a function of its arguments.
+//! Only `cmd` and `host` run other programs and read clocks; every other module is a function of its arguments.
 
+mod baseline;
+mod case;
 mod cli;
 mod cmd;
 mod error;
 mod exit;
+mod files;
+mod fingerprint;
+mod host;
+mod judge;
+mod quantile;
+mod record;
+mod report;
+mod rows;
+mod run;
+mod screen;
+mod verdict;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::{error::Error, exit::Exit};
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    match cmd::run(cli.command) {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            error.print();
-            exit::Exit::ToolFailed.into()
+    let exit = cmd::run(cli.command).unwrap_or_else(|error| {
+        host::console::error(&error);
+        match error {
+            Error::Usage(_) => Exit::Usage,
+            _ => Exit::ToolFailed,
         }
-    }
+    });
+    exit.into()
 }

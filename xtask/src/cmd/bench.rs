@@ -1,0 +1,563 @@
+//! `cargo xtask bench`: measures, writes the run's files, and holds it against the baseline.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use xshell::{Shell, cmd};
+
+use crate::{
+    baseline::{self, Baseline},
+    case::CaseId,
+    cmd::setup,
+    error::Error,
+    exit::Exit,
+    files,
+    fingerprint::{Affinity, SCHEMA},
+    host::{
+        adapters::{Listing, list},
+        affinity, build, console,
+        lock::Lock,
+        machine,
+        measure::{self, Process},
+        progress::Progress,
+        workspace,
+    },
+    judge::{judge, suspects},
+    report::{Against, Report},
+    rows::{Row, Stage},
+    run::{Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv},
+    verdict::{self, Strictness, Timing},
+};
+
+/// Sizes measured unless `--size` says otherwise: single tasks by their number of elements, and one batch.
+const SIZES: [&str; 8] = [
+    "1000", "20000", "50000", "100000", "250000", "500000", "1000000", "1000x256",
+];
+/// What `--full` adds.
+const FULL_SIZES: [&str; 2] = ["4000000", "16000000"];
+/// Processes a baseline is made of.
+const BASELINE_RUNS: u64 = 5;
+
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask bench --setup                          install software adapters, measure everything
+  cargo xtask bench --quick --backend cpu,vulkan     a look while working
+  cargo xtask bench --save-baseline                  record this machine's baseline, in 5 processes
+
+Exit codes: 0 pass, 1 the tool failed, 2 usage, 3 regression, 4 inconclusive or noisy (--strict),
+5 no baseline (--require-baseline).")]
+pub(crate) struct Flags {
+    /// Install what is missing for the software adapters first
+    #[arg(long)]
+    setup: bool,
+    /// About a second a case
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
+    /// Sizes of 4,000,000 and 16,000,000 as well
+    #[arg(long)]
+    full: bool,
+    /// Backends to measure [default: all there are]
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        env = "GPU_EXECUTOR_BACKENDS",
+        ignore_case = true
+    )]
+    backend: Option<Vec<BackendName>>,
+    /// Operators to measure [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    op: Option<Vec<String>>,
+    /// Sizes to measure: 20000, or 1000x256 for a batch of 1000 tasks [default: eight from 1000 to 1000000]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = size)]
+    size: Option<Vec<String>>,
+    /// Fresh processes per backend [default: 1; 5 with --save-baseline]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    runs: Option<u64>,
+    /// Let software adapters use all cores: closer to what users see, and far noisier
+    #[arg(long)]
+    free: bool,
+    /// Record the result as this machine's baseline, replacing the cases measured
+    #[arg(long, conflicts_with_all = ["no_gate", "strict", "require_baseline"])]
+    save_baseline: bool,
+    /// Measure only
+    #[arg(long, conflicts_with_all = ["strict", "require_baseline"])]
+    no_gate: bool,
+    /// End with 4 if a case is inconclusive, noisy or missing
+    #[arg(long)]
+    strict: bool,
+    /// End with 5 if this machine has no baseline
+    #[arg(long)]
+    require_baseline: bool,
+    /// Folder of the baselines [default: baselines]
+    #[arg(long, value_name = "DIR")]
+    baselines: Option<PathBuf>,
+    /// Folder for the result [default: target/bench/<time>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Times do not fail the run.
+    #[arg(skip)]
+    advisory: bool,
+}
+
+/// The backends, as wgpu spells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum BackendName {
+    Cpu,
+    #[value(alias = "vk")]
+    Vulkan,
+    #[value(alias = "gl", alias = "opengl")]
+    Gles,
+    #[value(alias = "d3d12")]
+    Dx12,
+    #[value(alias = "mtl")]
+    Metal,
+}
+
+impl BackendName {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Vulkan => "vulkan",
+            Self::Gles => "gles",
+            Self::Dx12 => "dx12",
+            Self::Metal => "metal",
+        }
+    }
+}
+
+/// Checks a size and gives it its one spelling.
+fn size(text: &str) -> Result<String, String> {
+    let numbers: Option<Vec<u64>> = text
+        .split('x')
+        .map(|n| n.trim().parse().ok().filter(|&n| n > 0))
+        .collect();
+    match numbers.as_deref() {
+        Some([size] | [1, size]) => Ok(size.to_string()),
+        Some([tasks, size]) => Ok(format!("{tasks}x{size}")),
+        _ => Err("write 20000, or 1000x256 for a batch of 1000 tasks of 256 elements".to_owned()),
+    }
+}
+
+impl Flags {
+    /// The bench of `cargo xtask ci`.
+    pub(crate) fn quick_for_ci() -> Self {
+        Self {
+            quick: true,
+            advisory: true,
+            ..Self::default()
+        }
+    }
+
+    fn pace(&self) -> &'static str {
+        if self.quick { "quick" } else { "default" }
+    }
+
+    fn runs(&self) -> u64 {
+        self.runs.unwrap_or(if self.save_baseline { BASELINE_RUNS } else { 1 })
+    }
+
+    /// Fresh processes for each suspect.
+    fn confirming_runs(&self) -> u64 {
+        if self.quick { 3 } else { 5 }
+    }
+
+    fn sizes(&self) -> Vec<String> {
+        let own = |sizes: &[&str]| sizes.iter().map(|&s| s.to_owned()).collect::<Vec<_>>();
+        let mut sizes = self.size.clone().unwrap_or_else(|| own(&SIZES));
+        if self.full {
+            sizes.extend(own(&FULL_SIZES));
+        }
+        let mut seen = Vec::new();
+        sizes.retain(|size| {
+            !seen.contains(size) && {
+                seen.push(size.clone());
+                true
+            }
+        });
+        sizes
+    }
+
+    fn is_filtered(&self) -> bool {
+        self.backend.is_some() || self.op.is_some() || self.size.is_some()
+    }
+}
+
+pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
+    let sh = Shell::new()?;
+    sh.change_dir(workspace::root());
+    let _lock = Lock::take(&workspace::runs())?;
+    if flags.setup {
+        setup::ensure(&sh)?;
+    } else if let Some(hint) = setup::hint(&sh) {
+        console::warning(&hint);
+    }
+    let programs = build::programs()?;
+    let listing = list(&programs.adapters, None)?;
+    let affinity = affinity_of(flags);
+    let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
+    let fingerprint = machine::fingerprint(&sh, prints, affinity)?;
+    let plan = plan(flags, &sh, &listing)?;
+
+    let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
+    let is_judged = !flags.no_gate && !flags.save_baseline;
+    let baseline = if is_judged {
+        baseline::load(&folder, &fingerprint)?
+    } else {
+        None
+    };
+    if is_judged && baseline.is_none() && flags.require_baseline {
+        console::warning(&format!(
+            "no baseline for this machine ({}); `cargo xtask bench --save-baseline` records one",
+            fingerprint.id()
+        ));
+        return Ok(Exit::NoBaseline);
+    }
+
+    let out = Out::prepare(flags.out.as_deref(), &plan.started)?;
+    let session = Session {
+        flags,
+        plan: &plan,
+        listing: &listing,
+        program: &programs.bench,
+        bound: affinity == Affinity::Bound,
+        raw: &out.partial.join("raw"),
+    };
+    let mut measured = session.screen()?;
+    let mut rows: Vec<Row> = measured.iter().map(Measured::row).collect();
+    if let Some(baseline) = &baseline {
+        let suspects = suspects(&baseline.rows, &rows);
+        let confirming = session.confirm(&suspects)?;
+        rows.extend(confirming.iter().map(Measured::row));
+        measured.extend(confirming);
+    }
+
+    let run = Run {
+        plan,
+        fingerprint,
+        rows,
+    };
+    let verdicts = judge(baseline.as_ref().map(|b| b.rows.as_slice()), &run.rows, &run.plan);
+    let strictness = Strictness {
+        timing: if flags.advisory {
+            Timing::Advisory
+        } else {
+            Timing::Enforced
+        },
+        strict: flags.strict,
+    };
+    let report = Report {
+        against: match (&baseline, is_judged) {
+            (_, false) => Against::NotJudged,
+            (Some(_), _) => Against::Baseline(run.fingerprint.id()),
+            (None, _) => Against::NoBaseline,
+        },
+        exit: verdict::exit(&verdicts, strictness),
+        verdicts,
+        run: &run,
+    };
+    write(&out, &report, &measured)?;
+    let place = out.publish()?;
+    console::result(&report.text(console::style));
+    console::status("Wrote", &place.display().to_string());
+    if flags.save_baseline {
+        let path = save(flags, &folder, &run)?;
+        console::status("Recorded", &path.display().to_string());
+    }
+    Ok(report.exit)
+}
+
+fn affinity_of(flags: &Flags) -> Affinity {
+    if flags.free {
+        Affinity::Free
+    } else if affinity::is_possible() {
+        Affinity::Bound
+    } else {
+        console::warning("this system offers no way to bind processes to a core, so figures are noisier than need be");
+        Affinity::Free
+    }
+}
+
+/// What is going to be measured, and what is not.
+fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
+    let wanted: Vec<String> = match &flags.backend {
+        Some(names) => names.iter().map(|name| name.name().to_owned()).collect(),
+        None => listing
+            .picked
+            .iter()
+            .map(|a| &a.print.backend)
+            .chain(listing.absent.iter().map(|a| &a.backend))
+            .cloned()
+            .collect(),
+    };
+    let mut backends = Vec::new();
+    let mut skipped: Vec<Skipped> = Vec::new();
+    for backend in wanted {
+        if backends.contains(&backend) || skipped.iter().any(|s| s.backend == backend) {
+            continue;
+        }
+        if listing.picked.iter().any(|adapter| adapter.print.backend == backend) {
+            backends.push(backend);
+        } else {
+            let absent = listing.absent.iter().find(|absent| absent.backend == backend);
+            let reason = absent.map_or_else(
+                || format!("there is no {backend} on {}", std::env::consts::OS),
+                |a| a.reason.clone(),
+            );
+            skipped.push(Skipped { backend, reason });
+        }
+    }
+    for Skipped { backend, reason } in &skipped {
+        console::warning(&format!("{backend}: not measured: {reason}"));
+    }
+    if backends.is_empty() {
+        return Err(Error::Failed(
+            "none of the backends asked for can be measured here".to_owned(),
+        ));
+    }
+    Ok(Plan {
+        schema: SCHEMA,
+        started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        commit: commit(sh),
+        command: std::iter::once("cargo xtask".to_owned())
+            .chain(std::env::args().skip(1))
+            .collect::<Vec<_>>()
+            .join(" "),
+        pace: flags.pace().to_owned(),
+        runs: flags.runs(),
+        backends,
+        skipped,
+        ops: flags.op.clone(),
+        sizes: flags.sizes(),
+    })
+}
+
+/// The commit measured, `-dirty` if files differ from it; empty where there is no repository.
+fn commit(sh: &Shell) -> String {
+    let describe = cmd!(sh, "git describe --always --dirty --abbrev=12 --exclude=*")
+        .quiet()
+        .ignore_stderr();
+    describe.read().unwrap_or_default()
+}
+
+/// Measures with one program under one plan.
+struct Session<'a> {
+    flags: &'a Flags,
+    plan: &'a Plan,
+    listing: &'a Listing,
+    program: &'a Path,
+    bound: bool,
+    raw: &'a Path,
+}
+
+impl Session<'_> {
+    /// Measures every case, in as many processes as were asked for; the backends take turns.
+    fn screen(&self) -> Result<Vec<Measured>, Error> {
+        let runs = self.plan.runs;
+        let cases = self.plan.sizes.len() * self.plan.backends.len() * usize::try_from(runs).unwrap_or(1);
+        let bound = if self.bound {
+            "software adapters and CPU bound to one core"
+        } else {
+            "all cores free"
+        };
+        let backends = self.plan.backends.join(", ");
+        console::status("Measuring", &format!("{backends}: {runs} process(es) each, {bound}"));
+        let progress = Progress::new(cases);
+        let mut done = 0;
+        let mut measured = Vec::new();
+        for run in 1..=runs {
+            for backend in &self.plan.backends {
+                let ops = self.plan.ops.as_ref().map(|ops| ops.join(","));
+                let records = self.process(backend, ops.as_deref(), &self.plan.sizes, run, |case| {
+                    progress.begin(done, case);
+                    done += 1;
+                })?;
+                measured.extend(records.into_iter().map(|record| Measured {
+                    stage: Stage::Screen,
+                    run,
+                    record,
+                }));
+            }
+        }
+        if measured.is_empty() {
+            return Err(Error::Failed("the benches measured nothing".to_owned()));
+        }
+        Ok(measured)
+    }
+
+    /// Measures suspects again, each in several fresh processes.
+    fn confirm(&self, suspects: &[CaseId]) -> Result<Vec<Measured>, Error> {
+        let runs = self.flags.confirming_runs();
+        if suspects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = suspects.iter().map(ToString::to_string).collect();
+        console::status("Confirming", &format!("{} in {runs} fresh processes", names.join(", ")));
+        let progress = Progress::new(suspects.len() * usize::try_from(runs).unwrap_or(1));
+        let mut done = 0;
+        let mut measured = Vec::new();
+        for run in self.plan.runs + 1..=self.plan.runs + runs {
+            for backend in &self.plan.backends {
+                let here: Vec<&CaseId> = suspects.iter().filter(|case| case.backend == *backend).collect();
+                if here.is_empty() {
+                    continue;
+                }
+                let mut ops: Vec<&str> = here.iter().map(|case| case.op.as_str()).collect();
+                ops.dedup();
+                let mut sizes: Vec<String> = here.iter().map(|case| case.amount()).collect();
+                sizes.sort();
+                sizes.dedup();
+                let records = self.process(backend, Some(&ops.join(",")), &sizes, run, |case| {
+                    progress.begin(done, case);
+                    done += 1;
+                })?;
+                let wanted = records.into_iter().filter(|record| suspects.contains(&record.case));
+                measured.extend(wanted.map(|record| Measured {
+                    stage: Stage::Confirm,
+                    run,
+                    record,
+                }));
+            }
+        }
+        Ok(measured)
+    }
+
+    fn process(
+        &self,
+        backend: &str,
+        ops: Option<&str>,
+        sizes: &[String],
+        run: u64,
+        on_case: impl FnMut(&str),
+    ) -> Result<Vec<crate::record::Record>, Error> {
+        let is_software = self
+            .listing
+            .picked
+            .iter()
+            .any(|a| a.print.backend == backend && a.print.kind == "software");
+        let process = Process {
+            program: self.program,
+            backend,
+            ops,
+            sizes: &sizes.join(","),
+            pace: self.flags.pace(),
+            bound: self.bound && is_software,
+            folder: self.raw.join(format!("{run}-{backend}")),
+            // A case takes three seconds; a hundred times that, and it hangs.
+            limit: Duration::from_secs(60 + 300 * sizes.len() as u64),
+        };
+        measure::run(&process, on_case)
+    }
+}
+
+/// Where a run's files go: beside their place until they are complete.
+struct Out {
+    partial: PathBuf,
+    place: PathBuf,
+    /// The file that says which run is the latest.
+    latest: PathBuf,
+}
+
+impl Out {
+    fn prepare(out: Option<&Path>, started: &str) -> Result<Self, Error> {
+        let runs = workspace::runs();
+        let place = match out {
+            Some(out) => std::path::absolute(out).map_err(Error::io("find", out))?,
+            // Windows has no colons in file names.
+            None => runs.join(started.replace(':', "-")),
+        };
+        let is_run = place.join("fingerprint.json").is_file();
+        let is_free = fs::read_dir(&place).map_or(!place.exists(), |mut entries| entries.next().is_none());
+        if !is_run && !is_free {
+            return Err(Error::Usage(format!(
+                "--out {}: exists and is no run of this program",
+                place.display()
+            )));
+        }
+        let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let partial = place.with_file_name(format!(".partial-{name}"));
+        // What a killed run left behind is of no use to anyone.
+        for folder in [place.parent().unwrap_or(Path::new(".")), &runs] {
+            remove_partial_runs(folder)?;
+        }
+        fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
+        Ok(Self {
+            partial,
+            place,
+            latest: runs.join("latest"),
+        })
+    }
+
+    /// Moves the complete run to its place, and returns that.
+    fn publish(&self) -> Result<&Path, Error> {
+        let raw = self.partial.join("raw");
+        fs::remove_dir_all(&raw).map_err(Error::io("remove", &raw))?;
+        if self.place.exists() {
+            fs::remove_dir_all(&self.place).map_err(Error::io("replace", &self.place))?;
+        }
+        fs::rename(&self.partial, &self.place).map_err(Error::io("move the run to", &self.place))?;
+        files::write(&self.latest, format!("{}\n", self.place.display()).as_bytes())?;
+        Ok(&self.place)
+    }
+}
+
+fn remove_partial_runs(folder: &Path) -> Result<(), Error> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(());
+    };
+    for entry in entries.filter_map(Result::ok) {
+        if entry.file_name().to_string_lossy().starts_with(".partial-") && entry.path().is_dir() {
+            fs::remove_dir_all(entry.path()).map_err(Error::io("remove", &entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+fn write(out: &Out, report: &Report<'_>, measured: &[Measured]) -> Result<(), Error> {
+    let run = report.run;
+    let all = [
+        ("calls.csv", calls_csv(measured)),
+        ("quantiles.csv", quantiles_csv(&quantiles(measured), &run.rows)),
+        ("runs.csv", crate::rows::to_csv(&run.rows)),
+        ("run.json", files::json(&run.plan)),
+        ("fingerprint.json", files::json(&run.fingerprint)),
+        ("verdicts.json", report.json()),
+        ("summary.md", report.markdown()),
+    ];
+    for (name, content) in all {
+        files::write(&out.partial.join(name), content.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Writes the run into this machine's baseline; a run of some cases leaves the others as they are.
+fn save(flags: &Flags, folder: &Path, run: &Run) -> Result<PathBuf, Error> {
+    let mut rows = run.rows.clone();
+    if flags.is_filtered() {
+        let measured: Vec<CaseId> = rows.iter().map(|row| row.case.clone()).collect();
+        let old = baseline::load(folder, &run.fingerprint)?
+            .map(|b| b.rows)
+            .unwrap_or_default();
+        rows.extend(old.into_iter().filter(|row| !measured.contains(&row.case)));
+    }
+    let Plan {
+        started,
+        commit,
+        command,
+        pace,
+        ..
+    } = &run.plan;
+    let commit = if commit.is_empty() { "unknown" } else { commit };
+    let baseline = Baseline {
+        fingerprint: run.fingerprint.clone(),
+        recorded: format!("{started} by `{command}`, pace {pace}, commit {commit}"),
+        rows,
+    };
+    let path = baseline::path(folder, &run.fingerprint);
+    files::write(&path, baseline::render(&baseline).as_bytes())?;
+    Ok(path)
+}
