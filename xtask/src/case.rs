@@ -11,10 +11,10 @@ pub(crate) struct CaseId {
     pub(crate) op: String,
     /// The backend's name.
     pub(crate) backend: String,
+    /// Tasks per call; 1 is a single task, more are a batch. Before the size, so that batches are listed last.
+    pub(crate) tasks: u64,
     /// Elements per task.
     pub(crate) size: u64,
-    /// Tasks per call; 1 is a single task, more are a batch.
-    pub(crate) tasks: u64,
 }
 
 impl CaseId {

@@ -11,8 +11,12 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
         _ => Path::new("."),
     };
     fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    let mut part = tempfile::Builder::new()
-        .prefix(".part-")
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".part-");
+    // A temporary file is its owner's alone; these are for everyone whom the umask allows.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut part = builder
         .tempfile_in(folder)
         .map_err(Error::io("create a file in", folder))?;
     part.write_all(content)

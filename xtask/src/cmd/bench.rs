@@ -218,7 +218,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         return Ok(Exit::NoBaseline);
     }
 
-    let out = Out::prepare(flags.out.as_deref(), &plan.started)?;
+    let out = Out::prepare(&workspace::runs(), flags.out.as_deref(), &plan.started)?;
     let session = Session {
         flags,
         plan: &plan,
@@ -463,8 +463,8 @@ struct Out {
 }
 
 impl Out {
-    fn prepare(out: Option<&Path>, started: &str) -> Result<Self, Error> {
-        let runs = workspace::runs();
+    /// Makes an empty folder for the run; `runs` is where runs go unless `out` says otherwise.
+    fn prepare(runs: &Path, out: Option<&Path>, started: &str) -> Result<Self, Error> {
         let place = match out {
             Some(out) => std::path::absolute(out).map_err(Error::io("find", out))?,
             // Windows has no colons in file names.
@@ -481,7 +481,7 @@ impl Out {
         let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let partial = place.with_file_name(format!(".partial-{name}"));
         // What a killed run left behind is of no use to anyone.
-        for folder in [place.parent().unwrap_or(Path::new(".")), &runs] {
+        for folder in [place.parent().unwrap_or(Path::new(".")), runs] {
             remove_partial_runs(folder)?;
         }
         fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
@@ -560,4 +560,81 @@ fn save(flags: &Flags, folder: &Path, run: &Run) -> Result<PathBuf, Error> {
     let path = baseline::path(folder, &run.fingerprint);
     files::write(&path, baseline::render(&baseline).as_bytes())?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished_run(runs: &Path, out: Option<&Path>, started: &str) -> PathBuf {
+        let out = Out::prepare(runs, out, started).unwrap();
+        fs::create_dir_all(out.partial.join("raw")).unwrap();
+        files::write(&out.partial.join("fingerprint.json"), started.as_bytes()).unwrap();
+        out.publish().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_run_appears_when_it_is_complete_and_latest_says_which() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = Out::prepare(folder.path(), None, "2026-01-02T03:04:05Z").unwrap();
+        assert!(!out.place.exists());
+        drop(out);
+        let place = finished_run(folder.path(), None, "2026-01-02T03:04:05Z");
+        assert_eq!(place.file_name().unwrap(), "2026-01-02T03-04-05Z");
+        assert_eq!(
+            files::read(&folder.path().join("latest")).unwrap().trim(),
+            place.to_str().unwrap()
+        );
+        assert!(!place.join("raw").exists());
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_no_run_and_goes_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let killed = Out::prepare(folder.path(), None, "first").unwrap();
+        files::write(&killed.partial.join("quantiles.csv"), b"half a fi").unwrap();
+        assert!(!killed.place.exists() && !killed.latest.exists());
+        finished_run(folder.path(), None, "second");
+        assert!(!killed.partial.exists());
+    }
+
+    #[test]
+    fn an_older_run_is_replaced_and_anything_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("mine");
+        finished_run(folder.path(), Some(&place), "first");
+        finished_run(folder.path(), Some(&place), "second");
+        assert_eq!(files::read(&place.join("fingerprint.json")).unwrap(), "second");
+        let precious = folder.path().join("precious");
+        files::write(&precious.join("thesis.tex"), b"x").unwrap();
+        let error = Out::prepare(folder.path(), Some(&precious), "third").err().unwrap();
+        assert!(
+            matches!(&error, Error::Usage(_)) && error.to_string().contains("precious"),
+            "{error}"
+        );
+        assert!(precious.join("thesis.tex").exists());
+    }
+
+    #[test]
+    fn sizes_have_one_spelling() {
+        let check = |text: &str, expected: Option<&str>| assert_eq!(size(text).ok().as_deref(), expected, "{text}");
+        check("20000", Some("20000"));
+        check(" 20000 ", Some("20000"));
+        check("1x5", Some("5"));
+        check("1000x256", Some("1000x256"));
+        for wrong in ["", "0", "-1", "1e3", "1x2x3", "x5", "5x", "0x5", "1_000"] {
+            check(wrong, None);
+        }
+    }
+
+    #[test]
+    fn full_adds_sizes_and_none_is_measured_twice() {
+        let flags = Flags {
+            full: true,
+            size: Some(vec!["5".into(), "5".into(), "4000000".into()]),
+            ..Flags::default()
+        };
+        assert_eq!(flags.sizes(), ["5", "4000000", "16000000"]);
+        assert_eq!(Flags::default().sizes(), SIZES);
+    }
 }

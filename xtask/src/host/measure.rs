@@ -204,3 +204,110 @@ fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
         message: error.to_string(),
     })
 }
+
+/// A bench process may do anything; these are shell scripts that do.
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const RECORD: &str = r#"{"schema":1,"op":"o","backend":"cpu","size":1,"tasks":1,"id":"o/cpu/1","calibration_ns":5,
+        "counters":{"submits":0,"passes":0,"dispatches":0,"buffers_created":0,"bind_groups_created":0,"bytes_up":0,
+        "bytes_down":0,"maps":0},"samples_ns":[[10,20]]}"#;
+
+    /// Writes what criterion would have, with the given total time, and a record.
+    fn honest(record: &str, total_ns: u64) -> String {
+        format!(
+            "mkdir -p $CRITERION_HOME/o/new\n\
+             echo '{{\"full_id\":\"o/cpu/1\"}}' > $CRITERION_HOME/o/new/benchmark.json\n\
+             echo '{{\"iters\":[2],\"times\":[{total_ns}]}}' > $CRITERION_HOME/o/new/sample.json\n\
+             echo '{record}' > $GPU_EXECUTOR_BENCH_RECORD/o.json\n"
+        )
+    }
+
+    fn run_script(body: &str, limit: Duration) -> (Result<Vec<Record>, Error>, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("bench.sh");
+        fs::write(&program, format!("#!/bin/sh\n{body}")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let process = Process {
+            program: &program,
+            backend: "cpu",
+            ops: None,
+            sizes: "1",
+            pace: "quick",
+            bound: false,
+            folder: folder.path().join("files"),
+            limit,
+        };
+        let mut cases = Vec::new();
+        // Another test's thread may be between fork and exec with the script open for writing.
+        for _ in 0..50 {
+            let result = run(&process, |case| cases.push(case.to_owned()));
+            if !matches!(&result, Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::ExecutableFileBusy)
+            {
+                return (result, cases);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the script stays busy");
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_a_process_recorded_is_collected() {
+        let body = format!(
+            "echo 'Benchmarking'\necho 'gpu-executor-bench: 1 o/cpu/1'\n{}",
+            honest(RECORD, 30)
+        );
+        let (records, cases) = run_script(&body, LONG);
+        assert_eq!(records.unwrap().len(), 1);
+        assert_eq!(cases, ["o/cpu/1"]);
+    }
+
+    #[test]
+    fn whatever_else_a_process_does_is_an_error_that_says_so() {
+        let check = |body: &str, expected: &[&str]| {
+            let message = run_script(body, LONG).0.unwrap_err().to_string();
+            assert!(expected.iter().all(|part| message.contains(part)), "{body}\n{message}");
+        };
+        check(
+            "echo 'gpu-executor-bench: 1 o/cpu/1'; echo 'wrong result' >&2; exit 1",
+            &["o/cpu/1", "wrong result", "1"],
+        );
+        check("kill -9 $$", &["signal", "its start"]);
+        check(&honest("nonsense", 30), &["o.json"]);
+        check(&honest(RECORD, 31), &["o.json", "30 ns", "31 ns"]);
+        check(&honest(&RECORD.replace("schema\":1", "schema\":9"), 30), &["schema 9"]);
+        check(
+            &format!("{}rm $GPU_EXECUTOR_BENCH_RECORD/o.json", honest(RECORD, 30)),
+            &["1 cases", "0 were recorded"],
+        );
+        check(
+            &format!("{}rm -r $CRITERION_HOME/o", honest(RECORD, 30)),
+            &["criterion has no measurement of o/cpu/1"],
+        );
+    }
+
+    #[test]
+    fn a_process_that_refuses_its_arguments_is_a_usage_error() {
+        let (result, _) = run_script("echo 'no operator is named `x`' >&2; exit 2", LONG);
+        assert!(matches!(result, Err(Error::Usage(message)) if message.contains("no operator")));
+    }
+
+    #[test]
+    fn a_process_that_hangs_is_stopped() {
+        let (result, _) = run_script(
+            "echo 'gpu-executor-bench: 1 o/cpu/1'; exec sleep 600",
+            Duration::from_millis(300),
+        );
+        let message = result.unwrap_err().to_string();
+        assert!(
+            message.contains("was stopped") && message.contains("o/cpu/1"),
+            "{message}"
+        );
+    }
+}
