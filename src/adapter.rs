@@ -110,11 +110,20 @@ impl AdapterInfo {
 
 /// What an adapter lacks to run this library's kernels.
 fn unusable(adapter: &wgpu::Adapter, limits: &wgpu::Limits) -> Option<String> {
+    let info = adapter.get_info();
+    // wgpu takes GL_ARB_compute_shader for enough, but generates shaders in the context's own language version, and
+    // NVIDIA gives it a context of OpenGL 3.3: no compute shader compiles there.
+    if info.backend == wgpu::Backend::Gl && gl_version(&info.driver_info).is_some_and(|version| !has_compute(version)) {
+        return Some(format!(
+            "no compute shaders: wgpu gets a context of OpenGL {}, OpenGL 4.3 or OpenGL ES 3.1 is needed",
+            info.driver_info
+        ));
+    }
     let downlevel = adapter.get_downlevel_capabilities().flags;
     if !downlevel.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) {
         return Some(format!(
             "no compute shaders in the context wgpu gets ({})",
-            adapter.get_info().driver_info
+            info.driver_info
         ));
     }
     if !adapter.features().contains(wgpu::Features::IMMEDIATES) {
@@ -128,6 +137,37 @@ fn unusable(adapter: &wgpu::Adapter, limits: &wgpu::Limits) -> Option<String> {
         ));
     }
     None
+}
+
+/// A version of OpenGL, or of OpenGL ES.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GlVersion {
+    Desktop(u32, u32),
+    Es(u32, u32),
+}
+
+/// Whether the version's shading language has compute shaders.
+fn has_compute(version: GlVersion) -> bool {
+    match version {
+        GlVersion::Desktop(major, minor) => (major, minor) >= (4, 3),
+        GlVersion::Es(major, minor) => (major, minor) >= (3, 1),
+    }
+}
+
+/// Reads what a driver says of itself: `4.5 (Core Profile) Mesa 22.3.6`, `3.3.0 NVIDIA 580.159.04`,
+/// `OpenGL ES 3.2 Mesa 25.0.7`.
+fn gl_version(driver_info: &str) -> Option<GlVersion> {
+    let (is_es, rest) = match driver_info.strip_prefix("OpenGL ES ") {
+        Some(rest) => (true, rest),
+        None => (false, driver_info),
+    };
+    let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    Some(if is_es {
+        GlVersion::Es(major, minor)
+    } else {
+        GlVersion::Desktop(major, minor)
+    })
 }
 
 /// An adapter on which an [`Executor`](crate::Executor) can be made.
@@ -215,4 +255,25 @@ fn enumerate(backend: Backend) -> Vec<wgpu::Adapter> {
     descriptor.backend_options = wgpu::BackendOptions::from_env_or_default();
     let instance = wgpu::Instance::new(descriptor);
     pollster::block_on(instance.enumerate_adapters(backend.to_wgpu()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_without_compute_shaders_is_told_by_its_version() {
+        let check = |driver_info: &str, version, compute| {
+            assert_eq!(gl_version(driver_info), Some(version), "{driver_info}");
+            assert_eq!(has_compute(version), compute, "{driver_info}");
+        };
+        check("4.5 (Core Profile) Mesa 22.3.6", GlVersion::Desktop(4, 5), true);
+        check("3.3.0 NVIDIA 580.159.04", GlVersion::Desktop(3, 3), false);
+        check("4.2 (Core Profile) Mesa 9.0", GlVersion::Desktop(4, 2), false);
+        check("4.3.0 - Build 31.0.101", GlVersion::Desktop(4, 3), true);
+        check("OpenGL ES 3.2 Mesa 25.0.7", GlVersion::Es(3, 2), true);
+        check("OpenGL ES 3.0 (ANGLE 2.1)", GlVersion::Es(3, 0), false);
+        assert_eq!(gl_version(""), None);
+        assert_eq!(gl_version("WebGL"), None);
+    }
 }

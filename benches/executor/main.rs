@@ -22,6 +22,9 @@ use recorder::Recorder;
 /// Calls measured per case at the most: enough for any quantile, and a file a person can open.
 const MOST_CALLS: u32 = 20_000;
 
+/// Ends a recording process whose backend cannot be used after all.
+const UNAVAILABLE: u8 = 3;
+
 fn main() -> ExitCode {
     let plan = match Plan::from_env() {
         Ok(plan) => plan,
@@ -42,6 +45,10 @@ fn main() -> ExitCode {
         let executor = match Executor::new(backend) {
             Ok(executor) => executor,
             Err(error) => {
+                if plan.record.is_some() {
+                    complain(&error.to_string());
+                    return ExitCode::from(UNAVAILABLE);
+                }
                 complain(&format!("{backend}: not measured: {error}"));
                 continue;
             }

@@ -1,10 +1,6 @@
 //! `cargo xtask bench`: measures, writes the run's files, and holds it against the baseline.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use xshell::{Shell, cmd};
 
@@ -21,13 +17,13 @@ use crate::{
         affinity, build, console,
         lock::Lock,
         machine,
-        measure::{self, Process},
-        progress::Progress,
+        out::Out,
+        session::Session,
         workspace,
     },
     judge::{judge, suspects},
     report::{Against, Report},
-    rows::{Row, Stage},
+    rows::{self, Row},
     run::{Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv},
     verdict::{self, Strictness, Timing},
 };
@@ -201,7 +197,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let affinity = affinity_of(flags);
     let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
     let fingerprint = machine::fingerprint(&sh, prints, affinity)?;
-    let plan = plan(flags, &sh, &listing)?;
+    let mut plan = plan(flags, &sh, &listing)?;
 
     let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
     let is_judged = !flags.no_gate && !flags.save_baseline;
@@ -220,22 +216,24 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 
     let out = Out::prepare(&workspace::runs(), flags.out.as_deref(), &plan.started)?;
     let session = Session {
-        flags,
         plan: &plan,
         listing: &listing,
         program: &programs.bench,
         bound: affinity == Affinity::Bound,
         raw: &out.partial.join("raw"),
     };
-    let mut measured = session.screen()?;
+    let (mut measured, unavailable) = session.screen()?;
     let mut rows: Vec<Row> = measured.iter().map(Measured::row).collect();
     if let Some(baseline) = &baseline {
         let suspects = suspects(&baseline.rows, &rows);
-        let confirming = session.confirm(&suspects)?;
+        let confirming = session.confirm(&suspects, flags.confirming_runs())?;
         rows.extend(confirming.iter().map(Measured::row));
         measured.extend(confirming);
     }
 
+    plan.backends
+        .retain(|backend| unavailable.iter().all(|skipped| skipped.backend != *backend));
+    plan.skipped.extend(unavailable);
     let run = Run {
         plan,
         fingerprint,
@@ -344,185 +342,12 @@ fn commit(sh: &Shell) -> String {
     describe.read().unwrap_or_default()
 }
 
-/// Measures with one program under one plan.
-struct Session<'a> {
-    flags: &'a Flags,
-    plan: &'a Plan,
-    listing: &'a Listing,
-    program: &'a Path,
-    bound: bool,
-    raw: &'a Path,
-}
-
-impl Session<'_> {
-    /// Measures every case, in as many processes as were asked for; the backends take turns.
-    fn screen(&self) -> Result<Vec<Measured>, Error> {
-        let runs = self.plan.runs;
-        let cases = self.plan.sizes.len() * self.plan.backends.len() * usize::try_from(runs).unwrap_or(1);
-        let bound = if self.bound {
-            "software adapters and CPU bound to one core"
-        } else {
-            "all cores free"
-        };
-        let backends = self.plan.backends.join(", ");
-        console::status("Measuring", &format!("{backends}: {runs} process(es) each, {bound}"));
-        let progress = Progress::new(cases);
-        let mut done = 0;
-        let mut measured = Vec::new();
-        for run in 1..=runs {
-            for backend in &self.plan.backends {
-                let ops = self.plan.ops.as_ref().map(|ops| ops.join(","));
-                let records = self.process(backend, ops.as_deref(), &self.plan.sizes, run, |case| {
-                    progress.begin(done, case);
-                    done += 1;
-                })?;
-                measured.extend(records.into_iter().map(|record| Measured {
-                    stage: Stage::Screen,
-                    run,
-                    record,
-                }));
-            }
-        }
-        if measured.is_empty() {
-            return Err(Error::Failed("the benches measured nothing".to_owned()));
-        }
-        Ok(measured)
-    }
-
-    /// Measures suspects again, each in several fresh processes.
-    fn confirm(&self, suspects: &[CaseId]) -> Result<Vec<Measured>, Error> {
-        let runs = self.flags.confirming_runs();
-        if suspects.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: Vec<String> = suspects.iter().map(ToString::to_string).collect();
-        console::status("Confirming", &format!("{} in {runs} fresh processes", names.join(", ")));
-        let progress = Progress::new(suspects.len() * usize::try_from(runs).unwrap_or(1));
-        let mut done = 0;
-        let mut measured = Vec::new();
-        for run in self.plan.runs + 1..=self.plan.runs + runs {
-            for backend in &self.plan.backends {
-                let here: Vec<&CaseId> = suspects.iter().filter(|case| case.backend == *backend).collect();
-                if here.is_empty() {
-                    continue;
-                }
-                let mut ops: Vec<&str> = here.iter().map(|case| case.op.as_str()).collect();
-                ops.dedup();
-                let mut sizes: Vec<String> = here.iter().map(|case| case.amount()).collect();
-                sizes.sort();
-                sizes.dedup();
-                let records = self.process(backend, Some(&ops.join(",")), &sizes, run, |case| {
-                    progress.begin(done, case);
-                    done += 1;
-                })?;
-                let wanted = records.into_iter().filter(|record| suspects.contains(&record.case));
-                measured.extend(wanted.map(|record| Measured {
-                    stage: Stage::Confirm,
-                    run,
-                    record,
-                }));
-            }
-        }
-        Ok(measured)
-    }
-
-    fn process(
-        &self,
-        backend: &str,
-        ops: Option<&str>,
-        sizes: &[String],
-        run: u64,
-        on_case: impl FnMut(&str),
-    ) -> Result<Vec<crate::record::Record>, Error> {
-        let is_software = self
-            .listing
-            .picked
-            .iter()
-            .any(|a| a.print.backend == backend && a.print.kind == "software");
-        let process = Process {
-            program: self.program,
-            backend,
-            ops,
-            sizes: &sizes.join(","),
-            pace: self.flags.pace(),
-            bound: self.bound && is_software,
-            folder: self.raw.join(format!("{run}-{backend}")),
-            // A case takes three seconds; a hundred times that, and it hangs.
-            limit: Duration::from_secs(60 + 300 * sizes.len() as u64),
-        };
-        measure::run(&process, on_case)
-    }
-}
-
-/// Where a run's files go: beside their place until they are complete.
-struct Out {
-    partial: PathBuf,
-    place: PathBuf,
-    /// The file that says which run is the latest.
-    latest: PathBuf,
-}
-
-impl Out {
-    /// Makes an empty folder for the run; `runs` is where runs go unless `out` says otherwise.
-    fn prepare(runs: &Path, out: Option<&Path>, started: &str) -> Result<Self, Error> {
-        let place = match out {
-            Some(out) => std::path::absolute(out).map_err(Error::io("find", out))?,
-            // Windows has no colons in file names.
-            None => runs.join(started.replace(':', "-")),
-        };
-        let is_run = place.join("fingerprint.json").is_file();
-        let is_free = fs::read_dir(&place).map_or(!place.exists(), |mut entries| entries.next().is_none());
-        if !is_run && !is_free {
-            return Err(Error::Usage(format!(
-                "--out {}: exists and is no run of this program",
-                place.display()
-            )));
-        }
-        let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let partial = place.with_file_name(format!(".partial-{name}"));
-        // What a killed run left behind is of no use to anyone.
-        for folder in [place.parent().unwrap_or(Path::new(".")), runs] {
-            remove_partial_runs(folder)?;
-        }
-        fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
-        Ok(Self {
-            partial,
-            place,
-            latest: runs.join("latest"),
-        })
-    }
-
-    /// Moves the complete run to its place, and returns that.
-    fn publish(&self) -> Result<&Path, Error> {
-        let raw = self.partial.join("raw");
-        fs::remove_dir_all(&raw).map_err(Error::io("remove", &raw))?;
-        if self.place.exists() {
-            fs::remove_dir_all(&self.place).map_err(Error::io("replace", &self.place))?;
-        }
-        fs::rename(&self.partial, &self.place).map_err(Error::io("move the run to", &self.place))?;
-        files::write(&self.latest, format!("{}\n", self.place.display()).as_bytes())?;
-        Ok(&self.place)
-    }
-}
-
-fn remove_partial_runs(folder: &Path) -> Result<(), Error> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Ok(());
-    };
-    for entry in entries.filter_map(Result::ok) {
-        if entry.file_name().to_string_lossy().starts_with(".partial-") && entry.path().is_dir() {
-            fs::remove_dir_all(entry.path()).map_err(Error::io("remove", &entry.path()))?;
-        }
-    }
-    Ok(())
-}
-
 fn write(out: &Out, report: &Report<'_>, measured: &[Measured]) -> Result<(), Error> {
     let run = report.run;
     let all = [
         ("calls.csv", calls_csv(measured)),
         ("quantiles.csv", quantiles_csv(&quantiles(measured), &run.rows)),
-        ("runs.csv", crate::rows::to_csv(&run.rows)),
+        ("runs.csv", rows::to_csv(&run.rows)),
         ("run.json", files::json(&run.plan)),
         ("fingerprint.json", files::json(&run.fingerprint)),
         ("verdicts.json", report.json()),
@@ -565,55 +390,6 @@ fn save(flags: &Flags, folder: &Path, run: &Run) -> Result<PathBuf, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn finished_run(runs: &Path, out: Option<&Path>, started: &str) -> PathBuf {
-        let out = Out::prepare(runs, out, started).unwrap();
-        fs::create_dir_all(out.partial.join("raw")).unwrap();
-        files::write(&out.partial.join("fingerprint.json"), started.as_bytes()).unwrap();
-        out.publish().unwrap().to_owned()
-    }
-
-    #[test]
-    fn a_run_appears_when_it_is_complete_and_latest_says_which() {
-        let folder = tempfile::tempdir().unwrap();
-        let out = Out::prepare(folder.path(), None, "2026-01-02T03:04:05Z").unwrap();
-        assert!(!out.place.exists());
-        drop(out);
-        let place = finished_run(folder.path(), None, "2026-01-02T03:04:05Z");
-        assert_eq!(place.file_name().unwrap(), "2026-01-02T03-04-05Z");
-        assert_eq!(
-            files::read(&folder.path().join("latest")).unwrap().trim(),
-            place.to_str().unwrap()
-        );
-        assert!(!place.join("raw").exists());
-    }
-
-    #[test]
-    fn what_a_killed_run_left_is_no_run_and_goes_away() {
-        let folder = tempfile::tempdir().unwrap();
-        let killed = Out::prepare(folder.path(), None, "first").unwrap();
-        files::write(&killed.partial.join("quantiles.csv"), b"half a fi").unwrap();
-        assert!(!killed.place.exists() && !killed.latest.exists());
-        finished_run(folder.path(), None, "second");
-        assert!(!killed.partial.exists());
-    }
-
-    #[test]
-    fn an_older_run_is_replaced_and_anything_else_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("mine");
-        finished_run(folder.path(), Some(&place), "first");
-        finished_run(folder.path(), Some(&place), "second");
-        assert_eq!(files::read(&place.join("fingerprint.json")).unwrap(), "second");
-        let precious = folder.path().join("precious");
-        files::write(&precious.join("thesis.tex"), b"x").unwrap();
-        let error = Out::prepare(folder.path(), Some(&precious), "third").err().unwrap();
-        assert!(
-            matches!(&error, Error::Usage(_)) && error.to_string().contains("precious"),
-            "{error}"
-        );
-        assert!(precious.join("thesis.tex").exists());
-    }
 
     #[test]
     fn sizes_have_one_spelling() {

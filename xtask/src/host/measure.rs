@@ -21,9 +21,9 @@ pub(crate) struct Process<'a> {
     pub(crate) program: &'a Path,
     pub(crate) backend: &'a str,
     /// Comma list of operators; `None` for all.
-    pub(crate) ops: Option<&'a str>,
+    pub(crate) ops: Option<String>,
     /// Comma list of sizes.
-    pub(crate) sizes: &'a str,
+    pub(crate) sizes: String,
     pub(crate) pace: &'a str,
     pub(crate) bound: bool,
     /// Empty folder for its files, which nobody else uses.
@@ -32,12 +32,21 @@ pub(crate) struct Process<'a> {
     pub(crate) limit: Duration,
 }
 
-/// Runs a process to its end; `on_case` hears of each case that begins. Returns what it recorded, by case.
+/// How a process ended that did what it was asked for.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// With what it recorded, by case.
+    Measured(Vec<Record>),
+    /// The backend's adapter gives no device after all, and why.
+    Unavailable(String),
+}
+
+/// Runs a process to its end; `on_case` hears of each case that begins.
 ///
 /// # Errors
 /// [`Error::Usage`] if it refuses what it was asked for; [`Error::Failed`] with the end of its output if it fails, hangs, or
 /// records something else than criterion measured.
-pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Result<Vec<Record>, Error> {
+pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Result<Ended, Error> {
     let records = process.folder.join("records");
     let criterion = process.folder.join("criterion");
     for folder in [&records, &criterion] {
@@ -52,13 +61,13 @@ pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Resul
         .env("GPU_EXECUTOR_BACKENDS", process.backend)
         .env("GPU_EXECUTOR_BENCH_RECORD", &records)
         .env("GPU_EXECUTOR_BENCH_PACE", process.pace)
-        .env("GPU_EXECUTOR_BENCH_SIZES", process.sizes)
+        .env("GPU_EXECUTOR_BENCH_SIZES", &process.sizes)
         .env_remove("GPU_EXECUTOR_BENCH_OPS")
         // The process ends itself when this pipe closes, which the system does for us if we are killed.
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log);
-    if let Some(ops) = process.ops {
+    if let Some(ops) = &process.ops {
         command.env("GPU_EXECUTOR_BENCH_OPS", ops);
     }
     quiet_display(&mut command);
@@ -81,15 +90,17 @@ pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Resul
         let stderr = fs::read_to_string(&log_path).unwrap_or_default();
         let complaints: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
         let tail = complaints[complaints.len().saturating_sub(12)..].join("\n  ");
-        if status.code() == Some(2) {
-            return Err(Error::Usage(tail));
+        match status.code() {
+            Some(2) => return Err(Error::Usage(tail)),
+            Some(3) => return Ok(Ended::Unavailable(complaints.last().unwrap_or(&"").to_string())),
+            _ => {}
         }
         return Err(Error::Failed(format!(
             "the bench process for {} ended with {status} at {last_lines}:\n  {tail}",
             process.backend
         )));
     }
-    collect(&records, &criterion)
+    collect(&records, &criterion).map(Ended::Measured)
 }
 
 /// Follows a child's output until it ends, or until the limit has passed and it is killed (`None`). Returns the last
@@ -227,7 +238,7 @@ mod tests {
         )
     }
 
-    fn run_script(body: &str, limit: Duration) -> (Result<Vec<Record>, Error>, Vec<String>) {
+    fn run_script(body: &str, limit: Duration) -> (Result<Ended, Error>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("bench.sh");
         fs::write(&program, format!("#!/bin/sh\n{body}")).unwrap();
@@ -236,7 +247,7 @@ mod tests {
             program: &program,
             backend: "cpu",
             ops: None,
-            sizes: "1",
+            sizes: "1".to_owned(),
             pace: "quick",
             bound: false,
             folder: folder.path().join("files"),
@@ -264,7 +275,7 @@ mod tests {
             honest(RECORD, 30)
         );
         let (records, cases) = run_script(&body, LONG);
-        assert_eq!(records.unwrap().len(), 1);
+        assert!(matches!(records, Ok(Ended::Measured(records)) if records.len() == 1));
         assert_eq!(cases, ["o/cpu/1"]);
     }
 
@@ -289,6 +300,15 @@ mod tests {
         check(
             &format!("{}rm -r $CRITERION_HOME/o", honest(RECORD, 30)),
             &["criterion has no measurement of o/cpu/1"],
+        );
+    }
+
+    #[test]
+    fn a_backend_that_gives_no_device_is_no_failure_of_the_others() {
+        let (result, _) = run_script("echo >&2; echo 'no device' >&2; exit 3", LONG);
+        assert!(
+            matches!(&result, Ok(Ended::Unavailable(reason)) if reason == "no device"),
+            "{result:?}"
         );
     }
 

@@ -7,7 +7,9 @@ pub(crate) mod console;
 pub(crate) mod lock;
 pub(crate) mod machine;
 pub(crate) mod measure;
+pub(crate) mod out;
 pub(crate) mod progress;
+pub(crate) mod session;
 pub(crate) mod workspace;
 
 /// Without a display, Mesa's OpenGL first looks for a Wayland server and complains if it is not told where; any folder
