@@ -92,7 +92,7 @@ pub(crate) struct Flags {
     /// Folder of the baselines [default: baselines]
     #[arg(long, value_name = "DIR")]
     baselines: Option<PathBuf>,
-    /// Folder for the result [default: target/bench/<time>]
+    /// Folder for the result [default: target/bench/TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Times do not fail the run.
