@@ -1,6 +1,9 @@
 //! The adapters of this machine: what they are, what they can do, and why some cannot be used.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -176,6 +179,8 @@ pub struct Adapter {
     info: AdapterInfo,
     /// Absent for [`Backend::Cpu`].
     handle: Option<wgpu::Adapter>,
+    /// Present on GLES: held by whoever uses the adapter's context.
+    exclusive: Option<Arc<Mutex<()>>>,
 }
 
 impl Adapter {
@@ -185,6 +190,7 @@ impl Adapter {
         Self {
             info: AdapterInfo::cpu(),
             handle: None,
+            exclusive: None,
         }
     }
 
@@ -201,6 +207,7 @@ impl Adapter {
                 adapters.extend(enumerate(backend).into_iter().map(|handle| Self {
                     info: AdapterInfo::gpu(backend, &handle),
                     handle: Some(handle),
+                    exclusive: (backend == Backend::Gles).then(Arc::default),
                 }));
             }
         }
@@ -241,6 +248,10 @@ impl Adapter {
     #[must_use]
     pub fn info(&self) -> &AdapterInfo {
         &self.info
+    }
+
+    pub(crate) fn exclusive(&self) -> Option<Arc<Mutex<()>>> {
+        self.exclusive.clone()
     }
 
     pub(crate) fn handle(&self) -> Option<&wgpu::Adapter> {

@@ -67,7 +67,7 @@ mod tests {
             assert!(error.to_string().contains(expected), "{line}: {error}");
         };
         check("cargo xtask bench --backend vulcan", "vulkan");
-        check("cargo xtask bench --backend", "vulkan");
+        check("cargo xtask bench --backend", "a value is required");
         check("cargo xtask bench --runs 0", "1..");
         check("cargo xtask bench --runs x", "invalid");
         check("cargo xtask bench --size 12k", "1000x256");

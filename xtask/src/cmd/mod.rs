@@ -10,7 +10,6 @@ use crate::{cli::Command, error::Error, exit::Exit};
 
 /// Runs one command.
 pub(crate) fn run(command: Command) -> Result<Exit, Error> {
-    crate::host::console::init();
     match command {
         Command::Bench(flags) => bench::run(&flags),
         Command::Gate(flags) => gate::run(&flags),
