@@ -105,7 +105,7 @@ fn measure(
                 .min(call.saturating_mul(MOST_CALLS))
                 .max(Duration::from_millis(1)),
         )
-        .nresamples(1000)
+        .nresamples(2000)
         .throughput(Throughput::Elements((case.size * case.tasks) as u64));
     group.bench_function(BenchmarkId::new(backend.name(), case), |bencher| {
         bencher.iter_custom(|iterations| recorder.sample(iterations, executor, &*workload));
