@@ -16,7 +16,7 @@ use plan::Chunk;
 use slot::{Key, Pool, Slot};
 
 use crate::{
-    adapter::AdapterInfo,
+    adapter::{AdapterInfo, setup_guard},
     counters::Counters,
     error::Error,
     executor::{Options, elements, reserve},
@@ -44,6 +44,7 @@ impl Gpu {
         options: Options,
     ) -> Result<Self, Error> {
         let engine = {
+            let _setup = setup_guard();
             let _guard = exclusive.as_deref().map(lock);
             Engine::new(info, adapter, options)?
         };
@@ -75,6 +76,7 @@ impl Gpu {
 
 impl Drop for Gpu {
     fn drop(&mut self) {
+        let _setup = setup_guard();
         let _guard = self.exclusive.as_deref().map(lock);
         self.engine = None;
     }

@@ -54,6 +54,10 @@ pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Resul
         .env("GPU_EXECUTOR_BENCH_PACE", process.pace)
         .env("GPU_EXECUTOR_BENCH_SIZES", &process.sizes)
         .env_remove("GPU_EXECUTOR_BENCH_OPS")
+        // Read by glibc alone: freed memory stays with the process. By default its heap shrinks and grows again with
+        // every call of some cases, and page by page, depending on what happens to lie at its end.
+        .env("MALLOC_TRIM_THRESHOLD_", "2147483648")
+        .env("MALLOC_MMAP_THRESHOLD_", "33554432")
         // The process ends itself when this pipe closes, which the system does for us if we are killed.
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
