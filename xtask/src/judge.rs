@@ -31,7 +31,9 @@ fn suspects_of(gate: &Gate, baseline: &[Row], rows: &[Row]) -> Vec<CaseId> {
     let old = screen::times(baseline, Stage::Screen, gate);
     let new = screen::times(rows, Stage::Screen, gate);
     let is_suspect = |case: &CaseId, times: &Times| {
-        let difference = old.get(case).and_then(|old| screen::screen(old, times, gate));
+        let difference = old
+            .get(case)
+            .and_then(|old| screen::screen(old, times, floor(gate, baseline, case)));
         difference.is_some_and(|d| d.is_slower() || d.is_faster())
     };
     new.iter()
@@ -48,6 +50,17 @@ struct View<'a> {
     /// Differences of the suspects that were measured again.
     confirmed: BTreeMap<CaseId, Difference>,
     suspects: Vec<CaseId>,
+    floors: BTreeMap<CaseId, f64>,
+}
+
+/// The floor of a case: what the baseline's time of it makes of the gate's.
+fn floor(gate: &Gate, baseline: &[Row], case: &CaseId) -> f64 {
+    let times_ns: Vec<f64> = baseline
+        .iter()
+        .filter(|row| row.case == *case)
+        .map(gate.time_ns)
+        .collect();
+    gate.floor_at(median(&times_ns))
 }
 
 impl<'a> View<'a> {
@@ -59,11 +72,15 @@ impl<'a> View<'a> {
             .iter()
             .filter_map(|case| Some((case, old.get(case)?, again.get(case)?)))
             .collect();
-        let pairs: Vec<(&[f64], &[f64])> = confirmable
-            .iter()
-            .map(|(_, o, n)| (o.as_slice(), n.as_slice()))
+        let floors: BTreeMap<CaseId, f64> = old
+            .keys()
+            .map(|case| (case.clone(), floor(gate, baseline, case)))
             .collect();
-        let differences = screen::confirm(&pairs, gate);
+        let triples: Vec<(&[f64], &[f64], f64)> = confirmable
+            .iter()
+            .map(|(case, o, n)| (o.as_slice(), n.as_slice(), floors[*case]))
+            .collect();
+        let differences = screen::confirm(&triples);
         let confirmed = confirmable
             .iter()
             .zip(differences)
@@ -75,12 +92,14 @@ impl<'a> View<'a> {
             old,
             confirmed,
             suspects,
+            floors,
         }
     }
 
     /// What this gate says of a case; `None` if the baseline has too few runs of it.
     fn opinion(&self, case: &CaseId, shift: f64) -> Option<Opinion> {
-        let screened = screen::screen(self.old.get(case)?, self.screened.get(case)?, self.gate)?;
+        let floor = *self.floors.get(case)?;
+        let screened = screen::screen(self.old.get(case)?, self.screened.get(case)?, floor)?;
         let opinion = |verdict, difference, note: Option<String>| {
             Some(Opinion {
                 verdict,
@@ -114,9 +133,7 @@ impl<'a> View<'a> {
             opinion(Verdict::Slower, *confirmed, None)
         } else if confirmed.is_faster() {
             opinion(Verdict::Faster, *confirmed, None)
-        } else if confirmed.effect.abs() <= self.gate.floor.ln_1p()
-            || confirmed.effect.signum() != screened.effect.signum()
-        {
+        } else if confirmed.effect.abs() <= floor || confirmed.effect.signum() != screened.effect.signum() {
             opinion(
                 Verdict::Pass,
                 *confirmed,
@@ -213,17 +230,20 @@ mod tests {
     use super::*;
     use crate::{rows::tests::example, run::tests::plan};
 
-    /// Five runs of one case, 1 % apart.
+    /// Five runs of one case around 10 µs, half a per cent apart.
     fn baseline() -> Vec<Row> {
         (1..=5)
-            .map(|run| example("cpu", 1000, run, 100.0 + run as f64 / 2.0))
+            .map(|run| example("cpu", 1000, run, 10_000.0 + 50.0 * run as f64))
             .collect()
     }
 
+    /// Times are in hundreds of nanoseconds.
     fn rows(screened: &[f64], confirming: &[f64]) -> Vec<Row> {
-        let screened = (1..).zip(screened).map(|(run, &p50)| example("cpu", 1000, run, p50));
+        let screened = (1..)
+            .zip(screened)
+            .map(|(run, &p50)| example("cpu", 1000, run, 100.0 * p50));
         let confirming = (10..).zip(confirming).map(|(run, &p50)| {
-            let mut row = example("cpu", 1000, run, p50);
+            let mut row = example("cpu", 1000, run, 100.0 * p50);
             row.stage = Stage::Confirm;
             row
         });
@@ -279,10 +299,10 @@ mod tests {
         let slow_median = |p50: f64| {
             let mut new = rows(&[101.5], &[101.5, 101.0, 102.0]);
             for row in &mut new {
-                row.p50_ns = p50;
-                row.p90_ns = p50 * 1.1;
-                row.p95_ns = p50 * 1.2;
-                row.p99_ns = p50 * 1.3;
+                row.p50_ns = p50 * 100.0;
+                row.p90_ns = p50 * 110.0;
+                row.p95_ns = p50 * 120.0;
+                row.p99_ns = p50 * 130.0;
             }
             new
         };

@@ -38,6 +38,17 @@ pub(crate) const GATES: [Gate; 2] = [
     },
 ];
 
+/// Differences of this many nanoseconds are never called a change: clocks of virtual machines tick every 10 ns, which is
+/// 8 % of the shortest case.
+const CLOCK_NS: f64 = 20.0;
+
+impl Gate {
+    /// The floor of a case that typically takes `typical_ns`, as a natural logarithm.
+    pub(crate) fn floor_at(&self, typical_ns: f64) -> f64 {
+        self.floor.max(CLOCK_NS / typical_ns).ln_1p()
+    }
+}
+
 /// One-sided level at which a case becomes a suspect.
 const SCREEN_LEVEL: f64 = 0.05;
 /// Level of Holm's procedure over the suspects of a run. Half of the 1 % that unchanged code may be convicted in, since
@@ -109,9 +120,9 @@ impl Difference {
 }
 
 /// Compares new times of a case with its baseline's: a suspect lies further off than
-/// max(ln(1 + floor), t(95 %, K − 1) · s · √(1/k + 1/K)), K being the baseline's runs, s their standard deviation and
+/// max(floor, t(95 %, K − 1) · s · √(1/k + 1/K)), K being the baseline's runs, s their standard deviation and
 /// k the new runs. `None` if the baseline has too few runs, or either has none.
-pub(crate) fn screen(baseline: &[f64], new: &[f64], gate: &Gate) -> Option<Difference> {
+pub(crate) fn screen(baseline: &[f64], new: &[f64], floor: f64) -> Option<Difference> {
     if (baseline.len() as u64) < FEWEST_RUNS || new.is_empty() {
         return None;
     }
@@ -120,7 +131,7 @@ pub(crate) fn screen(baseline: &[f64], new: &[f64], gate: &Gate) -> Option<Diffe
     let t = student(old.n - 1.0).inverse_cdf(1.0 - SCREEN_LEVEL);
     Some(Difference {
         effect: new.mean - old.mean,
-        threshold: (t * deviation * (1.0 / new.n + 1.0 / old.n).sqrt()).max(gate.floor.ln_1p()),
+        threshold: (t * deviation * (1.0 / new.n + 1.0 / old.n).sqrt()).max(floor),
     })
 }
 
@@ -128,12 +139,12 @@ pub(crate) fn screen(baseline: &[f64], new: &[f64], gate: &Gate) -> Option<Diffe
 /// biased. A change is one whose two-sample t has a p-value that Holm's procedure rejects over all suspects,
 /// and whose effect is above the floor.
 ///
-/// `suspects` holds baseline and confirming times of each. Returns for each its difference, the threshold being the
+/// `suspects` holds baseline times, confirming times and floor of each. Returns for each its difference, the threshold being the
 /// effect that would have convicted it, or `None` where there are too few runs to judge.
 ///
 /// Source: S. Holm, Scandinavian Journal of Statistics 6 (1979).
-pub(crate) fn confirm(suspects: &[(&[f64], &[f64])], gate: &Gate) -> Vec<Option<Difference>> {
-    let tests: Vec<Option<Test>> = suspects.iter().map(|(old, new)| Test::new(old, new)).collect();
+pub(crate) fn confirm(suspects: &[(&[f64], &[f64], f64)]) -> Vec<Option<Difference>> {
+    let tests: Vec<Option<Test>> = suspects.iter().map(|(old, new, _)| Test::new(old, new)).collect();
     let mut order: Vec<(usize, &Test)> = tests
         .iter()
         .enumerate()
@@ -146,7 +157,7 @@ pub(crate) fn confirm(suspects: &[(&[f64], &[f64])], gate: &Gate) -> Vec<Option<
     let stop = order.iter().enumerate().position(accepted).unwrap_or(order.len());
     let mut differences = vec![None; tests.len()];
     for (rank, (index, test)) in order.iter().enumerate() {
-        differences[*index] = Some(test.difference(level(rank.min(stop)), gate));
+        differences[*index] = Some(test.difference(level(rank.min(stop)), suspects[*index].2));
     }
     differences
 }
@@ -181,11 +192,11 @@ impl Test {
         2.0 * student(self.freedom).sf((self.effect / self.standard_error).abs())
     }
 
-    fn difference(&self, level: f64, gate: &Gate) -> Difference {
+    fn difference(&self, level: f64, floor: f64) -> Difference {
         let t = student(self.freedom).inverse_cdf(1.0 - level / 2.0);
         Difference {
             effect: self.effect,
-            threshold: (t * self.standard_error).max(gate.floor.ln_1p()),
+            threshold: (t * self.standard_error).max(floor),
         }
     }
 }
@@ -208,28 +219,39 @@ mod tests {
     use super::*;
     use crate::rows::tests::example;
 
+    fn floor() -> f64 {
+        GATES[0].floor_at(1e6)
+    }
+
     #[test]
     fn the_threshold_is_students() {
         // t(95 %, 4) = 2.1318468; s² = 4 · 0.01 / 4; √(1 + 1/5) = 1.0954451.
         let baseline = [0.1, -0.1, 0.1, -0.1, 0.0];
-        let difference = screen(&baseline, &[0.2], &GATES[0]).unwrap();
+        let difference = screen(&baseline, &[0.2], floor()).unwrap();
         assert!(
             (difference.threshold - 2.131_846_8 * 0.1 * 1.095_445_1).abs() < 1e-6,
             "{difference:?}"
         );
         assert!((difference.effect - 0.2).abs() < 1e-12);
         assert!(!difference.is_slower());
-        assert!(screen(&baseline, &[0.24], &GATES[0]).unwrap().is_slower());
-        assert!(screen(&baseline, &[-0.24], &GATES[0]).unwrap().is_faster());
+        assert!(screen(&baseline, &[0.24], floor()).unwrap().is_slower());
+        assert!(screen(&baseline, &[-0.24], floor()).unwrap().is_faster());
+    }
+
+    #[test]
+    fn what_a_clock_cannot_tell_is_below_the_floor() {
+        assert_eq!(GATES[0].floor_at(1e6), 0.05_f64.ln_1p());
+        assert_eq!(GATES[0].floor_at(100.0), 0.2_f64.ln_1p());
+        assert_eq!(GATES[1].floor_at(100.0), 1.0_f64.ln_1p());
     }
 
     #[test]
     fn an_effect_below_the_floor_is_no_suspect_however_steady_the_baseline() {
         let steady = [0.0; 5];
-        assert!(!screen(&steady, &[0.048], &GATES[0]).unwrap().is_slower());
-        assert!(screen(&steady, &[0.050], &GATES[0]).unwrap().is_slower());
-        assert_eq!(screen(&steady[..2], &[1.0], &GATES[0]), None, "too few runs");
-        assert_eq!(screen(&steady, &[], &GATES[0]), None);
+        assert!(!screen(&steady, &[0.048], floor()).unwrap().is_slower());
+        assert!(screen(&steady, &[0.050], floor()).unwrap().is_slower());
+        assert_eq!(screen(&steady[..2], &[1.0], floor()), None, "too few runs");
+        assert_eq!(screen(&steady, &[], floor()), None);
     }
 
     #[test]
@@ -252,7 +274,7 @@ mod tests {
     fn a_suspect_is_convicted_by_confirming_runs_alone() {
         let baseline = [0.00, 0.01, -0.01, 0.005, -0.005];
         let check = |new: &[f64], convicted: bool| {
-            let difference = confirm(&[(&baseline, new)], &GATES[0])[0].unwrap();
+            let difference = confirm(&[(&baseline, new, floor())])[0].unwrap();
             assert_eq!(difference.is_slower(), convicted, "{new:?}: {difference:?}");
         };
         check(&[0.30, 0.31, 0.29], true);
@@ -261,12 +283,12 @@ mod tests {
         check(&[0.30, 0.00, 0.01], false);
         check(&[0.04, 0.041, 0.039], false);
         assert!(
-            confirm(&[(&baseline, &[-0.3, -0.31, -0.29])], &GATES[0])[0]
+            confirm(&[(&baseline, &[-0.3, -0.31, -0.29], floor())])[0]
                 .unwrap()
                 .is_faster()
         );
         assert_eq!(
-            confirm(&[(&baseline, &[0.3])], &GATES[0]),
+            confirm(&[(&baseline, &[0.3], floor())]),
             [None],
             "one run confirms nothing"
         );
@@ -276,12 +298,12 @@ mod tests {
     fn more_suspects_need_more_evidence() {
         let baseline = [0.00, 0.02, -0.02, 0.01, -0.01];
         let new = [0.09, 0.06, 0.08];
-        let alone = confirm(&[(&baseline, &new)], &GATES[0])[0].unwrap();
+        let alone = confirm(&[(&baseline, &new, floor())])[0].unwrap();
         assert!(alone.is_slower(), "{alone:?}");
         let unremarkable = [0.001, -0.004, 0.006];
-        let mut many: Vec<(&[f64], &[f64])> = vec![(&baseline, &unremarkable); 200];
-        many.push((&baseline, &new));
-        let among_many = confirm(&many, &GATES[0])[200].unwrap();
+        let mut many: Vec<(&[f64], &[f64], f64)> = vec![(&baseline, &unremarkable, floor()); 200];
+        many.push((&baseline, &new, floor()));
+        let among_many = confirm(&many)[200].unwrap();
         assert!(!among_many.is_slower(), "{among_many:?}");
         assert!(among_many.threshold > alone.threshold);
     }
@@ -308,17 +330,15 @@ mod tests {
                 .collect();
             let suspects: Vec<(Vec<f64>, Vec<f64>)> = cases
                 .into_iter()
-                .filter(|(old, new)| screen(old, new, &GATES[0]).is_some_and(|d| d.is_slower() || d.is_faster()))
+                .filter(|(old, new)| screen(old, new, floor()).is_some_and(|d| d.is_slower() || d.is_faster()))
                 .map(|(old, _)| (old, (0..3).map(|_| process()).collect()))
                 .collect();
             suspected += usize::from(!suspects.is_empty());
-            let borrowed: Vec<(&[f64], &[f64])> = suspects.iter().map(|(o, n)| (o.as_slice(), n.as_slice())).collect();
-            convicted += usize::from(
-                confirm(&borrowed, &GATES[0])
-                    .iter()
-                    .flatten()
-                    .any(Difference::is_slower),
-            );
+            let borrowed: Vec<(&[f64], &[f64], f64)> = suspects
+                .iter()
+                .map(|(o, n)| (o.as_slice(), n.as_slice(), floor()))
+                .collect();
+            convicted += usize::from(confirm(&borrowed).iter().flatten().any(Difference::is_slower));
         }
         assert!(
             suspected > 1000,
