@@ -16,4 +16,6 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Install what the software adapters need (Debian and Ubuntu), or say what to install
     Setup(cmd::setup::Flags),
+    /// Find the version split that would break a build, and prove the cure
+    AuditDeps(cmd::audit_deps::Flags),
 }

@@ -2,6 +2,7 @@
 //!
 //! Only `cmd` runs other programs and reads clocks; every other module is a function of its arguments.
 
+mod audit;
 mod cli;
 mod cmd;
 mod error;
@@ -14,7 +15,7 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match cmd::run(cli.command) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(error) => {
             error.print();
             exit::Exit::ToolFailed.into()
