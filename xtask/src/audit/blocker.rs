@@ -2,7 +2,9 @@
 
 use semver::Version;
 
-use super::{cure::Situation, graph::Graph, index::Release, lock::PackageId, requirement, why};
+use super::{
+    cure::Situation, graph::Graph, index::Release, lock::PackageId, manifest, requirement, why,
+};
 
 /// Why the lock cannot cure a diamond.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +28,37 @@ pub(crate) struct Advice {
     pub(crate) member: PackageId,
     /// The dependency whose line is to be replaced.
     pub(crate) dependency: String,
-    /// `wgpu-hal = "28.0.0"`.
+    /// The version to write there, or nothing where a newer release of the dependency must first be looked for.
+    pub(crate) version: Option<String>,
+    /// `wgpu-hal = "28.0.0"`, as it fits into the manifest.
     pub(crate) line: String,
+    /// File and line of what it replaces.
+    pub(crate) place: Option<String>,
+}
+
+impl Advice {
+    fn new(member: PackageId, dependency: &str, version: String) -> Self {
+        Self {
+            member,
+            dependency: dependency.to_owned(),
+            line: format!("{dependency} = \"{version}\""),
+            version: Some(version),
+            place: None,
+        }
+    }
+
+    /// Fits the advice into a manifest, if that is where the dependency is declared. Returns whether it is.
+    pub(crate) fn fit(&mut self, label: &str, manifest: &str) -> bool {
+        let Some(version) = &self.version else {
+            return false;
+        };
+        let Some(line) = manifest::with_version(manifest, &self.dependency, version) else {
+            return false;
+        };
+        self.place = Some(format!("{label}:{}", line.number));
+        self.line = line.rewritten;
+        true
+    }
 }
 
 impl Blocker {
@@ -89,27 +120,29 @@ impl Blocker {
             };
             blocker.first_release = Some((package.name.clone(), release.version.clone()));
             if let Some((member, direct, _)) = top {
-                let line = if direct.name == package.name {
-                    format!("{} = \"{}\"", package.name, release.version)
+                let advice = if direct.name == package.name {
+                    Advice::new(member, &package.name, release.version.to_string())
                 } else {
-                    format!(
-                        "a release of {} that requires {} {} or newer",
-                        direct.name, package.name, release.version
-                    )
+                    Advice {
+                        line: format!(
+                            "a release of {} that requires {} {} or newer",
+                            direct.name, package.name, release.version
+                        ),
+                        version: None,
+                        place: None,
+                        member,
+                        dependency: direct.name,
+                    }
                 };
-                blocker.advice.push(Advice {
-                    member,
-                    dependency: direct.name,
-                    line,
-                });
+                blocker.advice.push(advice);
             }
         }
         if m.is_parent_member {
-            blocker.advice.push(Advice {
-                member: m.parent.clone(),
-                dependency: shared.clone(),
-                line: format!("{shared} = \"{}\"", series(&m.child_uses.version)),
-            });
+            blocker.advice.push(Advice::new(
+                m.parent.clone(),
+                shared,
+                series(&m.child_uses.version),
+            ));
         }
         blocker
     }

@@ -128,7 +128,9 @@ pub(crate) fn judge(graph: &Graph, diamond: &Diamond<'_>, interop: &Interop) -> 
         return (Level::Warn, Ground::ParentHasBoth);
     }
     match row {
-        Some(_) if is_split_by_design(graph, diamond) => (Level::Warn, Ground::SplitByDesign),
+        Some(row) if row.is_facade() && is_split_by_design(graph, diamond) => {
+            (Level::Warn, Ground::SplitByDesign)
+        }
         Some(row) if row.is_facade() => (Level::Error, facade(row)),
         _ if parent.is_member => (Level::Warn, Ground::Member),
         Some(row) => {
@@ -145,8 +147,10 @@ fn facade(row: &Row) -> Ground {
     }
 }
 
-/// Whether a published A could never have been built without this split: its requirement holds B to one series and no
-/// version of X meets both A's requirement and B's. Then A's authors have compiled it so, and it is no break.
+/// Whether a published A could never have been built without this split: its requirement holds the facade B to one
+/// series, and no version of X meets both A's requirement and B's. Then A's authors have compiled it so, and it is no
+/// break. That another release of the series would do is ruled out for a facade alone: what it re-exports is its own
+/// interface, which a compatible release keeps.
 fn is_split_by_design(graph: &Graph, diamond: &Diamond<'_>) -> bool {
     let is_published = graph.packages[diamond.parent]
         .id

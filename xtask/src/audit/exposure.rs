@@ -167,27 +167,27 @@ impl Module<'_> {
             }
             Item::Enum(e) if is_public(&e.vis) => {
                 self.note(&format!("enum {}", e.ident), |names| {
-                    names.visit_item_enum(e)
+                    names.visit_item_enum(e);
                 });
             }
             Item::Union(u) if is_public(&u.vis) => {
                 self.note(&format!("union {}", u.ident), |names| {
-                    names.visit_item_union(u)
+                    names.visit_item_union(u);
                 });
             }
             Item::Type(t) if is_public(&t.vis) => {
                 self.note(&format!("type {}", t.ident), |names| {
-                    names.visit_type(&t.ty)
+                    names.visit_type(&t.ty);
                 });
             }
             Item::Const(c) if is_public(&c.vis) => {
                 self.note(&format!("const {}", c.ident), |names| {
-                    names.visit_type(&c.ty)
+                    names.visit_type(&c.ty);
                 });
             }
             Item::Static(s) if is_public(&s.vis) => {
                 self.note(&format!("static {}", s.ident), |names| {
-                    names.visit_type(&s.ty)
+                    names.visit_type(&s.ty);
                 });
             }
             Item::Trait(t) if is_public(&t.vis) => {
@@ -471,10 +471,15 @@ fn declared(item: &Item) -> impl Iterator<Item = (&Ident, &Visibility)> {
 
 fn public_names(items: &[Item]) -> HashSet<String> {
     let declared = items.iter().flat_map(declared);
-    declared
+    let declared = declared
         .filter(|(_, visibility)| is_public(visibility))
-        .map(|(ident, _)| ident.to_string())
-        .collect()
+        .map(|(ident, _)| ident.to_string());
+    let imported = items.iter().filter_map(|item| match item {
+        Item::Use(u) if is_public(&u.vis) => Some(leaves(&u.tree)),
+        _ => None,
+    });
+    let imported = imported.flatten().map(|(_, name)| name);
+    declared.chain(imported).collect()
 }
 
 /// Names that occur in paths of public `use`s: private modules among them have public items.

@@ -162,7 +162,12 @@ pub(crate) fn merge(per_context: Vec<Finding>) -> Vec<Finding> {
                 merged.insert(key, finding);
             }
             Some(known) => {
-                known.contexts.extend(finding.contexts);
+                // Where only some contexts confirm it, only those are where it holds.
+                if finding.level > known.level {
+                    known.contexts = finding.contexts;
+                } else if finding.level == known.level {
+                    known.contexts.extend(finding.contexts);
+                }
                 if let (What::Diamond(a), What::Diamond(b)) = (&mut known.what, &finding.what) {
                     a.is_confirmed = a.is_confirmed.max(b.is_confirmed);
                 }

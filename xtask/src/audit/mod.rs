@@ -17,6 +17,7 @@ pub(crate) mod graph;
 pub(crate) mod index;
 pub(crate) mod interop;
 pub(crate) mod lock;
+pub(crate) mod manifest;
 pub(crate) mod profile;
 pub(crate) mod report;
 pub(crate) mod requirement;

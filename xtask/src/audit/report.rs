@@ -40,6 +40,8 @@ pub(crate) struct Report<'a> {
     /// `--deny warn`.
     pub(crate) deny_warn: bool,
     pub(crate) cure: Option<&'a Outcome>,
+    /// What remains, where a lock was written.
+    pub(crate) after: Option<&'a [Finding]>,
 }
 
 /// Where in the lock a finding is: counted from 1, with the line's text.
@@ -57,12 +59,9 @@ impl Report<'_> {
         }
     }
 
-    pub(crate) fn n(&self, level: Level) -> usize {
-        let of_findings = self
-            .findings
-            .iter()
-            .filter(|f| self.level(f) == level)
-            .count();
+    /// How many of these findings count as this level, with the warnings about the configuration.
+    pub(crate) fn n(&self, findings: &[Finding], level: Level) -> usize {
+        let of_findings = findings.iter().filter(|f| self.level(f) == level).count();
         let warnings_count_here = match level {
             Level::Warn => !self.deny_warn,
             Level::Error => self.deny_warn,

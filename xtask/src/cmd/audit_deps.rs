@@ -162,7 +162,10 @@ fn audit(flags: &Flags) -> Result<Exit, Error> {
     } else {
         None
     };
-    let mut report = Report {
+    let after = outcome
+        .as_ref()
+        .filter(|fixed| fixed.outcome.backup.is_some());
+    let report = Report {
         lock: &place.lock,
         is_lock_only: false,
         crates: &plan.crates,
@@ -171,21 +174,20 @@ fn audit(flags: &Flags) -> Result<Exit, Error> {
         warnings: &warnings,
         deny_warn,
         cure: outcome.as_ref().map(|fixed| &fixed.outcome),
+        after: after.map(|fixed| fixed.after.as_slice()),
     };
     anstream::print!("{}", report.render(flags.format));
     if let Some(fixed) = &outcome
         && flags.apply
+        && !fixed.outcome.blocked.is_empty()
     {
-        report.findings = &fixed.after;
-        if !fixed.outcome.blocked.is_empty() {
-            return Ok(Exit::Blocked);
-        }
+        return Ok(Exit::Blocked);
     }
     Ok(verdict(&report))
 }
 
 fn verdict(report: &Report<'_>) -> Exit {
-    if report.n(Level::Error) > 0 {
+    if report.n(report.after.unwrap_or(report.findings), Level::Error) > 0 {
         Exit::ErrorsFound
     } else {
         Exit::Clean
@@ -211,6 +213,7 @@ fn audit_lock(flags: &Flags, place: &Place) -> Result<Exit, Error> {
         warnings: &warnings,
         deny_warn: flags.deny.is_some(),
         cure: None,
+        after: None,
     };
     anstream::print!("{}", report.render(flags.format));
     Ok(verdict(&report))

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Report, name, rule, title};
 use crate::audit::{
     cure::Outcome,
+    diamond::Level,
     exposure::Exposure,
     finding::{Finding, Meeting, What},
     lock::PackageId,
@@ -26,6 +27,15 @@ struct Document<'a> {
     findings: Vec<Row<'a>>,
     configuration_warnings: &'a [String],
     cure: Option<Cure<'a>>,
+    after: Option<After>,
+}
+
+/// What remains once the lock is written.
+#[derive(Serialize)]
+struct After {
+    errors: usize,
+    warnings: usize,
+    infos: usize,
 }
 
 #[derive(Serialize)]
@@ -110,12 +120,12 @@ struct Blocked<'a> {
 #[derive(Serialize)]
 struct Line<'a> {
     member: &'a str,
+    place: Option<&'a str>,
     dependency: &'a str,
     line: &'a str,
 }
 
 pub(super) fn render(report: &Report<'_>) -> String {
-    use crate::audit::diamond::Level;
     let document = Document {
         format_version: FORMAT_VERSION,
         tool_version: env!("CARGO_PKG_VERSION"),
@@ -123,12 +133,17 @@ pub(super) fn render(report: &Report<'_>) -> String {
         over_approximate: report.is_lock_only,
         crates: report.crates,
         contexts: report.contexts,
-        errors: report.n(Level::Error),
-        warnings: report.n(Level::Warn),
-        infos: report.n(Level::Info),
+        errors: report.n(report.findings, Level::Error),
+        warnings: report.n(report.findings, Level::Warn),
+        infos: report.n(report.findings, Level::Info),
         findings: report.findings.iter().map(|f| row(report, f)).collect(),
         configuration_warnings: report.warnings,
         cure: report.cure.map(cure),
+        after: report.after.map(|findings| After {
+            errors: report.n(findings, Level::Error),
+            warnings: report.n(findings, Level::Warn),
+            infos: report.n(findings, Level::Info),
+        }),
     };
     let mut text =
         serde_json::to_string_pretty(&document).expect("names and numbers always serialise");
@@ -225,6 +240,7 @@ fn cure(outcome: &Outcome) -> Cure<'_> {
                 .iter()
                 .map(|advice| Line {
                     member: &advice.member.name,
+                    place: advice.place.as_deref(),
                     dependency: &advice.dependency,
                     line: &advice.line,
                 })

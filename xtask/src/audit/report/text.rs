@@ -8,6 +8,7 @@ use super::{Report, help, name, notes, title};
 use crate::audit::{
     cure::{Blocked, Outcome},
     diamond::Level,
+    finding::Finding,
 };
 
 pub(super) fn render(report: &Report<'_>) -> String {
@@ -49,7 +50,11 @@ pub(super) fn render(report: &Report<'_>) -> String {
     if let Some(outcome) = report.cure {
         cure(&mut out, outcome);
     }
-    summary(&mut out, report);
+    summary(&mut out, report, report.findings);
+    if let Some(after) = report.after {
+        out.push_str("after the change, ");
+        summary(&mut out, report, after);
+    }
     out
 }
 
@@ -134,16 +139,21 @@ fn blocker(out: &mut String, blocked: &Blocked) {
         let or = if index == 0 { "write" } else { "or write" };
         let _ = writeln!(
             out,
-            "  = help: {or} into the manifest of {}, for `{}`: {}",
-            advice.member.name, advice.dependency, advice.line
+            "  = help: {or} {}, for `{}`: {}",
+            advice.place.as_ref().map_or_else(
+                || format!("into the manifest of {}", advice.member.name),
+                |place| format!("at {place}")
+            ),
+            advice.dependency,
+            advice.line
         );
     }
     out.push('\n');
 }
 
-fn summary(out: &mut String, report: &Report<'_>) {
+fn summary(out: &mut String, report: &Report<'_>, findings: &[Finding]) {
     let [errors, warnings, infos] =
-        [Level::Error, Level::Warn, Level::Info].map(|level| report.n(level));
+        [Level::Error, Level::Warn, Level::Info].map(|level| report.n(findings, level));
     let verdict = if errors > 0 { "errors found" } else { "clean" };
     let style = if errors > 0 {
         style(Level::Error)

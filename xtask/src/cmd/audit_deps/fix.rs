@@ -10,7 +10,7 @@ use std::{
 use super::{
     cargo::Cargo,
     except,
-    locate::Place,
+    locate::{self, Place},
     resolve::{self, Audited, Plan},
     shadow::Shadow,
 };
@@ -112,10 +112,12 @@ impl Fix<'_> {
                         .find(|graph| graph.packages.iter().any(|p| p.id == meeting.child))
                         .copied()
                         .unwrap_or(graphs[0]);
+                    let mut blocker = Blocker::find(&situation, graph, &releases);
+                    self.fit(&mut blocker, audited);
                     outcome.blocked.push(Blocked {
                         meeting: meeting.clone(),
                         tried,
-                        blocker: Blocker::find(&situation, graph, &releases),
+                        blocker,
                     });
                 }
             }
@@ -132,6 +134,22 @@ impl Fix<'_> {
             after,
             lock,
         })
+    }
+
+    /// Finds the lines that the advice is about: in the member's manifest, or in the root's where it inherits them.
+    fn fit(&self, blocker: &mut Blocker, audited: &Audited) {
+        let graphs = || audited.contexts.iter().map(|context| &context.graph);
+        for advice in &mut blocker.advice {
+            let mut packages = graphs().flat_map(|graph| &graph.packages);
+            let member = packages.find(|p| p.id == advice.member);
+            let own = member.and_then(|package| package.manifest.as_deref());
+            for manifest in own.into_iter().chain([self.place.manifest.as_path()]) {
+                let text = std::fs::read_to_string(manifest).unwrap_or_default();
+                if advice.fit(&locate::label(manifest), &text) {
+                    break;
+                }
+            }
+        }
     }
 
     /// The diamonds to cure now. What counts is decided by the first audit, so that a cured error does not call
@@ -234,7 +252,7 @@ impl Fix<'_> {
             }
         };
         except(&mut audited.findings, &self.place.config, false);
-        if let Err(why) = is_better(findings, &audited.findings, meeting) {
+        if let Err(why) = is_better(findings, &audited.findings, meeting, self.deny_warn) {
             return Ok(Err(why));
         }
         Ok(Ok(State {
@@ -349,34 +367,47 @@ fn replace(path: &Path, text: &str, check: &dyn Fn() -> Result<(), Error>) -> Re
     Ok(())
 }
 
-/// Whether the diamond is gone and nothing took its place.
-fn is_better(before: &[Finding], after: &[Finding], cured: &Meeting) -> Result<(), String> {
-    let triple = |m: &Meeting| {
-        let names = [&m.parent, &m.child, &m.child_uses].map(|id: &PackageId| id.name.clone());
+/// Whether the diamond is gone and nothing as bad took its place. A new warning is a fair price for an error, unless
+/// warnings are denied.
+fn is_better(
+    before: &[Finding],
+    after: &[Finding],
+    cured: &Meeting,
+    deny_warn: bool,
+) -> Result<(), String> {
+    let names = |m: &Meeting| {
+        let names = [&m.parent, &m.child, &m.child_uses].map(|id: &PackageId| id.name.as_str());
         names.join(" → ")
     };
-    let count = |findings: &[Finding]| {
-        let mut counts: HashMap<(String, Level), usize> = HashMap::new();
-        for finding in findings.iter().filter(|f| f.level > Level::Info) {
+    let count = |findings: &[Finding], least: Level| {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for finding in findings.iter().filter(|f| f.level >= least) {
             if let Some(meeting) = finding.meeting() {
-                *counts.entry((triple(meeting), finding.level)).or_default() += 1;
+                *counts.entry(names(meeting)).or_default() += 1;
             }
         }
         counts
     };
-    let (before, after) = (count(before), count(after));
-    let n = |counts: &HashMap<(String, Level), usize>, level| {
-        counts.get(&(triple(cured), level)).copied().unwrap_or(0)
-    };
-    let total = |counts| n(counts, Level::Error) + n(counts, Level::Warn);
-    if total(&after) >= total(&before) {
+    let n = |counts: &HashMap<String, usize>, names: &str| counts.get(names).copied().unwrap_or(0);
+    let of_cured = names(cured);
+    let (all_before, all_after) = (count(before, Level::Warn), count(after, Level::Warn));
+    if n(&all_after, &of_cured) >= n(&all_before, &of_cured) {
         return Err("the two versions still meet".to_owned());
     }
-    let worse = after
+    let was_error = before
         .iter()
-        .find(|(key, n)| before.get(*key).copied().unwrap_or(0) < **n);
-    match worse {
-        Some(((names, _), _)) => Err(format!("another split appears: {names}")),
+        .any(|f| f.level == Level::Error && f.meeting().is_some_and(|m| m.key() == cured.key()));
+    let least = if was_error && !deny_warn {
+        Level::Error
+    } else {
+        Level::Warn
+    };
+    let (before, after) = (count(before, least), count(after, least));
+    match after
+        .iter()
+        .find(|(names, n_after)| n(&before, names) < **n_after)
+    {
+        Some((names, _)) => Err(format!("another split appears: {names}")),
         None => Ok(()),
     }
 }

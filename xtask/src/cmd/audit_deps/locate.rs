@@ -36,8 +36,10 @@ pub(super) fn locate(
         return Err(missing().into());
     }
     if is_lock_only {
-        let lock = if path.is_dir() {
+        let lock = if given.is_none() {
             nearest(&path, "Cargo.lock").unwrap_or_else(|| path.join("Cargo.lock"))
+        } else if path.is_dir() {
+            path.join("Cargo.lock")
         } else if path
             .extension()
             .is_some_and(|extension| extension == "toml")
@@ -49,8 +51,11 @@ pub(super) fn locate(
         let manifest = lock.with_file_name("Cargo.toml");
         return place(&manifest, &lock);
     }
-    let manifest = if path.is_dir() {
+    let manifest = if given.is_none() {
         nearest(&path, "Cargo.toml")
+    } else if path.is_dir() {
+        // A folder that is named is the one that is meant, not one above it.
+        Some(path.join("Cargo.toml")).filter(|manifest| manifest.exists())
     } else if path.file_name().is_some_and(|name| name == "Cargo.lock") {
         Some(path.with_file_name("Cargo.toml")).filter(|manifest| manifest.exists())
     } else {
@@ -98,7 +103,7 @@ fn nearest(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// A path as seen from where the command runs, as annotations need it.
-fn label(path: &Path) -> String {
+pub(super) fn label(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let shown = path.strip_prefix(&here).unwrap_or(path);
     shown.display().to_string().replace('\\', "/")
