@@ -18,6 +18,18 @@ pub(crate) struct Lock {
     pub(crate) label: String,
     pub(crate) text: String,
     pub(crate) packages: Vec<LockPackage>,
+    /// Edges that lead to no package, as careless merges leave them. Cargo forgets them and resolves anew.
+    pub(crate) dangling: Vec<Dangling>,
+}
+
+/// An edge to a package that the lock does not have.
+#[derive(Clone, Debug)]
+pub(crate) struct Dangling {
+    /// Counted from 1.
+    pub(crate) line: usize,
+    pub(crate) package: PackageId,
+    /// `name version`.
+    pub(crate) entry: String,
 }
 
 /// One `[[package]]`.
@@ -77,7 +89,7 @@ impl Lock {
     /// Parses the text of a lock; `label` names the file in errors.
     ///
     /// # Errors
-    /// Merge markers, invalid TOML, a format newer than 4, and edges that lead to no package, each with its line.
+    /// Merge markers, invalid TOML, versions that are none, and a format newer than 4, each with its line.
     pub(crate) fn parse(label: &str, text: &str) -> Result<Self, Error> {
         let lines = Lines::new(text);
         if let Some((index, marker)) = merge_marker(text) {
@@ -126,20 +138,19 @@ impl Lock {
         for (index, raw) in raw_packages.iter().enumerate() {
             by_name.entry(raw.name.get_ref()).or_default().push(index);
         }
+        let mut dangling = Vec::new();
         for (index, raw) in raw_packages.iter().enumerate() {
             let mut edges = Vec::with_capacity(raw.dependencies.len());
             for edge in &raw.dependencies {
                 let line = lines.at(edge.span().start);
-                let to =
-                    target(edge.get_ref(), &packages, &by_name).ok_or_else(|| Error::Lock {
-                        lock: label.to_owned(),
+                let Some(to) = target(edge.get_ref(), &packages, &by_name) else {
+                    dangling.push(Dangling {
                         line,
-                        what: format!(
-                            "the dependency `{}` of `{}` is no package of this lock",
-                            edge.get_ref(),
-                            raw.name.get_ref()
-                        ),
-                    })?;
+                        package: packages[index].id.clone(),
+                        entry: edge.get_ref().clone(),
+                    });
+                    continue;
+                };
                 edges.push(LockEdge {
                     to,
                     line,
@@ -152,6 +163,7 @@ impl Lock {
             label: label.to_owned(),
             text: text.to_owned(),
             packages,
+            dangling,
         })
     }
 

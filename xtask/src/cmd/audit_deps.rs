@@ -203,7 +203,8 @@ fn audit_lock(flags: &Flags, place: &Place) -> Result<Exit, Error> {
     let crates = crates(flags, &place.config);
     let interop = Interop::built_in()?;
     let mut findings = finding::merge(finding::audit(&graph, &crates, &interop, &label));
-    let warnings = except(&mut findings, &place.config, flags.crates.is_empty());
+    let mut warnings = except(&mut findings, &place.config, flags.crates.is_empty());
+    warnings.extend(dangling(&place.lock, &crates)?);
     let report = Report {
         lock: &place.lock,
         is_lock_only: true,
@@ -217,6 +218,34 @@ fn audit_lock(flags: &Flags, place: &Place) -> Result<Exit, Error> {
     };
     anstream::print!("{}", report.render(flags.format));
     Ok(verdict(&report))
+}
+
+/// What is to be said of edges that lead nowhere; where one concerns an audited crate, nothing can be said at all.
+fn dangling(lock: &Lock, crates: &[String]) -> Result<Vec<String>, Error> {
+    let mut warnings = Vec::new();
+    for edge in &lock.dangling {
+        let what = format!(
+            "the dependency `{}` of {} is no package of this lock",
+            edge.entry, edge.package
+        );
+        let name = edge.entry.split(' ').next().unwrap_or_default();
+        if crates
+            .iter()
+            .any(|audited| *audited == name || *audited == edge.package.name)
+        {
+            return Err(AuditError::Lock {
+                lock: lock.label.clone(),
+                line: edge.line,
+                what: format!("{what}; restore the lock or let cargo repair it"),
+            }
+            .into());
+        }
+        warnings.push(format!(
+            "{}:{}: {what}; cargo will resolve it anew",
+            lock.label, edge.line
+        ));
+    }
+    Ok(warnings)
 }
 
 fn except(findings: &mut [finding::Finding], config: &Config, is_whole: bool) -> Vec<String> {
