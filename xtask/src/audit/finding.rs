@@ -46,7 +46,7 @@ pub(crate) struct Meeting {
     pub(crate) is_avoidable: Option<bool>,
     pub(crate) ground: Ground,
     pub(crate) is_parent_member: bool,
-    /// `cargo tree` shows the same three edges; `None` where cargo was not asked.
+    /// The features really turn all three edges on; `None` where only the lock is known.
     pub(crate) is_confirmed: Option<bool>,
     pub(crate) exposure: Exposure,
 }

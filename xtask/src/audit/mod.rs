@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! lock, graph ← Cargo.lock, cargo metadata      config, profile ← the root manifest, the flags
-//! diamond (with interop, requirement) → finding → tree confirms, exposure adds evidence → report
+//! diamond (with interop, requirement) → finding → activation or tree confirms, exposure adds evidence → report
 //! cure → candidates and the check of what changed; blocker → what to do where the lock cannot cure it
 //! ```
 
+pub(crate) mod activation;
 pub(crate) mod blocker;
 pub(crate) mod config;
 pub(crate) mod cure;

@@ -134,7 +134,7 @@ fn audit(flags: &Flags) -> Result<Exit, Error> {
         profiles,
         interop: Interop::built_in()?,
     };
-    let mut audited = resolve::audit(&cargo, &place.manifest, &place.lock, &plan)?;
+    let mut audited = resolve::audit(&cargo, &place.manifest, &plan)?;
     if let Some(asked) = &flags.why {
         let graphs = audited
             .contexts

@@ -66,7 +66,7 @@ struct Diamond<'a> {
     kinds: &'a str,
     parent_is_member: bool,
     avoidable: Option<bool>,
-    confirmed_by_cargo_tree: Option<bool>,
+    confirmed: Option<bool>,
     exposure: Option<Vec<Evidence<'a>>>,
 }
 
@@ -190,7 +190,7 @@ fn to_diamond(m: &Meeting, is_lock_only: bool) -> Diamond<'_> {
         kinds: &m.kinds,
         parent_is_member: m.is_parent_member,
         avoidable: m.is_avoidable,
-        confirmed_by_cargo_tree: m.is_confirmed,
+        confirmed: m.is_confirmed,
         exposure: match &m.exposure {
             Exposure::NotLooked => None,
             Exposure::None => Some(Vec::new()),

@@ -242,7 +242,7 @@ impl Fix<'_> {
         if let Err(why) = cure::check_intended(lock, &now, steps) {
             return Ok(Err(why));
         }
-        let mut audited = match resolve::audit(self.cargo, &shadow.manifest, &now, self.plan) {
+        let mut audited = match resolve::audit(self.cargo, &shadow.manifest, self.plan) {
             Ok(audited) => audited,
             Err(error) => {
                 return Ok(Err(format!(
@@ -295,7 +295,7 @@ impl Fix<'_> {
             .into())
         };
         replace(&path, &fixed.lock.text, &unchanged)?;
-        let checked = resolve::audit(self.cargo, &self.place.manifest, &fixed.lock, self.plan)
+        let checked = resolve::audit(self.cargo, &self.place.manifest, self.plan)
             .map_err(|error| error.to_string())
             .and_then(|audited| {
                 let mut findings = audited.findings;

@@ -7,15 +7,15 @@ use cargo_metadata::Metadata;
 use super::cargo::{Cargo, Cfgs, in_parallel};
 use crate::{
     audit::{
-        diamond::{self, Level},
+        activation::Activation,
+        diamond::Level,
         error::Error as AuditError,
         exposure::{self, Exposure},
-        finding::{self, Finding, What},
+        finding::{self, Finding, Meeting, What},
         graph::Graph,
         interop::Interop,
-        lock::{Lock, PackageId},
+        lock::PackageId,
         profile::{Features, Profile},
-        tree::Tree,
     },
     error::Error,
 };
@@ -43,16 +43,6 @@ pub(super) struct Audited {
     pub(super) contexts: Vec<Context>,
 }
 
-enum Job<'a> {
-    Metadata(&'a Group<'a>),
-    Tree(&'a Profile, &'a str),
-}
-
-enum Done {
-    Metadata(Result<Box<Metadata>, Error>),
-    Tree(Result<Tree, Error>),
-}
-
 /// Targets of all profiles with equal features: cargo resolves them in one run.
 struct Group<'a> {
     features: &'a Features,
@@ -60,64 +50,51 @@ struct Group<'a> {
 }
 
 /// Resolves every profile with `--locked` and audits it.
-pub(super) fn audit(
-    cargo: &Cargo,
-    manifest: &Path,
-    lock: &Lock,
-    plan: &Plan,
-) -> Result<Audited, Error> {
+pub(super) fn audit(cargo: &Cargo, manifest: &Path, plan: &Plan) -> Result<Audited, Error> {
     let groups = groups(&plan.profiles);
     let targets: Vec<(&Profile, &str)> = plan
         .profiles
         .iter()
         .flat_map(|profile| profile.targets.iter().map(move |t| (profile, t.as_str())))
         .collect();
-    // A diamond of the resolution is one of the lock too. Where the lock has none, nothing can need confirmation;
-    // where it has, `cargo tree` runs beside `cargo metadata` instead of after it.
-    let of_lock = Graph::from_lock(lock);
-    let may_need_trees = plan
-        .crates
-        .iter()
-        .any(|name| !diamond::find(&of_lock, name).is_empty());
-    let mut jobs: Vec<Job<'_>> = groups.iter().map(Job::Metadata).collect();
-    if may_need_trees {
-        jobs.extend(
-            targets
-                .iter()
-                .map(|(profile, target)| Job::Tree(profile, target)),
-        );
-    }
-    let done = in_parallel(&jobs, |job| match job {
-        Job::Metadata(group) => Done::Metadata(
-            cargo
-                .metadata(manifest, group.features, &group.targets, true)
-                .map(Box::new),
-        ),
-        Job::Tree(profile, target) => Done::Tree(cargo.tree(manifest, profile, target)),
+    let resolutions = in_parallel(&groups, |group| {
+        cargo.metadata(manifest, group.features, &group.targets, true)
     });
-    let (mut resolutions, mut trees) = (Vec::new(), Vec::new());
-    for done in done {
-        match done {
-            Done::Metadata(Ok(metadata)) => resolutions.push(metadata),
-            Done::Metadata(Err(error)) => return Err(explain(cargo, manifest, plan, error)),
-            Done::Tree(tree) => trees.push(tree),
-        }
-    }
-    let mut trees = trees.into_iter();
-    let (mut contexts, mut findings) = (Vec::new(), Vec::new());
-    for (profile, target) in targets {
+    let resolutions: Result<Vec<Metadata>, Error> = resolutions.into_iter().collect();
+    let resolutions = resolutions.map_err(|error| explain(cargo, manifest, plan, error))?;
+    let (mut contexts, mut per_context) = (Vec::new(), Vec::new());
+    for (profile, target) in &targets {
         let group = groups.iter().position(|g| *g.features == profile.features);
         let metadata = &resolutions[group.expect("every profile has its group")];
         check_features(metadata, profile)?;
-        let graph = Graph::from_metadata(metadata, target, &plan.cfgs[target], profile.dev);
+        let cfg = &plan.cfgs[*target];
+        let graph = Graph::from_metadata(metadata, target, cfg, profile.dev);
         let label = profile.context(target);
         let mut found = finding::audit(&graph, &plan.crates, &plan.interop, &label);
-        if let Some(tree) = trees.next() {
-            confirm(&mut found, &tree?);
+        if found.iter().any(is_unconfirmed) {
+            let activation = Activation::new(metadata, profile, target, cfg);
+            confirm(&mut found, &|meeting| {
+                activation.proves(meeting).then_some(true)
+            });
         }
-        findings.extend(found);
+        per_context.push(found);
         contexts.push(Context { label, graph });
     }
+    // What is not certain, `cargo tree` decides.
+    let open: Vec<usize> = (0..per_context.len())
+        .filter(|index| per_context[*index].iter().any(is_unconfirmed))
+        .collect();
+    let trees = in_parallel(&open, |index| {
+        let (profile, target) = targets[*index];
+        cargo.tree(manifest, profile, target)
+    });
+    for (index, tree) in open.into_iter().zip(trees) {
+        let tree = tree?;
+        confirm(&mut per_context[index], &|meeting| {
+            Some(tree.confirms(meeting))
+        });
+    }
+    let findings = per_context.into_iter().flatten().collect();
     Ok(Audited {
         findings: finding::merge(findings),
         contexts,
@@ -144,12 +121,22 @@ fn groups(profiles: &[Profile]) -> Vec<Group<'_>> {
     groups
 }
 
-fn confirm(findings: &mut [Finding], tree: &Tree) {
-    for finding in findings {
+fn is_unconfirmed(finding: &Finding) -> bool {
+    finding
+        .meeting()
+        .is_some_and(|meeting| meeting.is_confirmed.is_none())
+}
+
+/// Takes over what `ask` says of the diamonds that nothing has been said of yet; what is not built is no more than an
+/// info.
+fn confirm(findings: &mut [Finding], ask: &dyn Fn(&Meeting) -> Option<bool>) {
+    for finding in findings
+        .iter_mut()
+        .filter(|finding| is_unconfirmed(finding))
+    {
         if let What::Diamond(meeting) = &mut finding.what {
-            let is_confirmed = tree.confirms(meeting);
-            meeting.is_confirmed = Some(is_confirmed);
-            if !is_confirmed {
+            meeting.is_confirmed = ask(meeting);
+            if meeting.is_confirmed == Some(false) {
                 finding.level = Level::Info;
             }
         }
