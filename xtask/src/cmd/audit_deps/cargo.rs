@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use cargo_metadata::Metadata;
+use cargo_metadata::{Metadata, MetadataCommand};
 use cargo_platform::Cfg;
 
 use crate::{
@@ -58,23 +58,34 @@ impl Cargo {
         targets: &[String],
         is_locked: bool,
     ) -> Result<Metadata, Error> {
-        let mut command = self.command("metadata", manifest);
-        command.args(["--format-version", "1"]);
-        command.args(is_locked.then_some("--locked"));
-        command.args(features.flags());
+        let mut options = features.flags();
+        options.extend(is_locked.then(|| "--locked".to_owned()));
         for target in targets {
-            command.args(["--filter-platform", target]);
+            options.extend(["--filter-platform".to_owned(), target.clone()]);
         }
-        let output = output(&mut command)?;
-        serde_json::from_slice(&output).map_err(|error| unexpected(&command, &error.to_string()))
+        self.run_metadata(manifest, options)
     }
 
     /// The members alone: works where the dependencies cannot be had.
     pub(super) fn members(&self, manifest: &Path) -> Result<Metadata, Error> {
-        let mut command = self.command("metadata", manifest);
-        command.args(["--format-version", "1", "--no-deps"]);
-        let output = output(&mut command)?;
-        serde_json::from_slice(&output).map_err(|error| unexpected(&command, &error.to_string()))
+        self.run_metadata(manifest, vec!["--no-deps".to_owned()])
+    }
+
+    /// Left to `cargo_metadata` as a whole: what it parses itself is compiled beside this crate instead of in it.
+    fn run_metadata(&self, manifest: &Path, mut options: Vec<String>) -> Result<Metadata, Error> {
+        options.extend(self.is_offline.then(|| "--offline".to_owned()));
+        let mut command = MetadataCommand::new();
+        command.cargo_path(&self.program).current_dir(&self.folder);
+        command.manifest_path(manifest).other_options(options);
+        command.exec().map_err(|error| {
+            let command = command.cargo_command();
+            match error {
+                cargo_metadata::Error::CargoMetadata { stderr } => {
+                    failed(&command, "error", &stderr)
+                }
+                other => unexpected(&command, &other.to_string()),
+            }
+        })
     }
 
     /// What is really built for one target.
@@ -200,15 +211,19 @@ fn output(command: &mut Command) -> Result<Vec<u8>, Error> {
         return Ok(output.stdout);
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(failed(command, &output.status.to_string(), &stderr))
+}
+
+fn failed(command: &Command, status: &str, stderr: &str) -> Error {
     let lines = stderr.trim_end().lines().map(|line| format!("  {line}"));
-    Err(AuditError::Cargo {
+    AuditError::Cargo {
         command: shown(command),
-        status: output.status.to_string(),
+        status: status.to_owned(),
         stderr: lines.collect::<Vec<String>>().join("\n"),
         advice: "where crates or git dependencies cannot be had, `--lock-only` reads the lock alone (over-approximate)"
             .to_owned(),
     }
-    .into())
+    .into()
 }
 
 fn unexpected(command: &Command, what: &str) -> Error {
