@@ -12,36 +12,27 @@ pub(crate) enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
+    /// A file is not what it should be.
+    #[error("{}:{line}: {message}", path.display())]
+    Data { path: PathBuf, line: u64, message: String },
     /// A program that this one runs did not start or did not end with 0.
     #[error("{0}")]
     Command(#[from] xshell::Error),
     /// An audit of dependencies could not be done.
     #[error(transparent)]
     Audit(#[from] crate::audit::error::Error),
+    /// Anything that only its own words describe.
+    #[error("{0}")]
+    Failed(String),
+    /// What was asked for cannot be, which a person must change.
+    #[error("{0}")]
+    Usage(String),
 }
 
 impl Error {
     /// For `map_err`: an I/O error with what was being done to which path.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Io { action, path, source }
     }
-
-    /// Prints the error to standard error, coloured as cargo's are.
-    #[expect(
-        clippy::print_stderr,
-        reason = "this is where errors leave the program"
-    )]
-    pub(crate) fn print(&self) {
-        let style = clap_style_error();
-        anstream::eprintln!("{style}error{style:#}: {self}");
-    }
-}
-
-fn clap_style_error() -> anstyle::Style {
-    anstyle::AnsiColor::Red.on_default().bold()
 }

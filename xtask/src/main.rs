@@ -1,24 +1,40 @@
 //! `cargo xtask`: measures gpu-executor, gates it against committed baselines, and runs the project's checks.
 //!
-//! Only `cmd` runs other programs and reads clocks; every other module is a function of its arguments.
+//! Only `cmd` and `host` run other programs and read clocks; every other module is a function of its arguments.
 
 mod audit;
+mod baseline;
+mod case;
 mod cli;
 mod cmd;
 mod error;
 mod exit;
+mod files;
+mod fingerprint;
+mod host;
+mod judge;
+mod quantile;
+mod record;
+mod report;
+mod rows;
+mod run;
+mod screen;
+mod verdict;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::{error::Error, exit::Exit};
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    match cmd::run(cli.command) {
-        Ok(exit) => exit,
-        Err(error) => {
-            error.print();
-            exit::Exit::ToolFailed.into()
-        }
-    }
+    cmd::run(cli.command).unwrap_or_else(|error| {
+        host::console::error(&error);
+        let exit = match error {
+            Error::Usage(_) => Exit::Usage,
+            _ => Exit::ToolFailed,
+        };
+        exit.into()
+    })
 }

@@ -30,8 +30,6 @@ use crate::{
 pub(crate) enum Exit {
     /// No finding counts as an error; warnings and infos may be there.
     Clean = 0,
-    /// A flag, or a value of one, cannot be meant.
-    Usage = 2,
     /// At least one error.
     ErrorsFound = 3,
     /// `--apply` was asked for, and something the lock cannot cure remains.
@@ -108,16 +106,10 @@ pub(crate) struct Flags {
 }
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
-    match audit(flags) {
-        Err(error) => match &error {
-            Error::Audit(of_audit) if of_audit.is_usage() => {
-                error.print();
-                Ok(Exit::Usage)
-            }
-            _ => Err(error),
-        },
-        exit => exit,
-    }
+    audit(flags).map_err(|error| match error {
+        Error::Audit(of_audit) if of_audit.is_usage() => Error::Usage(of_audit.to_string()),
+        other => other,
+    })
 }
 
 fn audit(flags: &Flags) -> Result<Exit, Error> {

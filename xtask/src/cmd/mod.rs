@@ -1,6 +1,10 @@
-//! One file per command. The only layer that runs programs and reads clocks.
+//! One file per command.
 
+pub(crate) mod adapters;
 pub(crate) mod audit_deps;
+pub(crate) mod bench;
+pub(crate) mod ci;
+pub(crate) mod gate;
 pub(crate) mod setup;
 
 use std::process::ExitCode;
@@ -9,8 +13,13 @@ use crate::{cli::Command, error::Error};
 
 /// Runs one command.
 pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
+    crate::host::console::init();
     match command {
-        Command::Setup(flags) => setup::run(&flags).map(Into::into),
+        Command::Bench(flags) => bench::run(&flags).map(Into::into),
+        Command::Gate(flags) => gate::run(&flags).map(Into::into),
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
+        Command::Adapters(flags) => adapters::run(&flags).map(Into::into),
+        Command::Setup(flags) => setup::run(&flags).map(Into::into),
+        Command::Ci(flags) => ci::run(&flags).map(Into::into),
     }
 }

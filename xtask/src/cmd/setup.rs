@@ -7,12 +7,7 @@ use xshell::{Shell, cmd};
 use crate::{error::Error, exit::Exit};
 
 /// What Mesa's Vulkan and OpenGL drivers on the CPU consist of, by Debian's names.
-const PACKAGES: [&str; 4] = [
-    "mesa-vulkan-drivers",
-    "libvulkan1",
-    "libegl1",
-    "libgl1-mesa-dri",
-];
+const PACKAGES: [&str; 4] = ["mesa-vulkan-drivers", "libvulkan1", "libegl1", "libgl1-mesa-dri"];
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cargo xtask setup --dry-run")]
@@ -32,10 +27,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         Packages::Missing(missing) => missing,
     };
     if missing.is_empty() {
-        anstream::println!(
-            "setup: nothing to do, {} are installed",
-            PACKAGES.join(", ")
-        );
+        anstream::println!("setup: nothing to do, {} are installed", PACKAGES.join(", "));
     } else if flags.dry_run {
         anstream::println!("setup: would install {}", missing.join(", "));
     } else {

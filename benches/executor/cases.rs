@@ -1,0 +1,134 @@
+//! What to measure, and how long: the defaults, or what `cargo xtask bench` says in environment variables.
+
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use gpu_executor::{Backend, op};
+
+/// Folder to record every call into; unset for criterion's own reports only.
+const RECORD_ENV: &str = "GPU_EXECUTOR_BENCH_RECORD";
+/// `quick` or `default`.
+const PACE_ENV: &str = "GPU_EXECUTOR_BENCH_PACE";
+/// Comma list of sizes, `20000` for one task and `1000x256` for a batch.
+const SIZES_ENV: &str = "GPU_EXECUTOR_BENCH_SIZES";
+/// Comma list of operators.
+const OPS_ENV: &str = "GPU_EXECUTOR_BENCH_OPS";
+
+const DEFAULT_SIZES: &str = "1000,20000,50000,100000,250000,500000,1000000,1000x256";
+
+/// Tasks of equal size that are run by one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Case {
+    /// Elements per task.
+    pub(crate) size: usize,
+    /// 1 for a single task, more for a batch.
+    pub(crate) tasks: usize,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.tasks {
+            1 => write!(f, "{}", self.size),
+            tasks => write!(f, "{tasks}x{}", self.size),
+        }
+    }
+}
+
+impl FromStr for Case {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no size: write `20000`, or `1000x256` for a batch of 1000 tasks");
+        let number = |part: &str| part.trim().parse::<usize>().ok().filter(|&n| n > 0).ok_or_else(wrong);
+        match text.split_once('x') {
+            None => Ok(Self {
+                size: number(text)?,
+                tasks: 1,
+            }),
+            Some((tasks, size)) => Ok(Self {
+                size: number(size)?,
+                tasks: number(tasks)?,
+            }),
+        }
+    }
+}
+
+/// How long a case is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// About a second a case, for a look while working and for CI.
+    Quick,
+    /// What baselines are made of.
+    Default,
+}
+
+impl Pace {
+    pub(crate) fn warm_up(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Quick => 200,
+            Self::Default => 500,
+        })
+    }
+
+    pub(crate) fn measurement(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Quick => 1000,
+            Self::Default => 2000,
+        })
+    }
+
+    /// Criterion samples, each a batch of calls.
+    pub(crate) fn samples(self) -> usize {
+        match self {
+            Self::Quick => 10,
+            Self::Default => 20,
+        }
+    }
+}
+
+/// What this process measures.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) backends: Vec<Backend>,
+    pub(crate) cases: Vec<Case>,
+    pub(crate) pace: Pace,
+    pub(crate) record: Option<PathBuf>,
+    operators: Option<Vec<String>>,
+}
+
+impl Plan {
+    /// Reads the environment.
+    pub(crate) fn from_env() -> Result<Self, String> {
+        let pace = match std::env::var(PACE_ENV).as_deref() {
+            Err(_) | Ok("default") => Pace::Default,
+            Ok("quick") => Pace::Quick,
+            Ok(other) => return Err(format!("{PACE_ENV}: `{other}` is neither `quick` nor `default`")),
+        };
+        let sizes = std::env::var(SIZES_ENV).unwrap_or_else(|_| DEFAULT_SIZES.to_owned());
+        let operators: Option<Vec<String>> = std::env::var(OPS_ENV)
+            .ok()
+            .map(|list| list.split(',').map(|name| name.trim().to_owned()).collect());
+        for name in operators.iter().flatten() {
+            if !op::ALL.iter().any(|o| o.name == name) {
+                let names: Vec<_> = op::ALL.iter().map(|o| o.name).collect();
+                return Err(format!(
+                    "{OPS_ENV}: no operator is named `{name}`; there are: {}",
+                    names.join(", ")
+                ));
+            }
+        }
+        Ok(Self {
+            backends: Backend::selected().map_err(|error| error.to_string())?,
+            cases: sizes.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            pace,
+            record: std::env::var_os(RECORD_ENV).map(PathBuf::from),
+            operators,
+        })
+    }
+
+    /// Whether an operator is to be measured.
+    pub(crate) fn wants(&self, operator: &str) -> bool {
+        self.operators
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == operator))
+    }
+}

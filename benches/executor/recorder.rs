@@ -1,0 +1,152 @@
+//! Records the wall time of every call, and what it cost in calls into wgpu.
+
+use std::{
+    cell::{Ref, RefCell},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use gpu_executor::{AdapterInfo, Backend, Counters, Executor, workload::Workload};
+use serde::Serialize;
+
+use crate::cases::Case;
+
+/// One call of criterion's closure.
+struct Batch {
+    walls_ns: Vec<u64>,
+    counters: Counters,
+}
+
+/// What was measured of one case.
+pub(crate) struct Recorder {
+    batches: RefCell<Vec<Batch>>,
+    error: RefCell<Option<String>>,
+    warm: Instant,
+    pause: Duration,
+}
+
+/// A recorded case, as `cargo xtask bench` reads it.
+#[derive(Serialize)]
+struct Record<'a> {
+    schema: u32,
+    op: &'a str,
+    backend: Backend,
+    size: usize,
+    tasks: usize,
+    /// Criterion's full id of the case.
+    id: String,
+    adapter: &'a AdapterInfo,
+    /// Time of the calibration kernel around this case.
+    calibration_ns: u64,
+    /// Counters of each call.
+    counters: Counters,
+    /// Wall time of every call, by criterion sample.
+    samples_ns: Vec<Vec<u64>>,
+}
+
+impl Recorder {
+    /// A recorder that pauses before each sample once `warm_up` is over.
+    pub(crate) fn new(warm_up: Duration, pause: Duration) -> Self {
+        Self {
+            batches: RefCell::default(),
+            error: RefCell::default(),
+            warm: Instant::now() + warm_up,
+            pause,
+        }
+    }
+
+    /// Runs the workload `iterations` times and returns the sum of the calls' wall times.
+    pub(crate) fn sample(&self, iterations: u64, executor: &Executor, workload: &dyn Workload) -> Duration {
+        let mut walls_ns = Vec::with_capacity(usize::try_from(iterations).unwrap_or_default());
+        self.pause(executor, workload);
+        let before = executor.counters();
+        for _ in 0..iterations {
+            match workload.run(executor) {
+                Ok(wall) => walls_ns.push(u64::try_from(wall.as_nanos()).expect("a call takes less than 500 years")),
+                // Criterion has no way to fail; the caller asks for the error afterwards.
+                Err(error) => {
+                    self.error.borrow_mut().get_or_insert(error.to_string());
+                    return Duration::from_nanos(1);
+                }
+            }
+        }
+        let counters = executor.counters() - before;
+        let total = Duration::from_nanos(walls_ns.iter().sum());
+        self.batches.borrow_mut().push(Batch { walls_ns, counters });
+        total
+    }
+
+    /// Lets time pass, and then makes caches warm again with calls that do not count.
+    fn pause(&self, executor: &Executor, workload: &dyn Workload) {
+        const REWARM: Duration = Duration::from_millis(2);
+        if self.pause < 2 * REWARM || Instant::now() < self.warm {
+            return;
+        }
+        std::thread::sleep(self.pause - REWARM);
+        let start = Instant::now();
+        while start.elapsed() < REWARM && workload.run(executor).is_ok() {}
+    }
+
+    /// The first error of a call.
+    pub(crate) fn error(&self) -> Option<String> {
+        self.error.borrow().clone()
+    }
+
+    /// Writes the case into `folder`, unless criterion's filter left it out.
+    ///
+    /// Criterion warms up through the same closure, so only the last `samples` batches are measurements.
+    pub(crate) fn write(
+        &self,
+        folder: &Path,
+        samples: usize,
+        executor: &Executor,
+        op: &str,
+        case: Case,
+        calibration_ns: u64,
+    ) -> Result<(), String> {
+        let batches = self.batches.borrow();
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let warm_up = batches
+            .len()
+            .checked_sub(samples)
+            .ok_or("criterion measured fewer samples than asked for")?;
+        let measured = Ref::map(batches, |all| &all[warm_up..]);
+        let backend = executor.backend();
+        let record = Record {
+            schema: 1,
+            op,
+            backend,
+            size: case.size,
+            tasks: case.tasks,
+            id: format!("{op}/{backend}/{case}"),
+            adapter: executor.adapter(),
+            calibration_ns,
+            counters: per_call(&measured)?,
+            samples_ns: measured.iter().map(|batch| batch.walls_ns.clone()).collect(),
+        };
+        let name = format!("{op}-{backend}-{case}.json");
+        let part = folder.join(format!("{name}.part"));
+        let json = serde_json::to_vec(&record).map_err(|error| error.to_string())?;
+        std::fs::write(&part, json)
+            .and_then(|()| std::fs::rename(&part, folder.join(name)))
+            .map_err(|error| format!("cannot write {}: {error}", part.display()))
+    }
+}
+
+/// The counters of one call, which must be the same for all of them.
+fn per_call(batches: &[Batch]) -> Result<Counters, String> {
+    let mut per_call = None;
+    for batch in batches {
+        let calls = batch.walls_ns.len() as u64;
+        let this = batch.counters.per_call(calls);
+        if this.is_none() || *per_call.get_or_insert(this) != this {
+            return Err(format!(
+                "calls of one case differ in what they cost: {calls} calls counted {:?}, others {per_call:?} each",
+                batch.counters
+            ));
+        }
+    }
+    per_call.flatten().ok_or_else(|| "no call was measured".to_owned())
+}

@@ -1,0 +1,279 @@
+//! The adapters of this machine: what they are, what they can do, and why some cannot be used.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{backend::Backend, error::Error};
+
+/// The environment variable that picks one of several adapters: part of its name, in any case. wgpu reads it too.
+pub const ADAPTER_NAME_ENV: &str = "WGPU_ADAPTER_NAME";
+
+/// Whether an adapter is a GPU or a driver that computes on the CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AdapterKind {
+    /// A GPU: discrete, integrated or virtual.
+    Hardware,
+    /// The CPU: lavapipe, llvmpipe, WARP, or no driver at all. Its times say nothing about a GPU.
+    Software,
+}
+
+impl fmt::Display for AdapterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Hardware => "hardware",
+            Self::Software => "software",
+        })
+    }
+}
+
+/// The limits that decide how a task is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterLimits {
+    /// Largest buffer.
+    pub buffer_bytes: u64,
+    /// Largest range of a buffer that a kernel can be given.
+    pub storage_binding_bytes: u64,
+    /// Alignment of where such a range starts.
+    pub storage_offset_alignment_bytes: u32,
+    /// Workgroups per dimension of a dispatch.
+    pub workgroups_per_dimension: u32,
+    /// Threads per workgroup.
+    pub threads_per_workgroup: u32,
+}
+
+/// What is known of one adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterInfo {
+    /// The backend through which it is driven.
+    pub backend: Backend,
+    /// The name its driver gives.
+    pub name: String,
+    /// Hardware or software.
+    pub kind: AdapterKind,
+    /// The driver's name.
+    pub driver: String,
+    /// The driver's version, as the driver says it.
+    pub driver_version: String,
+    /// Whether kernels can be timed on the device.
+    pub timestamps: bool,
+    /// Its limits; absent for [`Backend::Cpu`], which has none.
+    pub limits: Option<AdapterLimits>,
+    /// Why it cannot run this library's kernels; absent if it can.
+    pub unusable: Option<String>,
+}
+
+impl AdapterInfo {
+    fn cpu() -> Self {
+        Self {
+            backend: Backend::Cpu,
+            name: format!("host CPU ({})", std::env::consts::ARCH),
+            kind: AdapterKind::Software,
+            driver: "none".to_owned(),
+            driver_version: String::new(),
+            timestamps: false,
+            limits: None,
+            unusable: None,
+        }
+    }
+
+    fn gpu(backend: Backend, adapter: &wgpu::Adapter) -> Self {
+        let info = adapter.get_info();
+        let limits = adapter.limits();
+        Self {
+            backend,
+            name: info.name,
+            kind: match info.device_type {
+                wgpu::DeviceType::Cpu => AdapterKind::Software,
+                _ => AdapterKind::Hardware,
+            },
+            // wgpu knows no driver's name on GLES, only the version of OpenGL and of who made it.
+            driver: if info.driver.is_empty() {
+                "OpenGL".to_owned()
+            } else {
+                info.driver
+            },
+            driver_version: info.driver_info,
+            timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+            limits: Some(AdapterLimits {
+                buffer_bytes: limits.max_buffer_size,
+                storage_binding_bytes: limits.max_storage_buffer_binding_size,
+                storage_offset_alignment_bytes: limits.min_storage_buffer_offset_alignment,
+                workgroups_per_dimension: limits.max_compute_workgroups_per_dimension,
+                threads_per_workgroup: limits.max_compute_invocations_per_workgroup,
+            }),
+            unusable: unusable(adapter, &limits),
+        }
+    }
+}
+
+/// What an adapter lacks to run this library's kernels.
+fn unusable(adapter: &wgpu::Adapter, limits: &wgpu::Limits) -> Option<String> {
+    let info = adapter.get_info();
+    // wgpu takes GL_ARB_compute_shader for enough, but generates shaders in the context's own language version, and
+    // NVIDIA gives it a context of OpenGL 3.3: no compute shader compiles there.
+    if info.backend == wgpu::Backend::Gl && gl_version(&info.driver_info).is_some_and(|version| !has_compute(version)) {
+        return Some(format!(
+            "no compute shaders: wgpu gets a context of OpenGL {}, OpenGL 4.3 or OpenGL ES 3.1 is needed",
+            info.driver_info
+        ));
+    }
+    let downlevel = adapter.get_downlevel_capabilities().flags;
+    if !downlevel.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) {
+        return Some(format!(
+            "no compute shaders in the context wgpu gets ({})",
+            info.driver_info
+        ));
+    }
+    if !adapter.features().contains(wgpu::Features::IMMEDIATES) {
+        return Some("no immediates (push constants)".to_owned());
+    }
+    if limits.max_compute_invocations_per_workgroup < crate::op::WORKGROUP_SIZE {
+        return Some(format!(
+            "workgroups of at most {} threads, {} are needed",
+            limits.max_compute_invocations_per_workgroup,
+            crate::op::WORKGROUP_SIZE
+        ));
+    }
+    None
+}
+
+/// A version of OpenGL, or of OpenGL ES.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GlVersion {
+    Desktop(u32, u32),
+    Es(u32, u32),
+}
+
+/// Whether the version's shading language has compute shaders.
+fn has_compute(version: GlVersion) -> bool {
+    match version {
+        GlVersion::Desktop(major, minor) => (major, minor) >= (4, 3),
+        GlVersion::Es(major, minor) => (major, minor) >= (3, 1),
+    }
+}
+
+/// Reads what a driver says of itself: `4.5 (Core Profile) Mesa 22.3.6`, `3.3.0 NVIDIA 580.159.04`,
+/// `OpenGL ES 3.2 Mesa 25.0.7`.
+fn gl_version(driver_info: &str) -> Option<GlVersion> {
+    let (is_es, rest) = match driver_info.strip_prefix("OpenGL ES ") {
+        Some(rest) => (true, rest),
+        None => (false, driver_info),
+    };
+    let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    Some(if is_es {
+        GlVersion::Es(major, minor)
+    } else {
+        GlVersion::Desktop(major, minor)
+    })
+}
+
+/// An adapter on which an [`Executor`](crate::Executor) can be made.
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    info: AdapterInfo,
+    /// Absent for [`Backend::Cpu`].
+    handle: Option<wgpu::Adapter>,
+}
+
+impl Adapter {
+    /// The host's processor, driven directly.
+    #[must_use]
+    pub fn cpu() -> Self {
+        Self {
+            info: AdapterInfo::cpu(),
+            handle: None,
+        }
+    }
+
+    /// Every adapter of the given backends, in their order, the unusable ones included.
+    ///
+    /// A backend without a driver, or that this build has no code for, contributes none.
+    #[must_use]
+    pub fn list(backends: &[Backend]) -> Vec<Self> {
+        let mut adapters = Vec::new();
+        for &backend in backends {
+            if backend == Backend::Cpu {
+                adapters.push(Self::cpu());
+            } else if backend.is_built() {
+                adapters.extend(enumerate(backend).into_iter().map(|handle| Self {
+                    info: AdapterInfo::gpu(backend, &handle),
+                    handle: Some(handle),
+                }));
+            }
+        }
+        adapters
+    }
+
+    /// The adapter of `backend` to use: the one whose name contains `name` if that is given, else the first GPU, else
+    /// the first there is; usable ones go before unusable ones.
+    ///
+    /// # Errors
+    /// [`Error::BackendNotBuilt`], [`Error::NoAdapter`], [`Error::AdapterNotFound`].
+    pub fn pick(backend: Backend, name: Option<&str>) -> Result<Self, Error> {
+        if !backend.is_built() {
+            return Err(Error::BackendNotBuilt { backend });
+        }
+        let all = Self::list(&[backend]);
+        if all.is_empty() {
+            return Err(Error::NoAdapter { backend });
+        }
+        let found: Vec<String> = all.iter().map(|a| a.info.name.clone()).collect();
+        let matches = |adapter: &Self| {
+            // The CPU has no driver to choose between.
+            name.is_none_or(|wanted| {
+                backend == Backend::Cpu || adapter.info.name.to_lowercase().contains(&wanted.to_lowercase())
+            })
+        };
+        all.into_iter()
+            .filter(matches)
+            .min_by_key(|a| (a.info.unusable.is_some(), a.info.kind == AdapterKind::Software))
+            .ok_or_else(|| Error::AdapterNotFound {
+                backend,
+                wanted: name.unwrap_or_default().to_owned(),
+                found,
+            })
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub fn info(&self) -> &AdapterInfo {
+        &self.info
+    }
+
+    pub(crate) fn handle(&self) -> Option<&wgpu::Adapter> {
+        self.handle.as_ref()
+    }
+}
+
+fn enumerate(backend: Backend) -> Vec<wgpu::Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = backend.to_wgpu();
+    descriptor.flags = wgpu::InstanceFlags::from_build_config().with_env();
+    descriptor.backend_options = wgpu::BackendOptions::from_env_or_default();
+    let instance = wgpu::Instance::new(descriptor);
+    pollster::block_on(instance.enumerate_adapters(backend.to_wgpu()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_without_compute_shaders_is_told_by_its_version() {
+        let check = |driver_info: &str, version, compute| {
+            assert_eq!(gl_version(driver_info), Some(version), "{driver_info}");
+            assert_eq!(has_compute(version), compute, "{driver_info}");
+        };
+        check("4.5 (Core Profile) Mesa 22.3.6", GlVersion::Desktop(4, 5), true);
+        check("3.3.0 NVIDIA 580.159.04", GlVersion::Desktop(3, 3), false);
+        check("4.2 (Core Profile) Mesa 9.0", GlVersion::Desktop(4, 2), false);
+        check("4.3.0 - Build 31.0.101", GlVersion::Desktop(4, 3), true);
+        check("OpenGL ES 3.2 Mesa 25.0.7", GlVersion::Es(3, 2), true);
+        check("OpenGL ES 3.0 (ANGLE 2.1)", GlVersion::Es(3, 0), false);
+        assert_eq!(gl_version(""), None);
+        assert_eq!(gl_version("WebGL"), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! What can go wrong: each error names the backend, adapter or argument at fault, and what to do where that is known.
+
+use std::time::Duration;
+
+use crate::backend::{BACKENDS_ENV, Backend};
+
+/// Why an executor could not be made, or a task not be run.
+///
+/// After [`Error::DeviceLost`] an executor is of no more use and a new one must be made; after every other error it
+/// can be used again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A name that is no backend's.
+    #[error(
+        "no backend is named `{name}`; the names are cpu, vulkan, gles, dx12, metal (also as a comma list in {BACKENDS_ENV})"
+    )]
+    UnknownBackend {
+        /// The name as given.
+        name: String,
+    },
+    /// The backend's cargo feature is off, or the platform does not have it.
+    #[error("backend {backend} is not in this build: it needs the cargo feature `{backend}`{}", platform(*.backend))]
+    BackendNotBuilt {
+        /// The backend asked for.
+        backend: Backend,
+    },
+    /// The backend has no adapter on this machine.
+    #[error("no {backend} adapter on this machine: no driver for it is installed or none answers{}", install(*.backend))]
+    NoAdapter {
+        /// The backend asked for.
+        backend: Backend,
+    },
+    /// None of the backend's adapters has the name asked for.
+    #[error("no {backend} adapter's name contains `{wanted}` (from WGPU_ADAPTER_NAME or the options); there are: {}", found.join(", "))]
+    AdapterNotFound {
+        /// The backend asked for.
+        backend: Backend,
+        /// Part of the name asked for.
+        wanted: String,
+        /// The names there are.
+        found: Vec<String>,
+    },
+    /// The adapter is there but cannot run this library's kernels.
+    #[error("the {backend} adapter {adapter} cannot be used: {reason}")]
+    AdapterUnusable {
+        /// The adapter's backend.
+        backend: Backend,
+        /// The adapter's name.
+        adapter: String,
+        /// What it lacks.
+        reason: String,
+    },
+    /// A task's inputs do not have the lengths its operator wants.
+    #[error("{operator}: task {task} has inputs of {left} and {right} elements, they must be equally long")]
+    LengthMismatch {
+        /// The operator's name.
+        operator: &'static str,
+        /// The task's place in the batch, 0 for a single one.
+        task: usize,
+        /// Elements of the first input.
+        left: usize,
+        /// Elements of the other input.
+        right: usize,
+    },
+    /// The adapter could not allocate what the task needs. On GLES wgpu reports this as [`Error::DeviceLost`] at times.
+    #[error("{adapter}: out of memory allocating {bytes} bytes; set a smaller `Options::chunk_bytes`")]
+    OutOfMemory {
+        /// The adapter's name.
+        adapter: String,
+        /// Size of the allocation that failed.
+        bytes: u64,
+    },
+    /// The device is gone: driver reset, unplugged, or destroyed. Make a new executor.
+    #[error("{adapter}: the device was lost ({reason}); make a new executor")]
+    DeviceLost {
+        /// The adapter's name.
+        adapter: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// The device did not finish in time. The work goes on there; its result is dropped.
+    #[error("{adapter}: not finished after {waited:?}; raise `Options::timeout` if the task is that long")]
+    Timeout {
+        /// The adapter's name.
+        adapter: String,
+        /// How long the executor waited.
+        waited: Duration,
+    },
+    /// Anything else wgpu or the driver reported.
+    #[error("{adapter}: {message}")]
+    Driver {
+        /// The adapter's name.
+        adapter: String,
+        /// What was reported.
+        message: String,
+    },
+}
+
+fn platform(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Dx12 => ", and it exists on Windows only",
+        Backend::Metal => ", and it exists on macOS and iOS only",
+        Backend::Vulkan | Backend::Gles if cfg!(target_os = "macos") => ", and macOS does not have it",
+        _ => "",
+    }
+}
+
+fn install(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Vulkan | Backend::Gles if cfg!(target_os = "linux") => {
+            "; on Debian or Ubuntu `cargo xtask setup` installs Mesa's"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,71 @@
+//! `vector_add`: the element-wise sum of two vectors of f32, the yardstick that no transfer pays for.
+
+use super::Task;
+use crate::{
+    error::Error,
+    workload::{Generate, Random},
+};
+
+/// `sum[i] = a[i] + b[i]` over f32, rounded to nearest as IEEE 754 wants it. Overflow gives an infinity, infinities of
+/// opposite sign a NaN; the payload of a NaN is unspecified, and a GPU may flush subnormal numbers to zero.
+#[derive(Clone, Copy, Debug)]
+pub struct VectorAdd<'a> {
+    /// Shape `[n]`.
+    pub a: &'a [f32],
+    /// Shape `[n]`.
+    pub b: &'a [f32],
+}
+
+impl Task for VectorAdd<'_> {
+    const OPERATOR: &'static str = "vector_add";
+    const SHADER: &'static str = include_str!("../../shaders/vector_add.wgsl");
+    const INPUT_STRIDES: &'static [usize] = &[4, 4];
+    type Item = f32;
+
+    fn elements(&self) -> Result<usize, Error> {
+        if self.a.len() == self.b.len() {
+            Ok(self.a.len())
+        } else {
+            Err(Error::LengthMismatch {
+                operator: Self::OPERATOR,
+                task: 0,
+                left: self.a.len(),
+                right: self.b.len(),
+            })
+        }
+    }
+
+    fn input(&self, index: usize) -> &[u8] {
+        bytemuck::cast_slice([self.a, self.b][index])
+    }
+
+    fn run_on_cpu(&self) -> Vec<f32> {
+        self.a.iter().zip(self.b).map(|(a, b)| a + b).collect()
+    }
+}
+
+/// Owned inputs, for tests and benches.
+pub(super) struct Input {
+    a: Vec<f32>,
+    b: Vec<f32>,
+}
+
+impl Generate for Input {
+    type Task<'a> = VectorAdd<'a>;
+
+    fn generate(size: usize, random: &mut Random) -> Self {
+        let mut vector = || (0..size).map(|_| random.f32()).collect();
+        Self {
+            a: vector(),
+            b: vector(),
+        }
+    }
+
+    fn task(&self) -> VectorAdd<'_> {
+        VectorAdd { a: &self.a, b: &self.b }
+    }
+
+    fn same(device: &f32, cpu: &f32) -> bool {
+        device == cpu || (device.is_nan() && cpu.is_nan())
+    }
+}

@@ -1,0 +1,145 @@
+//! Generated work, for tests and benches that loop over every operator.
+
+use std::time::{Duration, Instant};
+
+use crate::{error::Error, executor::Executor, op::Task};
+
+/// Tasks of one operator with their inputs.
+pub trait Workload {
+    /// Runs the tasks once, as a single task or as one batch.
+    ///
+    /// Returns the wall time from the call to the results being in host memory; dropping them is not included.
+    ///
+    /// # Errors
+    /// What [`Executor::run`] returns.
+    fn run(&self, executor: &Executor) -> Result<Duration, Error>;
+
+    /// Runs the tasks and compares every element with what the CPU computes.
+    ///
+    /// # Errors
+    /// [`CheckError::Failed`] with what [`Executor::run`] returns; [`CheckError::Wrong`] for a result that differs.
+    fn check(&self, executor: &Executor) -> Result<(), CheckError>;
+}
+
+/// Why a workload's result is not known to be right.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// There is no result.
+    #[error(transparent)]
+    Failed(#[from] Error),
+    /// The result is not the CPU's.
+    #[error("{operator}: wrong result from {adapter}: task {task}, element {element} is {device}, the CPU has {cpu}")]
+    Wrong {
+        /// The operator's name.
+        operator: &'static str,
+        /// The adapter's name.
+        adapter: String,
+        /// The task's place in the batch.
+        task: usize,
+        /// The first element that differs, or the shorter length if the lengths differ.
+        element: usize,
+        /// The device's value, or its length.
+        device: String,
+        /// The CPU's value, or its length.
+        cpu: String,
+    },
+}
+
+/// Owned inputs of one task; what an operator's file implements to take part in tests and benches.
+pub(crate) trait Generate: 'static {
+    /// The task that borrows the inputs.
+    type Task<'a>: Task<Item: std::fmt::Debug>;
+
+    /// Inputs of `size` elements.
+    fn generate(size: usize, random: &mut Random) -> Self;
+
+    /// The task over these inputs.
+    fn task(&self) -> Self::Task<'_>;
+
+    /// Whether a device's element is as good as the CPU's.
+    fn same(device: &<Self::Task<'_> as Task>::Item, cpu: &<Self::Task<'_> as Task>::Item) -> bool;
+}
+
+/// Makes a workload of `tasks` tasks of `size` elements.
+pub(crate) fn generated<G: Generate>(size: usize, tasks: usize, seed: u64) -> Box<dyn Workload> {
+    let mut random = Random(seed);
+    Box::new(Generated {
+        inputs: (0..tasks).map(|_| G::generate(size, &mut random)).collect::<Vec<_>>(),
+    })
+}
+
+struct Generated<G> {
+    inputs: Vec<G>,
+}
+
+impl<G: Generate> Workload for Generated<G> {
+    fn run(&self, executor: &Executor) -> Result<Duration, Error> {
+        if let [input] = self.inputs.as_slice() {
+            let task = input.task();
+            let start = Instant::now();
+            let result = executor.run(std::hint::black_box(&task))?;
+            let wall = start.elapsed();
+            std::hint::black_box(result);
+            return Ok(wall);
+        }
+        let tasks: Vec<_> = self.inputs.iter().map(G::task).collect();
+        let start = Instant::now();
+        let results = executor.run_batch(std::hint::black_box(&tasks))?;
+        let wall = start.elapsed();
+        std::hint::black_box(results);
+        Ok(wall)
+    }
+
+    fn check(&self, executor: &Executor) -> Result<(), CheckError> {
+        let tasks: Vec<_> = self.inputs.iter().map(G::task).collect();
+        let results = match tasks.as_slice() {
+            [task] => vec![executor.run(task)?],
+            tasks => executor.run_batch(tasks)?,
+        };
+        let wrong = |task, element, device: &dyn std::fmt::Debug, cpu: &dyn std::fmt::Debug| CheckError::Wrong {
+            operator: G::Task::OPERATOR,
+            adapter: executor.adapter().name.clone(),
+            task,
+            element,
+            device: format!("{device:?}"),
+            cpu: format!("{cpu:?}"),
+        };
+        if results.len() != tasks.len() {
+            return Err(wrong(results.len().min(tasks.len()), 0, &results.len(), &tasks.len()));
+        }
+        for (index, (task, device)) in tasks.iter().zip(&results).enumerate() {
+            let cpu = task.run_on_cpu();
+            if device.len() != cpu.len() {
+                return Err(wrong(index, device.len().min(cpu.len()), &device.len(), &cpu.len()));
+            }
+            if let Some(at) = (0..cpu.len()).find(|&i| !G::same(&device[i], &cpu[i])) {
+                return Err(wrong(index, at, &device[at], &cpu[at]));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A small generator of reproducible inputs.
+///
+/// Source: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// Uniform over all 64-bit numbers.
+    pub(crate) fn u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in [-1, 1), in steps of 2⁻²³, so that sums are never subnormal.
+    pub(crate) fn f32(&mut self) -> f32 {
+        let steps = self.u64() >> 40;
+        #[expect(clippy::cast_precision_loss, reason = "24 bits fit an f32 exactly")]
+        let unit = steps as f32 / 8_388_608.0;
+        unit - 1.0
+    }
+}

@@ -1,0 +1,214 @@
+//! The world's faults are errors, never panics, and an executor works on after all but the loss of its device.
+
+mod common;
+
+use std::time::Duration;
+
+use gpu_executor::{Adapter, Backend, Error, Executor, Options, VectorAdd};
+
+#[test]
+fn slices_of_different_lengths_name_the_task() {
+    let (short, long) = ([1.0_f32; 3], [1.0_f32; 4]);
+    let good = VectorAdd { a: &long, b: &long };
+    for executor in common::executors(Options::default()) {
+        let mismatch = |task, left, right| Error::LengthMismatch {
+            operator: "vector_add",
+            task,
+            left,
+            right,
+        };
+        assert_eq!(executor.run(&VectorAdd { a: &short, b: &long }), Err(mismatch(0, 3, 4)));
+        assert_eq!(executor.run(&VectorAdd { a: &long, b: &[] }), Err(mismatch(0, 4, 0)));
+        let batch = [good, good, VectorAdd { a: &long, b: &short }];
+        assert_eq!(executor.run_batch(&batch), Err(mismatch(2, 4, 3)));
+        assert_eq!(executor.run(&good), Ok(vec![2.0; 4]));
+    }
+}
+
+#[test]
+fn a_lost_device_is_an_error_and_a_new_executor_works() {
+    let data = [1.0_f32; 1000];
+    let task = VectorAdd { a: &data, b: &data };
+    for adapter in common::adapters() {
+        if adapter.info().backend == Backend::Cpu {
+            continue;
+        }
+        let executor = Executor::on(&adapter, Options::default()).unwrap();
+        executor.run(&task).unwrap();
+        executor.lose_device();
+        for _ in 0..2 {
+            let error = executor.run(&task).unwrap_err();
+            assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+            // A size that needs new buffers fails the same way.
+            let error = executor
+                .run(&VectorAdd {
+                    a: &data[..1],
+                    b: &data[..1],
+                })
+                .unwrap_err();
+            assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+        }
+        let again = Executor::on(&adapter, Options::default()).unwrap();
+        assert_eq!(again.run(&task), Ok(vec![2.0; 1000]));
+    }
+}
+
+#[test]
+fn a_device_lost_before_its_first_call_is_an_error() {
+    for executor in common::gpu_executors(Options::default()) {
+        executor.lose_device();
+        let error = executor.run(&VectorAdd { a: &[1.0], b: &[1.0] }).unwrap_err();
+        assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_device_lost_while_threads_use_it_is_an_error_in_each() {
+    let data = vec![1.0_f32; 100_000];
+    for executor in common::gpu_executors(Options::default()) {
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let task = VectorAdd { a: &data, b: &data };
+                    loop {
+                        match executor.run(&task) {
+                            Ok(sum) => assert!(sum.iter().all(|&x| x == 2.0)),
+                            Err(Error::DeviceLost { .. }) => break,
+                            Err(other) => panic!("{other}"),
+                        }
+                    }
+                });
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            executor.lose_device();
+        });
+    }
+}
+
+#[test]
+fn a_wait_that_takes_too_long_is_an_error_and_later_calls_are_right() {
+    let data = vec![1.0_f32; 1 << 22];
+    for adapter in common::adapters() {
+        let hasty = Executor::on(
+            &adapter,
+            Options {
+                timeout: Duration::ZERO,
+                ..Options::default()
+            },
+        )
+        .unwrap();
+        let mut timeouts = 0;
+        for _ in 0..3 {
+            match hasty.run(&VectorAdd { a: &data, b: &data }) {
+                Ok(sum) => assert!(sum.iter().all(|&x| x == 2.0)),
+                Err(Error::Timeout { .. }) => timeouts += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        // lavapipe computes on other threads, so that the host always gets to the wait first.
+        if adapter.info().backend == Backend::Vulkan {
+            assert!(timeouts > 0, "a time-out of zero never showed");
+        }
+        println!("{}: {timeouts} of 3 timed out", adapter.info().backend);
+    }
+}
+
+#[test]
+fn a_backend_without_an_adapter_says_so() {
+    if cfg!(target_os = "linux") {
+        let error = Executor::new(Backend::Dx12).unwrap_err();
+        assert!(matches!(error, Error::BackendNotBuilt { .. }), "{error}");
+    }
+}
+
+#[test]
+fn an_adapter_name_that_fits_none_lists_those_there_are() {
+    for adapter in common::adapters() {
+        let info = adapter.info();
+        if info.backend == Backend::Cpu {
+            continue;
+        }
+        let message = Adapter::pick(info.backend, Some("no such adapter"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains(&info.name) && message.contains("no such adapter"),
+            "{message}"
+        );
+        let name = info.name[..4].to_uppercase();
+        let picked = Adapter::pick(info.backend, Some(&name)).unwrap();
+        assert!(picked.info().name.to_uppercase().contains(&name));
+    }
+}
+
+/// Set for the process that runs out of memory on purpose: the backend it does so on.
+#[cfg(target_os = "linux")]
+const OOM_CHILD_ENV: &str = "GPU_EXECUTOR_TEST_OOM";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn running_out_of_memory_is_an_error() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Ok(backend) = std::env::var(OOM_CHILD_ENV) else {
+        // The limit is the process's, so each adapter gets one of its own.
+        for executor in common::gpu_executors(Options::default()) {
+            let output = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["running_out_of_memory_is_an_error", "--exact", "--nocapture"])
+                .env(OOM_CHILD_ENV, executor.backend().name())
+                .output()
+                .unwrap();
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.success(),
+                "{}: {}\n{stdout}{stderr}",
+                executor.backend(),
+                output.status
+            );
+            assert!(stdout.contains("OUT OF MEMORY SEEN"), "{stdout}{stderr}");
+        }
+        return;
+    };
+    let adapter = Adapter::pick(backend.parse().unwrap(), None).unwrap();
+    let executor = Executor::on(
+        &adapter,
+        Options {
+            chunk_bytes: 128 << 20,
+            ..Options::default()
+        },
+    )
+    .unwrap();
+    let large = vec![1.0_f32; 1 << 25];
+    let small = VectorAdd {
+        a: &large[..1000],
+        b: &large[..1000],
+    };
+    executor.run(&small).unwrap();
+
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = status.split(' ').next().unwrap().parse().unwrap();
+    // Room for the result and some of the buffers, not for all of them.
+    let most = pages * 4096 + (400 << 20);
+    let before = getrlimit(Resource::As);
+    setrlimit(
+        Resource::As,
+        Rlimit {
+            current: Some(most),
+            maximum: before.maximum,
+        },
+    )
+    .unwrap();
+    let error = executor.run(&VectorAdd { a: &large, b: &large }).unwrap_err();
+    setrlimit(Resource::As, before).unwrap();
+    match &error {
+        Error::OutOfMemory { .. } => assert_eq!(executor.run(&small), Ok(vec![2.0; 1000])),
+        // Where OpenGL has no memory to map, wgpu gives the device up.
+        Error::DeviceLost { .. } if executor.backend() == Backend::Gles => {
+            let again = Executor::on(&adapter, Options::default()).unwrap();
+            assert_eq!(again.run(&small), Ok(vec![2.0; 1000]));
+        }
+        other => panic!("{other}"),
+    }
+    println!("OUT OF MEMORY SEEN: {error}");
+}

@@ -1,0 +1,112 @@
+//! What a measurement is of: an operator on a backend, with so many tasks of so many elements.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Identifies a case across runs, baselines and commits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct CaseId {
+    /// The operator's name.
+    pub(crate) op: String,
+    /// The backend's name.
+    pub(crate) backend: String,
+    /// Tasks per call; 1 is a single task, more are a batch. Before the size, so that batches are listed last.
+    pub(crate) tasks: u64,
+    /// Elements per task.
+    pub(crate) size: u64,
+}
+
+impl CaseId {
+    /// The part of the id that says how much work it is: `20000`, or `1000x256` for a batch.
+    pub(crate) fn amount(&self) -> String {
+        match self.tasks {
+            1 => self.size.to_string(),
+            tasks => format!("{tasks}x{}", self.size),
+        }
+    }
+}
+
+/// Criterion's full id: `vector_add/vulkan/20000`.
+impl fmt::Display for CaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/{}/{}", self.op, self.backend, self.amount()))
+    }
+}
+
+/// Calls into wgpu that each call of a case makes: exact, compared for equality.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counters {
+    pub(crate) submits: u64,
+    pub(crate) passes: u64,
+    pub(crate) dispatches: u64,
+    pub(crate) buffers_created: u64,
+    pub(crate) bind_groups_created: u64,
+    pub(crate) bytes_up: u64,
+    pub(crate) bytes_down: u64,
+    pub(crate) maps: u64,
+}
+
+impl Counters {
+    /// Name and value of each counter, in the order of the columns.
+    pub(crate) fn named(&self) -> [(&'static str, u64); 8] {
+        [
+            ("submits", self.submits),
+            ("passes", self.passes),
+            ("dispatches", self.dispatches),
+            ("buffers_created", self.buffers_created),
+            ("bind_groups_created", self.bind_groups_created),
+            ("bytes_up", self.bytes_up),
+            ("bytes_down", self.bytes_down),
+            ("maps", self.maps),
+        ]
+    }
+
+    /// How `new` differs from these: `dispatches 1 → 2, passes 1 → 2`; `None` if it does not.
+    pub(crate) fn difference(&self, new: &Self) -> Option<String> {
+        let changed: Vec<String> = self
+            .named()
+            .iter()
+            .zip(new.named())
+            .filter(|((_, old), (_, new))| old != new)
+            .map(|((name, old), (_, new))| format!("{name} {old} → {new}"))
+            .collect();
+        (!changed.is_empty()).then(|| changed.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_as_criterions_does() {
+        let check = |tasks, size, expected: &str| {
+            let id = CaseId {
+                op: "vector_add".to_owned(),
+                backend: "gles".to_owned(),
+                size,
+                tasks,
+            };
+            assert_eq!(id.to_string(), expected);
+        };
+        check(1, 20_000, "vector_add/gles/20000");
+        check(1000, 256, "vector_add/gles/1000x256");
+    }
+
+    #[test]
+    fn a_difference_names_only_what_changed() {
+        let old = Counters {
+            submits: 1,
+            dispatches: 1,
+            ..Counters::default()
+        };
+        assert_eq!(old.difference(&old), None);
+        let new = Counters {
+            dispatches: 2,
+            maps: 2,
+            ..old
+        };
+        assert_eq!(old.difference(&new).unwrap(), "dispatches 1 → 2, maps 0 → 2");
+    }
+}

@@ -1,0 +1,58 @@
+//! `cargo xtask ci`: what must pass before a change lands.
+
+use std::time::Instant;
+
+use xshell::{Cmd, Shell, cmd};
+
+use crate::{
+    cmd::{bench, setup},
+    error::Error,
+    exit::Exit,
+    host::{console, workspace},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cargo xtask ci")]
+pub(crate) struct Flags {}
+
+pub(crate) fn run(_: &Flags) -> Result<Exit, Error> {
+    let sh = Shell::new()?;
+    sh.change_dir(workspace::root());
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // As in `quiet_display`, for the tests.
+        sh.set_var("XDG_RUNTIME_DIR", std::env::temp_dir());
+    }
+    let start = Instant::now();
+    console::status("Set up", "the software adapters");
+    setup::ensure(&sh)?;
+    step("format", cmd!(sh, "cargo fmt --all --check"))?;
+    step(
+        "lints",
+        cmd!(sh, "cargo clippy --workspace --all-targets --locked -- -D warnings"),
+    )?;
+    step(
+        "lints without GPU",
+        cmd!(
+            sh,
+            "cargo clippy --package gpu-executor --lib --no-default-features --locked -- -D warnings"
+        ),
+    )?;
+    step("tests", cmd!(sh, "cargo test --workspace --locked"))?;
+    step(
+        "documentation",
+        cmd!(sh, "cargo doc --workspace --no-deps --locked --document-private-items")
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    console::status("Bench", "quick; results, counters and errors count, times are shown");
+    let exit = bench::run(&bench::Flags::quick_for_ci())?;
+    if exit == Exit::Pass {
+        console::status("Passed", &format!("all of it in {} s", start.elapsed().as_secs()));
+    }
+    Ok(exit)
+}
+
+fn step(name: &str, command: Cmd<'_>) -> Result<(), Error> {
+    console::status("Check", name);
+    command.quiet().run()?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! `cargo xtask gate`: judges a finished run again.
+
+use std::path::PathBuf;
+
+use crate::{
+    baseline,
+    error::Error,
+    exit::Exit,
+    files,
+    host::{console, workspace},
+    judge::judge,
+    report::{Against, Report},
+    run::Run,
+    verdict::{self, Strictness, Timing},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cargo xtask gate \"$(cat target/bench/latest)\" --strict")]
+pub(crate) struct Flags {
+    /// Folder of the run, as `cargo xtask bench` printed it
+    #[arg(value_name = "RUN_DIR")]
+    run: PathBuf,
+    /// Folder of the baselines [default: baselines]
+    #[arg(long, value_name = "DIR")]
+    baselines: Option<PathBuf>,
+    /// End with 4 if a case is inconclusive, noisy or missing
+    #[arg(long)]
+    strict: bool,
+    /// End with 5 if this machine has no baseline
+    #[arg(long)]
+    require_baseline: bool,
+}
+
+pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
+    let run = Run::load(&flags.run)?;
+    let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
+    let baseline = baseline::load(&folder, &run.fingerprint)?;
+    let against = match &baseline {
+        Some(_) => Against::Baseline(run.fingerprint.id()),
+        None => Against::NoBaseline,
+    };
+    let verdicts = judge(baseline.as_ref().map(|b| b.rows.as_slice()), &run.rows, &run.plan);
+    let strictness = Strictness {
+        timing: Timing::Enforced,
+        strict: flags.strict,
+    };
+    let exit = match against {
+        Against::NoBaseline if flags.require_baseline => Exit::NoBaseline,
+        _ => verdict::exit(&verdicts, strictness),
+    };
+    let report = Report {
+        run: &run,
+        against,
+        verdicts,
+        exit,
+    };
+    files::write(&flags.run.join("verdicts.json"), report.json().as_bytes())?;
+    files::write(&flags.run.join("summary.md"), report.markdown().as_bytes())?;
+    console::result(&report.text(console::style));
+    Ok(exit)
+}

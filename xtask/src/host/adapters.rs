@@ -1,0 +1,68 @@
+//! Asks the library's listing which adapters there are.
+
+use std::{path::Path, process::Command};
+
+use serde::Deserialize;
+
+use crate::{error::Error, fingerprint::AdapterPrint, host::quiet_display};
+
+/// What the listing prints.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Listing {
+    /// Every adapter found, the unusable ones included.
+    pub(crate) adapters: Vec<Adapter>,
+    /// For each backend the adapter it would be measured on.
+    pub(crate) picked: Vec<Adapter>,
+    /// Backends without one.
+    pub(crate) absent: Vec<Absent>,
+}
+
+/// An adapter, as the library describes it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Adapter {
+    #[serde(flatten)]
+    pub(crate) print: AdapterPrint,
+    pub(crate) timestamps: bool,
+    pub(crate) limits: Option<Limits>,
+    pub(crate) unusable: Option<String>,
+}
+
+/// The limits that decide how a task is laid out.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Limits {
+    pub(crate) buffer_bytes: u64,
+    pub(crate) storage_binding_bytes: u64,
+    pub(crate) workgroups_per_dimension: u32,
+}
+
+/// A backend that cannot be measured, and why.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Absent {
+    pub(crate) backend: String,
+    pub(crate) reason: String,
+}
+
+/// Runs the listing for all backends of this build, or the given ones.
+pub(crate) fn list(program: &Path, backends: Option<&str>) -> Result<Listing, Error> {
+    let mut command = Command::new(program);
+    command.arg("--json");
+    quiet_display(&mut command);
+    if let Some(backends) = backends {
+        command.env("GPU_EXECUTOR_BACKENDS", backends);
+    }
+    let output = command.output().map_err(Error::io("run", program))?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    match output.status.code() {
+        Some(0) => {}
+        Some(2) => return Err(Error::Usage(stderr.trim().to_owned())),
+        _ => {
+            return Err(Error::Failed(format!(
+                "the listing of adapters ended with {}: {}",
+                output.status,
+                stderr.trim()
+            )));
+        }
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| Error::Failed(format!("cannot read the listing of adapters: {error}")))
+}

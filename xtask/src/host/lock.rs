@@ -1,0 +1,68 @@
+//! One measurement at a time: two would disturb each other, and mix their files.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read as _, Seek as _, Write as _},
+    path::Path,
+};
+
+use crate::error::Error;
+
+/// Held as long as this process measures; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "the lock is the open file")] File);
+
+impl Lock {
+    /// Takes the lock of `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with the other process's number if it is taken.
+    pub(crate) fn take(folder: &Path) -> Result<Self, Error> {
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        let path = folder.join(".lock");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut owner = String::new();
+                // Windows does not let a locked file be read; the message is as good without a number.
+                let _ = file.read_to_string(&mut owner);
+                let owner = if owner.is_empty() {
+                    String::new()
+                } else {
+                    format!(" (process {})", owner.trim())
+                };
+                return Err(Error::Failed(format!(
+                    "another `cargo xtask bench` is measuring here{owner}; wait for it to end, two at once would disturb each other"
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| write!(file, "{}", std::process::id()))
+            .map_err(Error::io("write", &path))?;
+        Ok(Self(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_is_told_of_the_first_and_may_follow_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Lock::take(folder.path()).unwrap();
+        let message = Lock::take(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("another `cargo xtask bench`"), "{message}");
+        drop(first);
+        Lock::take(folder.path()).unwrap();
+    }
+}

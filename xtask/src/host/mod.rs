@@ -1,0 +1,21 @@
+//! The machine: its processes, folders, cores and terminal.
+
+pub(crate) mod adapters;
+pub(crate) mod affinity;
+pub(crate) mod build;
+pub(crate) mod console;
+pub(crate) mod lock;
+pub(crate) mod machine;
+pub(crate) mod measure;
+pub(crate) mod out;
+pub(crate) mod progress;
+pub(crate) mod session;
+pub(crate) mod workspace;
+
+/// Without a display, Mesa's OpenGL first looks for a Wayland server and complains if it is not told where; any folder
+/// without one keeps it quiet.
+pub(crate) fn quiet_display(command: &mut std::process::Command) {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    }
+}

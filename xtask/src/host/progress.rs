@@ -1,0 +1,41 @@
+//! Shows which case is measured and how much time is left; nothing where standard error is not a terminal.
+
+use std::{cell::Cell, time::Duration};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Progress over a known number of cases.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    begun: Cell<u64>,
+}
+
+impl Progress {
+    /// Progress over `cases` cases in each of `runs` runs.
+    pub(crate) fn new(cases: usize, runs: u64) -> Self {
+        let style = ProgressStyle::with_template("{prefix:>12.green.bold} [{bar:27}] {pos}/{len}, {eta} left: {msg}")
+            .expect("the template is right")
+            .progress_chars("=> ");
+        let bar = ProgressBar::new(cases as u64 * runs)
+            .with_style(style)
+            .with_prefix("Measuring");
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Self {
+            bar,
+            begun: Cell::new(0),
+        }
+    }
+
+    /// A case begins, so the ones begun before it are done.
+    pub(crate) fn begin(&self, case: &str) {
+        self.bar.set_position(self.begun.replace(self.begun.get() + 1));
+        self.bar.set_message(case.to_owned());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,163 @@
+//! Measures what a plan asks for: every case first, suspects once more.
+
+use std::{path::Path, time::Duration};
+
+use crate::{
+    case::CaseId,
+    error::Error,
+    host::{
+        adapters::Listing,
+        console,
+        measure::{self, Ended, Process},
+        progress::Progress,
+    },
+    rows::Stage,
+    run::{Measured, Plan, Skipped},
+};
+
+/// One program, measured under one plan.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) listing: &'a Listing,
+    pub(crate) program: &'a Path,
+    /// Whether software adapters and the CPU run on one core.
+    pub(crate) bound: bool,
+    /// Folder for what the processes write.
+    pub(crate) raw: &'a Path,
+}
+
+/// What the cases of one process are.
+struct Cases<'a> {
+    backend: &'a str,
+    /// `None` for all.
+    ops: Option<Vec<&'a str>>,
+    sizes: Vec<String>,
+}
+
+impl Session<'_> {
+    /// Measures every case, in as many processes as the plan says; the backends take turns. Returns the backends as
+    /// well that turned out to be unavailable.
+    pub(crate) fn screen(&self) -> Result<(Vec<Measured>, Vec<Skipped>), Error> {
+        let Plan {
+            runs, backends, sizes, ..
+        } = self.plan;
+        let bound = if self.bound {
+            "software adapters and CPU bound to one core"
+        } else {
+            "all cores free"
+        };
+        console::status(
+            "Measuring",
+            &format!("{}: {runs} process(es) each, {bound}", backends.join(", ")),
+        );
+        let progress = Progress::new(sizes.len() * backends.len(), *runs);
+        let mut measured = Vec::new();
+        let mut unavailable: Vec<Skipped> = Vec::new();
+        for run in 1..=*runs {
+            for backend in backends {
+                if unavailable.iter().any(|skipped| skipped.backend == *backend) {
+                    continue;
+                }
+                let cases = Cases {
+                    backend,
+                    ops: self
+                        .plan
+                        .ops
+                        .as_ref()
+                        .map(|ops| ops.iter().map(String::as_str).collect()),
+                    sizes: sizes.clone(),
+                };
+                match self.process(&cases, Stage::Screen, run, &progress)? {
+                    Ok(records) => measured.extend(records),
+                    Err(reason) => {
+                        console::warning(&format!("{backend}: not measured: {reason}"));
+                        unavailable.push(Skipped {
+                            backend: backend.clone(),
+                            reason,
+                        });
+                    }
+                }
+            }
+        }
+        if measured.is_empty() {
+            return Err(Error::Failed("the benches measured nothing".to_owned()));
+        }
+        Ok((measured, unavailable))
+    }
+
+    /// Measures suspects again, each in `runs` fresh processes.
+    pub(crate) fn confirm(&self, suspects: &[CaseId], runs: u64) -> Result<Vec<Measured>, Error> {
+        if suspects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = suspects.iter().map(ToString::to_string).collect();
+        console::status("Confirming", &format!("{} in {runs} fresh processes", names.join(", ")));
+        let progress = Progress::new(suspects.len(), runs);
+        let mut measured = Vec::new();
+        for run in self.plan.runs + 1..=self.plan.runs + runs {
+            for backend in &self.plan.backends {
+                let here: Vec<&CaseId> = suspects.iter().filter(|case| case.backend == *backend).collect();
+                if here.is_empty() {
+                    continue;
+                }
+                let cases = Cases {
+                    backend,
+                    ops: Some(sorted(here.iter().map(|case| case.op.as_str()))),
+                    sizes: sorted(here.iter().map(|case| case.amount())),
+                };
+                let records = self
+                    .process(&cases, Stage::Confirm, run, &progress)?
+                    .map_err(Error::Failed)?;
+                // Two operators under suspicion for different sizes are both measured at both.
+                measured.extend(
+                    records
+                        .into_iter()
+                        .filter(|measured| suspects.contains(&measured.record.case)),
+                );
+            }
+        }
+        Ok(measured)
+    }
+
+    /// Runs one process; the inner error says why its backend is unavailable.
+    fn process(
+        &self,
+        cases: &Cases<'_>,
+        stage: Stage,
+        run: u64,
+        progress: &Progress,
+    ) -> Result<Result<Vec<Measured>, String>, Error> {
+        let Cases { backend, ops, sizes } = cases;
+        let is_software = self
+            .listing
+            .picked
+            .iter()
+            .any(|a| a.print.backend == *backend && a.print.kind == "software");
+        let process = Process {
+            program: self.program,
+            backend,
+            ops: ops.as_ref().map(|ops| ops.join(",")),
+            sizes: sizes.join(","),
+            pace: &self.plan.pace,
+            bound: self.bound && is_software,
+            folder: self.raw.join(format!("{run}-{backend}")),
+            // A case takes three seconds; a hundred times that, and it hangs.
+            limit: Duration::from_secs(60 + 300 * sizes.len() as u64),
+        };
+        Ok(match measure::run(&process, |case| progress.begin(case))? {
+            Ended::Measured(records) => Ok(records
+                .into_iter()
+                .map(|record| Measured { stage, run, record })
+                .collect()),
+            Ended::Unavailable(reason) => Err(reason),
+        })
+    }
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort();
+    items.dedup();
+    items
+}

@@ -1,0 +1,27 @@
+//! Where things lie.
+
+use std::path::PathBuf;
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    // Cargo sets the variable when it runs this program; the other is for a program that was copied elsewhere and
+    // back into its tree.
+    let xtask =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    xtask.parent().map_or_else(|| PathBuf::from("."), PathBuf::from)
+}
+
+/// Cargo's target folder.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Where runs are kept.
+pub(crate) fn runs() -> PathBuf {
+    target().join("bench")
+}
+
+/// Where baselines are kept unless told otherwise.
+pub(crate) fn baselines() -> PathBuf {
+    root().join("baselines")
+}

@@ -1,0 +1,206 @@
+//! Quantiles of call times, and how sure they are.
+
+use statrs::function::beta::beta_reg;
+
+/// The Harrell–Davis estimate of quantile `p`: a mean of all order statistics, weighted by how likely each is the
+/// quantile. Smoother than a single order statistic, and so less noisy from run to run.
+///
+/// `sorted` has shape `[n]`, ascending, n ≥ 1; 0 < p < 1. Returns a value in the units of `sorted`.
+///
+/// Source: F. E. Harrell and C. E. Davis, Biometrika 69 (1982).
+pub(crate) fn harrell_davis(sorted: &[u64], p: f64) -> f64 {
+    assert!(!sorted.is_empty() && p > 0.0 && p < 1.0, "n ≥ 1 and 0 < p < 1");
+    let n = sorted.len();
+    if n == 1 {
+        return sorted[0] as f64;
+    }
+    let (a, b) = ((n as f64 + 1.0) * p, (n as f64 + 1.0) * (1.0 - p));
+    // The weights are a beta density; what lies over twelve standard deviations from its mean is below 1e-12 of it.
+    let deviation = (p * (1.0 - p) / (n as f64 + 2.0)).sqrt() * n as f64;
+    let first = (p * n as f64 - 12.0 * deviation - 40.0).max(0.0) as usize;
+    let last = ((p * n as f64 + 12.0 * deviation + 40.0) as usize).min(n);
+    let mut below = if first == 0 {
+        0.0
+    } else {
+        beta_reg(a, b, first as f64 / n as f64)
+    };
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for (i, &value) in sorted.iter().enumerate().take(last).skip(first) {
+        let up_to = if i + 1 == n {
+            1.0
+        } else {
+            beta_reg(a, b, (i + 1) as f64 / n as f64)
+        };
+        sum += (up_to - below) * value as f64;
+        weights += up_to - below;
+        below = up_to;
+    }
+    sum / weights
+}
+
+/// The median of values in any order.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    assert!(!values.is_empty(), "a median needs a value");
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
+}
+
+/// A 95 % interval of the median over all calls, by bootstrap over whole blocks: calls within a block share the state
+/// of the machine at that moment, so that resampling single calls would promise far too much.
+///
+/// `runs` holds for each run its blocks, each of shape `[n_calls]`, ascending. Runs are drawn first, then blocks
+/// within each; with one run the blocks alone. `None` with fewer than 5 blocks in all.
+pub(crate) fn median_interval(runs: &[Vec<Vec<u64>>]) -> Option<(f64, f64)> {
+    const RESAMPLES: usize = 999;
+    if runs.iter().map(Vec::len).sum::<usize>() < 5 || runs.iter().any(Vec::is_empty) {
+        return None;
+    }
+    let mut random = SplitMix64(0x5EED);
+    let mut medians: Vec<u64> = (0..RESAMPLES)
+        .map(|_| {
+            let mut drawn: Vec<&[u64]> = Vec::new();
+            for _ in runs {
+                let blocks = &runs[random.below(runs.len())];
+                drawn.extend(blocks.iter().map(|_| blocks[random.below(blocks.len())].as_slice()));
+            }
+            median_of_blocks(&drawn)
+        })
+        .collect();
+    medians.sort_unstable();
+    // The 25th smallest and the 25th largest of 999.
+    Some((medians[24] as f64, medians[RESAMPLES - 25] as f64))
+}
+
+/// The lower median of all values in several ascending blocks, by bisection over the values.
+fn median_of_blocks(blocks: &[&[u64]]) -> u64 {
+    let total: usize = blocks.iter().map(|block| block.len()).sum();
+    let wanted = total.div_ceil(2);
+    let mut low = blocks
+        .iter()
+        .filter_map(|b| b.first())
+        .min()
+        .copied()
+        .unwrap_or_default();
+    let mut high = blocks
+        .iter()
+        .filter_map(|b| b.last())
+        .max()
+        .copied()
+        .unwrap_or_default();
+    while low < high {
+        let middle = low.midpoint(high);
+        let up_to: usize = blocks
+            .iter()
+            .map(|block| block.partition_point(|&value| value <= middle))
+            .sum();
+        if up_to >= wanted {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
+/// A small generator; the bootstrap's numbers are the same on every machine.
+///
+/// Source: G. L. Steele, D. Lea and C. H. Flood, OOPSLA 2014.
+struct SplitMix64(u64);
+
+impl SplitMix64 {
+    /// Uniform in `0..n`; the bias of the remainder is below n / 2⁶⁴.
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % n as u64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn harrell_davis_agrees_with_published_values() {
+        // By hand from the definition: n = 2, p = 1/2 weighs both alike; n = 3, p = 1/2 is Beta(2, 2), whose
+        // distribution function 3x² − 2x³ gives the weights 7/27, 13/27, 7/27.
+        let check = |values: &[u64], p, expected: f64| {
+            let estimate = harrell_davis(values, p);
+            assert!(
+                (estimate - expected).abs() < 1e-9 * expected,
+                "{values:?} at {p}: {estimate}, not {expected}"
+            );
+        };
+        check(&[5], 0.9, 5.0);
+        check(&[10, 20], 0.5, 15.0);
+        check(&[27, 54, 108], 0.5, 7.0 + 26.0 + 28.0);
+    }
+
+    #[test]
+    fn leaving_out_far_weights_changes_nothing() {
+        let sorted: Vec<u64> = (0..20_000).map(|i| 1000 + i * i / 1000).collect();
+        for p in [0.5, 0.9, 0.99] {
+            let n = sorted.len() as f64;
+            let (a, b) = ((n + 1.0) * p, (n + 1.0) * (1.0 - p));
+            let cdf = |i: usize| {
+                if i == sorted.len() {
+                    1.0
+                } else if i == 0 {
+                    0.0
+                } else {
+                    beta_reg(a, b, i as f64 / n)
+                }
+            };
+            let full: f64 = sorted
+                .iter()
+                .enumerate()
+                .map(|(i, &x)| (cdf(i + 1) - cdf(i)) * x as f64)
+                .sum();
+            let fast = harrell_davis(&sorted, p);
+            assert!((full - fast).abs() < 1e-9 * full, "p = {p}: {full} and {fast}");
+        }
+    }
+
+    #[test]
+    fn an_interval_needs_five_blocks() {
+        assert_eq!(median_interval(&[vec![vec![1]; 4]]), None);
+        assert_eq!(median_interval(&[]), None);
+        assert_eq!(median_interval(&[vec![vec![1]; 5]]), Some((1.0, 1.0)));
+    }
+
+    #[test]
+    fn an_interval_is_as_wide_as_blocks_differ_not_as_calls_are_many() {
+        let block = |centre: u64| (0..1000).map(|i| centre + i % 7).collect::<Vec<_>>();
+        let steady = vec![(0..20).map(|_| block(1000)).collect::<Vec<_>>()];
+        let drifting = vec![(0..20).map(|i| block(1000 + 10 * i)).collect::<Vec<_>>()];
+        let (lo, hi) = median_interval(&steady).unwrap();
+        assert!(hi - lo <= 1.0, "{lo}..{hi}");
+        let (lo, hi) = median_interval(&drifting).unwrap();
+        assert!(hi - lo > 20.0, "{lo}..{hi}");
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_lie_within_the_data_and_do_not_cross(mut values in prop::collection::vec(1_u64..1 << 40, 1..200)) {
+            values.sort_unstable();
+            let (first, last) = (values[0] as f64, values[values.len() - 1] as f64);
+            let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|p| harrell_davis(&values, p));
+            let slack = 1e-9 * last;
+            prop_assert!(first - slack <= p50 && p50 <= p90 + slack && p90 <= p99 + slack && p99 <= last + slack);
+        }
+
+        #[test]
+        fn bisection_finds_the_lower_median(blocks in prop::collection::vec(prop::collection::vec(0_u64..1000, 1..20), 1..8)) {
+            let mut all: Vec<u64> = blocks.iter().flatten().copied().collect();
+            all.sort_unstable();
+            let sorted: Vec<Vec<u64>> = blocks.into_iter().map(|mut b| { b.sort_unstable(); b }).collect();
+            let slices: Vec<&[u64]> = sorted.iter().map(Vec::as_slice).collect();
+            prop_assert_eq!(median_of_blocks(&slices), all[(all.len() - 1) / 2]);
+        }
+    }
+}

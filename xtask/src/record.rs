@@ -1,0 +1,130 @@
+//! One case as a bench process recorded it, checked against what criterion saved of the same case.
+
+use serde::Deserialize;
+
+use crate::case::{CaseId, Counters};
+
+/// The version of the record's format that this program reads.
+const SCHEMA: u32 = 1;
+
+/// A recorded case of one process.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct Record {
+    schema: u32,
+    #[serde(flatten)]
+    pub(crate) case: CaseId,
+    /// Criterion's full id.
+    pub(crate) id: String,
+    /// Time of the calibration kernel around this case.
+    pub(crate) calibration_ns: u64,
+    /// Counters of each call.
+    pub(crate) counters: Counters,
+    /// Wall time of every call, by criterion sample.
+    pub(crate) samples_ns: Vec<Vec<u64>>,
+}
+
+/// What criterion saves in `sample.json`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Sample {
+    /// Calls per sample.
+    pub(crate) iters: Vec<f64>,
+    /// Total time of each sample, in nanoseconds.
+    pub(crate) times: Vec<f64>,
+}
+
+/// Reads a record.
+///
+/// # Errors
+/// What is wrong with it, as a sentence without the file's name.
+pub(crate) fn parse(json: &[u8]) -> Result<Record, String> {
+    let record: Record = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    if record.schema != SCHEMA {
+        return Err(format!("schema {}, this program reads schema {SCHEMA}", record.schema));
+    }
+    if record.samples_ns.is_empty() || record.samples_ns.iter().any(Vec::is_empty) {
+        return Err(format!("{} has a sample without calls", record.id));
+    }
+    if record.id != record.case.to_string() {
+        return Err(format!("id {} is not that of case {}", record.id, record.case));
+    }
+    Ok(record)
+}
+
+/// Makes sure that the recorded calls are the ones criterion measured: as many samples, each with as many calls and
+/// the same total.
+///
+/// # Errors
+/// What differs, as a sentence.
+pub(crate) fn check(record: &Record, sample: &Sample) -> Result<(), String> {
+    let id = &record.id;
+    let (recorded, measured) = (record.samples_ns.len(), sample.iters.len());
+    if recorded != measured || sample.times.len() != measured {
+        return Err(format!("{id}: {recorded} samples recorded, criterion has {measured}"));
+    }
+    for (index, calls) in record.samples_ns.iter().enumerate() {
+        let total: u64 = calls.iter().sum();
+        if calls.len() as f64 != sample.iters[index] || total as f64 != sample.times[index] {
+            return Err(format!(
+                "{id}: sample {index} has {} calls of {total} ns in all recorded, criterion has {} calls of {} ns",
+                calls.len(),
+                sample.iters[index],
+                sample.times[index]
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"schema":1,"op":"vector_add","backend":"cpu","size":1000,"tasks":1,
+        "id":"vector_add/cpu/1000","adapter":{"name":"host"},"calibration_ns":37976,
+        "counters":{"submits":1,"passes":1,"dispatches":1,"buffers_created":0,"bind_groups_created":0,
+        "bytes_up":8000,"bytes_down":4000,"maps":2},"samples_ns":[[10,20],[30]]}"#;
+
+    fn sample(iters: &[f64], times: &[f64]) -> Sample {
+        Sample {
+            iters: iters.to_vec(),
+            times: times.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_record_of_the_bench_is_read() {
+        let record = parse(GOOD.as_bytes()).unwrap();
+        assert_eq!(record.case.to_string(), "vector_add/cpu/1000");
+        assert_eq!((record.counters.maps, record.samples_ns.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_bad_record_is_refused() {
+        let check = |from: &str, to: &str, expected: &str| {
+            assert!(GOOD.contains(from));
+            let error = parse(GOOD.replace(from, to).as_bytes()).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(r#""schema":1"#, r#""schema":2"#, "schema 2");
+        check("[30]", "[]", "without calls");
+        check("[[10,20],[30]]", "[]", "without calls");
+        check("[30]", "[-1]", "-1");
+        check("cpu/1000", "cpu/2000", "vector_add/cpu/2000");
+        check("}", "", "");
+    }
+
+    #[test]
+    fn recorded_calls_must_be_criterions() {
+        let record = parse(GOOD.as_bytes()).unwrap();
+        check(&record, &sample(&[2.0, 1.0], &[30.0, 30.0])).unwrap();
+        let wrong = [
+            sample(&[2.0], &[30.0]),
+            sample(&[2.0, 1.0], &[30.0, 31.0]),
+            sample(&[1.0, 2.0], &[30.0, 30.0]),
+            sample(&[2.0, 1.0], &[30.0]),
+        ];
+        for sample in wrong {
+            check(&record, &sample).unwrap_err();
+        }
+    }
+}

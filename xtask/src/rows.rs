@@ -1,0 +1,363 @@
+//! The rows a run consists of: one for each case and process. Baselines are made of the same rows.
+
+use std::str::FromStr;
+
+use crate::{
+    case::{CaseId, Counters},
+    fingerprint::SCHEMA,
+    quantile::harrell_davis,
+    record::Record,
+};
+
+/// The columns, in order.
+pub(crate) const COLUMNS: [&str; 21] = [
+    "op",
+    "backend",
+    "size",
+    "tasks",
+    "stage",
+    "run",
+    "calls",
+    "p10_ns",
+    "p50_ns",
+    "p90_ns",
+    "p95_ns",
+    "p99_ns",
+    "calibration_ns",
+    "submits",
+    "passes",
+    "dispatches",
+    "buffers_created",
+    "bind_groups_created",
+    "bytes_up",
+    "bytes_down",
+    "maps",
+];
+
+/// Why a process was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// To measure every case.
+    Screen,
+    /// To measure a suspect once more.
+    Confirm,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Screen => "screen",
+            Self::Confirm => "confirm",
+        }
+    }
+}
+
+impl FromStr for Stage {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        [Self::Screen, Self::Confirm]
+            .into_iter()
+            .find(|stage| stage.name() == name)
+            .ok_or(())
+    }
+}
+
+/// One case in one process.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) case: CaseId,
+    pub(crate) stage: Stage,
+    /// Number of the process within the run, from 1.
+    pub(crate) run: u64,
+    pub(crate) calls: u64,
+    pub(crate) p10_ns: f64,
+    pub(crate) p50_ns: f64,
+    pub(crate) p90_ns: f64,
+    pub(crate) p95_ns: f64,
+    pub(crate) p99_ns: f64,
+    pub(crate) calibration_ns: f64,
+    pub(crate) counters: Counters,
+}
+
+impl Row {
+    /// The row of a recorded case.
+    pub(crate) fn new(record: &Record, stage: Stage, run: u64) -> Self {
+        let mut sorted: Vec<u64> = record.samples_ns.iter().flatten().copied().collect();
+        sorted.sort_unstable();
+        Self {
+            case: record.case.clone(),
+            stage,
+            run,
+            calls: sorted.len() as u64,
+            p10_ns: harrell_davis(&sorted, 0.10),
+            p50_ns: harrell_davis(&sorted, 0.50),
+            p90_ns: harrell_davis(&sorted, 0.90),
+            p95_ns: harrell_davis(&sorted, 0.95),
+            p99_ns: harrell_davis(&sorted, 0.99),
+            calibration_ns: record.calibration_ns as f64,
+            counters: record.counters,
+        }
+    }
+
+    fn fields(&self) -> [String; COLUMNS.len()] {
+        // A tenth of a nanosecond: finer than any clock, and short.
+        let ns = |value: f64| format!("{value:.1}");
+        let [submits, passes, dispatches, buffers, bind_groups, up, down, maps] =
+            self.counters.named().map(|(_, value)| value.to_string());
+        [
+            self.case.op.clone(),
+            self.case.backend.clone(),
+            self.case.size.to_string(),
+            self.case.tasks.to_string(),
+            self.stage.name().to_owned(),
+            self.run.to_string(),
+            self.calls.to_string(),
+            ns(self.p10_ns),
+            ns(self.p50_ns),
+            ns(self.p90_ns),
+            ns(self.p95_ns),
+            ns(self.p99_ns),
+            ns(self.calibration_ns),
+            submits,
+            passes,
+            dispatches,
+            buffers,
+            bind_groups,
+            up,
+            down,
+            maps,
+        ]
+    }
+}
+
+/// Renders rows with their header.
+pub(crate) fn to_csv(rows: &[Row]) -> String {
+    let mut csv = COLUMNS.join(",");
+    csv.push('\n');
+    for row in rows {
+        csv.push_str(&row.fields().join(","));
+        csv.push('\n');
+    }
+    csv
+}
+
+/// Reads rows; lines that begin with `#` are passed over.
+///
+/// # Errors
+/// The line at fault, counted from 1, and what is wrong with it.
+pub(crate) fn from_csv(text: &str) -> Result<Vec<Row>, (u64, String)> {
+    if let Some((line, _)) = merge_marker(text) {
+        return Err((
+            line,
+            "merge conflict marker; resolve the conflict, or record the file again".to_owned(),
+        ));
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .comment(Some(b'#'))
+        .from_reader(text.as_bytes());
+    let line_of = |error: &csv::Error| error.position().map_or(1, csv::Position::line);
+    let header = reader
+        .headers()
+        .map_err(|error| (line_of(&error), error.to_string()))?
+        .clone();
+    if header.iter().ne(COLUMNS) {
+        let line = (1..)
+            .zip(text.lines())
+            .find(|(_, line)| !line.starts_with('#'))
+            .map_or(1, |(line, _)| line);
+        return Err((line, format!("the columns are not those of schema {SCHEMA}")));
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| {
+            let line = line_of(&error);
+            let message = match error.kind() {
+                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                    format!("{len} fields where {expected_len} are expected; the file is cut off or damaged")
+                }
+                _ => error.to_string(),
+            };
+            (line, message)
+        })?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let row = row(&record).map_err(|message| (line, message))?;
+        if rows
+            .iter()
+            .any(|r| r.case == row.case && r.stage == row.stage && r.run == row.run)
+        {
+            return Err((line, format!("second row of {} in run {}", row.case, row.run)));
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// The first line git left in a conflict.
+fn merge_marker(text: &str) -> Option<(u64, &str)> {
+    let is_marker = |line: &str| {
+        ["<<<<<<<", "=======", ">>>>>>>", "|||||||"]
+            .iter()
+            .any(|m| line.starts_with(m))
+    };
+    (1..).zip(text.lines()).find(|(_, line)| is_marker(line))
+}
+
+fn row(record: &csv::StringRecord) -> Result<Row, String> {
+    let text = |column: &str| {
+        let index = COLUMNS
+            .iter()
+            .position(|c| *c == column)
+            .expect("a column of this format");
+        record.get(index).unwrap_or_default()
+    };
+    let name = |column: &str| match text(column) {
+        "" => Err(format!("`{column}` is empty")),
+        name => Ok(name.to_owned()),
+    };
+    let integer = |column: &str| {
+        text(column)
+            .parse::<u64>()
+            .map_err(|_| format!("`{column}` is not an integer: \"{}\"", text(column)))
+    };
+    let time = |column: &str| {
+        let value = text(column)
+            .parse::<f64>()
+            .ok()
+            .filter(|ns| ns.is_finite() && *ns > 0.0);
+        value.ok_or_else(|| format!("`{column}` is not a time in nanoseconds: \"{}\"", text(column)))
+    };
+    let row = Row {
+        case: CaseId {
+            op: name("op")?,
+            backend: name("backend")?,
+            size: integer("size")?,
+            tasks: integer("tasks")?,
+        },
+        stage: text("stage")
+            .parse()
+            .map_err(|()| format!("`stage` is neither screen nor confirm: \"{}\"", text("stage")))?,
+        run: integer("run")?,
+        calls: integer("calls")?,
+        p10_ns: time("p10_ns")?,
+        p50_ns: time("p50_ns")?,
+        p90_ns: time("p90_ns")?,
+        p95_ns: time("p95_ns")?,
+        p99_ns: time("p99_ns")?,
+        calibration_ns: time("calibration_ns")?,
+        counters: Counters {
+            submits: integer("submits")?,
+            passes: integer("passes")?,
+            dispatches: integer("dispatches")?,
+            buffers_created: integer("buffers_created")?,
+            bind_groups_created: integer("bind_groups_created")?,
+            bytes_up: integer("bytes_up")?,
+            bytes_down: integer("bytes_down")?,
+            maps: integer("maps")?,
+        },
+    };
+    if row.case.size == 0 || row.case.tasks == 0 || row.calls == 0 {
+        return Err("`size`, `tasks` and `calls` must be at least 1".to_owned());
+    }
+    let quantiles = [row.p10_ns, row.p50_ns, row.p90_ns, row.p95_ns, row.p99_ns];
+    if !quantiles.is_sorted() {
+        return Err("the quantiles are not in ascending order".to_owned());
+    }
+    Ok(row)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn example(backend: &str, size: u64, run: u64, p50_ns: f64) -> Row {
+        // As they are after being written and read.
+        let tenths = |factor: f64| (p50_ns * factor * 10.0).round() / 10.0;
+        Row {
+            case: CaseId {
+                op: "vector_add".to_owned(),
+                backend: backend.to_owned(),
+                size,
+                tasks: 1,
+            },
+            stage: Stage::Screen,
+            run,
+            calls: 1000,
+            p10_ns: tenths(0.9),
+            p50_ns,
+            p90_ns: tenths(1.1),
+            p95_ns: tenths(1.2),
+            p99_ns: tenths(1.5),
+            calibration_ns: 60_000.0,
+            counters: Counters {
+                submits: 1,
+                passes: 1,
+                dispatches: 1,
+                ..Counters::default()
+            },
+        }
+    }
+
+    #[test]
+    fn rows_survive_being_written_and_read() {
+        let mut rows = vec![example("cpu", 1000, 1, 100.0), example("cpu", 1000, 2, 110.0)];
+        rows[1].stage = Stage::Confirm;
+        assert_eq!(from_csv(&to_csv(&rows)).unwrap(), rows);
+        let windows = to_csv(&rows).replace('\n', "\r\n");
+        assert_eq!(from_csv(&windows).unwrap(), rows, "line ends of Windows");
+    }
+
+    #[test]
+    fn a_bad_row_names_its_line_and_column() {
+        let good = format!(
+            "# comment\n{}",
+            to_csv(&[example("cpu", 1000, 1, 100.0), example("gles", 1000, 1, 200.0)])
+        );
+        from_csv(&good).unwrap();
+        let check = |from: &str, to: &str, line: u64, expected: &str| {
+            assert!(good.contains(from), "{from}");
+            let (at, message) = from_csv(&good.replacen(from, to, 1)).unwrap_err();
+            assert_eq!(at, line, "{message}");
+            assert!(message.contains(expected), "{message}");
+        };
+        check(
+            "90.0,100.0",
+            "90.0,12.5us",
+            3,
+            "`p50_ns` is not a time in nanoseconds: \"12.5us\"",
+        );
+        check("90.0,100.0", "90.0,NaN", 3, "p50_ns");
+        check("90.0,100.0", "90.0,-1", 3, "p50_ns");
+        check("90.0,100.0", "90.0,80.0", 3, "ascending");
+        check(
+            "vector_add,gles,1000,1",
+            "vector_add,gles,1e3,1",
+            4,
+            "`size` is not an integer: \"1e3\"",
+        );
+        check("vector_add,gles,1000,1", ",gles,1000,1", 4, "`op` is empty");
+        check(
+            "vector_add,gles",
+            "vector_add,cpu",
+            4,
+            "second row of vector_add/cpu/1000 in run 1",
+        );
+        check("screen", "scren", 3, "`stage`");
+        check("p50_ns", "p51_ns", 2, "columns");
+        check("vector_add,gles", "<<<<<<< HEAD\nvector_add,gles", 4, "merge");
+        check("vector_add,gles", "=======\nvector_add,gles", 4, "merge");
+    }
+
+    #[test]
+    fn a_file_cut_off_anywhere_within_a_row_is_refused() {
+        let whole = to_csv(&[example("cpu", 1000, 1, 100.0)]);
+        let header = COLUMNS.join(",").len() + 1;
+        for end in header + 1..whole.len() - 2 {
+            assert!(
+                from_csv(&whole[..end]).is_err(),
+                "cut at {end}: {}",
+                &whole[header..end]
+            );
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! A finished run: what was asked for, what was measured, and the files it is kept in.
+
+use std::{fmt::Write as _, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    case::CaseId,
+    error::Error,
+    files,
+    fingerprint::{Fingerprint, SCHEMA},
+    quantile::{harrell_davis, median_interval},
+    record::Record,
+    rows::{self, Row, Stage},
+};
+
+/// A backend that was asked for and not measured, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Skipped {
+    pub(crate) backend: String,
+    pub(crate) reason: String,
+}
+
+/// What was asked for, and under which circumstances.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) schema: u32,
+    /// UTC.
+    pub(crate) started: String,
+    /// Commit, with `-dirty` if the tree was changed; empty outside of a repository.
+    pub(crate) commit: String,
+    /// The command line.
+    pub(crate) command: String,
+    /// `quick` or `default`.
+    pub(crate) pace: String,
+    /// Processes per backend.
+    pub(crate) runs: u64,
+    /// Backends measured.
+    pub(crate) backends: Vec<String>,
+    /// Backends not measured.
+    pub(crate) skipped: Vec<Skipped>,
+    /// Operators asked for; `None` for all.
+    pub(crate) ops: Option<Vec<String>>,
+    /// Sizes asked for, as `20000` or `1000x256`.
+    pub(crate) sizes: Vec<String>,
+}
+
+impl Plan {
+    /// Whether a case was to be measured; if not, why.
+    pub(crate) fn covers(&self, case: &CaseId) -> Result<(), String> {
+        if let Some(skipped) = self.skipped.iter().find(|s| s.backend == case.backend) {
+            return Err(skipped.reason.clone());
+        }
+        if !self.backends.contains(&case.backend) {
+            return Err("backend not asked for".to_owned());
+        }
+        if self.ops.as_ref().is_some_and(|ops| !ops.contains(&case.op)) {
+            return Err("operator not asked for".to_owned());
+        }
+        if !self.sizes.contains(&case.amount()) {
+            return Err("size not asked for".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// One case in one process, with every call.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    pub(crate) stage: Stage,
+    pub(crate) run: u64,
+    pub(crate) record: Record,
+}
+
+impl Measured {
+    pub(crate) fn row(&self) -> Row {
+        Row::new(&self.record, self.stage, self.run)
+    }
+}
+
+/// A run as far as judging needs it.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) plan: Plan,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Run {
+    /// Reads a finished run.
+    ///
+    /// # Errors
+    /// What is missing or wrong, with its file.
+    pub(crate) fn load(folder: &Path) -> Result<Self, Error> {
+        let rows_path = folder.join("runs.csv");
+        let rows = rows::from_csv(&files::read(&rows_path)?).map_err(|(line, message)| Error::Data {
+            path: rows_path.clone(),
+            line,
+            message,
+        })?;
+        let run = Self {
+            plan: json(&folder.join("run.json"))?,
+            fingerprint: json(&folder.join("fingerprint.json"))?,
+            rows,
+        };
+        if run.plan.schema != SCHEMA || run.fingerprint.schema != SCHEMA {
+            return Err(Error::Data {
+                path: folder.join("run.json"),
+                line: 1,
+                message: format!(
+                    "the run has schema {}, this program reads schema {SCHEMA}",
+                    run.plan.schema
+                ),
+            });
+        }
+        if run.rows.is_empty() {
+            return Err(Error::Data {
+                path: rows_path,
+                line: 1,
+                message: "the run measured nothing".to_owned(),
+            });
+        }
+        Ok(run)
+    }
+}
+
+fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    serde_json::from_str(&files::read(path)?).map_err(|error| Error::Data {
+        path: path.to_owned(),
+        line: error.line() as u64,
+        message: error.to_string(),
+    })
+}
+
+/// Renders `calls.csv`: every measured call.
+pub(crate) fn calls_csv(measured: &[Measured]) -> String {
+    let mut csv = String::from("op,backend,size,tasks,run,call,wall_ns\n");
+    for Measured { run, record, .. } in measured {
+        let CaseId {
+            op,
+            backend,
+            size,
+            tasks,
+        } = &record.case;
+        for (call, wall_ns) in record.samples_ns.iter().flatten().enumerate() {
+            writeln!(csv, "{op},{backend},{size},{tasks},{run},{call},{wall_ns}").expect("a string takes everything");
+        }
+    }
+    csv
+}
+
+/// Quantiles of all calls of a case, over all its processes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Quantiles {
+    pub(crate) case: CaseId,
+    pub(crate) runs: usize,
+    pub(crate) calls: usize,
+    pub(crate) p50_ns: f64,
+    /// 95 % interval of the median; absent with too few samples.
+    pub(crate) p50_interval_ns: Option<(f64, f64)>,
+    pub(crate) p90_ns: f64,
+    pub(crate) p95_ns: f64,
+    /// Advisory below 1,000 calls.
+    pub(crate) p99_ns: f64,
+}
+
+/// The quantiles of every case, in the order of the cases.
+pub(crate) fn quantiles(measured: &[Measured]) -> Vec<Quantiles> {
+    let mut cases: Vec<&CaseId> = measured.iter().map(|m| &m.record.case).collect();
+    cases.sort();
+    cases.dedup();
+    cases
+        .into_iter()
+        .map(|case| {
+            let of_case: Vec<&Record> = measured.iter().map(|m| &m.record).filter(|r| r.case == *case).collect();
+            let runs: Vec<Vec<Vec<u64>>> = of_case.iter().map(|record| sorted_samples(record)).collect();
+            let mut all: Vec<u64> = runs.iter().flatten().flatten().copied().collect();
+            all.sort_unstable();
+            Quantiles {
+                case: case.clone(),
+                runs: of_case.len(),
+                calls: all.len(),
+                p50_ns: harrell_davis(&all, 0.50),
+                p50_interval_ns: median_interval(&runs),
+                p90_ns: harrell_davis(&all, 0.90),
+                p95_ns: harrell_davis(&all, 0.95),
+                p99_ns: harrell_davis(&all, 0.99),
+            }
+        })
+        .collect()
+}
+
+fn sorted_samples(record: &Record) -> Vec<Vec<u64>> {
+    let sorted = |sample: &Vec<u64>| {
+        let mut sample = sample.clone();
+        sample.sort_unstable();
+        sample
+    };
+    record.samples_ns.iter().map(sorted).collect()
+}
+
+/// Renders `quantiles.csv`; an interval that is not known is left empty.
+pub(crate) fn quantiles_csv(quantiles: &[Quantiles], rows: &[Row]) -> String {
+    let mut csv = String::from(
+        "op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,\
+         submits,passes,dispatches,buffers_created,bind_groups_created,bytes_up,bytes_down,maps\n",
+    );
+    for q in quantiles {
+        let CaseId {
+            op,
+            backend,
+            size,
+            tasks,
+        } = &q.case;
+        let ns = |value: f64| format!("{value:.1}");
+        let (lo, hi) = q
+            .p50_interval_ns
+            .map_or_else(Default::default, |(lo, hi)| (ns(lo), ns(hi)));
+        let counters = rows
+            .iter()
+            .find(|row| row.case == q.case)
+            .map(|row| row.counters)
+            .unwrap_or_default();
+        let counters: Vec<String> = counters.named().iter().map(|(_, value)| value.to_string()).collect();
+        writeln!(
+            csv,
+            "{op},{backend},{size},{tasks},{},{},{},{lo},{hi},{},{},{},{}",
+            q.runs,
+            q.calls,
+            ns(q.p50_ns),
+            ns(q.p90_ns),
+            ns(q.p95_ns),
+            ns(q.p99_ns),
+            counters.join(",")
+        )
+        .expect("a string takes everything");
+    }
+    csv
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn plan() -> Plan {
+        Plan {
+            schema: SCHEMA,
+            started: "2026-01-02T03:04:05Z".to_owned(),
+            commit: "0123456".to_owned(),
+            command: "cargo xtask bench".to_owned(),
+            pace: "default".to_owned(),
+            runs: 1,
+            backends: vec!["cpu".to_owned(), "vulkan".to_owned()],
+            skipped: vec![Skipped {
+                backend: "gles".to_owned(),
+                reason: "no driver".to_owned(),
+            }],
+            ops: None,
+            sizes: vec!["1000".to_owned(), "20000".to_owned(), "1000x256".to_owned()],
+        }
+    }
+
+    fn case(backend: &str, size: u64, tasks: u64) -> CaseId {
+        CaseId {
+            op: "vector_add".to_owned(),
+            backend: backend.to_owned(),
+            size,
+            tasks,
+        }
+    }
+
+    fn measured(run: u64, samples_ns: &[&[u64]]) -> Measured {
+        let samples: Vec<String> = samples_ns.iter().map(|s| format!("{s:?}")).collect();
+        let json = format!(
+            r#"{{"schema":1,"op":"vector_add","backend":"cpu","size":1000,"tasks":1,"id":"vector_add/cpu/1000",
+            "calibration_ns":60000,"counters":{{"submits":1,"passes":1,"dispatches":1,"buffers_created":0,
+            "bind_groups_created":0,"bytes_up":8000,"bytes_down":4000,"maps":2}},"samples_ns":[{}]}}"#,
+            samples.join(",")
+        );
+        Measured {
+            stage: Stage::Screen,
+            run,
+            record: crate::record::parse(json.as_bytes()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_plan_says_why_a_case_was_not_measured() {
+        let check = |case: CaseId, expected: Result<(), &str>| {
+            assert_eq!(plan().covers(&case), expected.map_err(str::to_owned), "{case}");
+        };
+        check(case("cpu", 1000, 1), Ok(()));
+        check(case("vulkan", 256, 1000), Ok(()));
+        check(case("gles", 1000, 1), Err("no driver"));
+        check(case("metal", 1000, 1), Err("backend not asked for"));
+        check(case("cpu", 1001, 1), Err("size not asked for"));
+        check(case("cpu", 256, 1), Err("size not asked for"));
+        let mut other = plan();
+        other.ops = Some(vec!["sha256".to_owned()]);
+        assert_eq!(
+            other.covers(&case("cpu", 1000, 1)),
+            Err("operator not asked for".to_owned())
+        );
+    }
+
+    #[test]
+    fn every_call_has_a_line() {
+        let csv = calls_csv(&[measured(1, &[&[10, 20], &[30]]), measured(2, &[&[40]])]);
+        let expected = "op,backend,size,tasks,run,call,wall_ns\nvector_add,cpu,1000,1,1,0,10\n\
+                        vector_add,cpu,1000,1,1,1,20\nvector_add,cpu,1000,1,1,2,30\nvector_add,cpu,1000,1,2,0,40\n";
+        assert_eq!(csv, expected);
+    }
+
+    #[test]
+    fn quantiles_are_over_all_processes_and_keep_the_columns_of_the_contract() {
+        let runs = [
+            measured(1, &[&[100; 50], &[100; 50], &[100; 50]]),
+            measured(2, &[&[100; 50], &[100; 50]]),
+        ];
+        let rows: Vec<Row> = runs.iter().map(Measured::row).collect();
+        let quantiles = quantiles(&runs);
+        assert_eq!((quantiles.len(), quantiles[0].runs, quantiles[0].calls), (1, 2, 250));
+        let expected = "op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,\
+             submits,passes,dispatches,buffers_created,bind_groups_created,bytes_up,bytes_down,maps\n\
+             vector_add,cpu,1000,1,2,250,100.0,100.0,100.0,100.0,100.0,100.0,1,1,1,0,0,8000,4000,2\n";
+        assert_eq!(quantiles_csv(&quantiles, &rows), expected);
+    }
+}

@@ -1,0 +1,139 @@
+//! What is said of each case, and of the run as a whole.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{case::CaseId, exit::Exit};
+
+/// What is said of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Verdict {
+    /// Calls into wgpu are no longer those of the baseline. Exact, never noise.
+    CountersChanged,
+    /// Slower than the baseline, and confirmed in fresh processes.
+    Slower,
+    /// Looked slower or faster, and the confirming runs do not tell.
+    Inconclusive,
+    /// The machine is not in the state in which the baseline was recorded.
+    Noisy,
+    /// In the baseline, and no longer among the cases that this version measures.
+    Missing,
+    /// Faster than the baseline, and confirmed in fresh processes.
+    Faster,
+    /// Not in the baseline.
+    New,
+    /// As fast as the baseline, or within what could be noticed.
+    Pass,
+    /// In the baseline, and not asked for or not possible this time.
+    NotMeasured,
+}
+
+impl Verdict {
+    /// The word in reports.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::CountersChanged => "counters changed",
+            Self::Slower => "slower",
+            Self::Inconclusive => "inconclusive",
+            Self::Noisy => "noisy",
+            Self::Missing => "missing",
+            Self::Faster => "faster",
+            Self::New => "new",
+            Self::Pass => "pass",
+            Self::NotMeasured => "not measured",
+        }
+    }
+}
+
+/// The verdict on one case, with what it rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CaseVerdict {
+    #[serde(flatten)]
+    pub(crate) case: CaseId,
+    pub(crate) verdict: Verdict,
+    /// Median of the baseline's runs' medians.
+    pub(crate) baseline_p50_ns: Option<f64>,
+    /// Median of this run's processes' medians.
+    pub(crate) p50_ns: Option<f64>,
+    /// Calibrated change of the fastest tenth, in per cent; positive is slower.
+    pub(crate) change_percent: Option<f64>,
+    /// The smallest change that would have been noticed, in per cent.
+    pub(crate) detectable_percent: Option<f64>,
+    /// Why, where the numbers do not say it.
+    pub(crate) note: Option<String>,
+}
+
+/// What the timing part of the gate may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timing {
+    /// A case that is slower fails the run.
+    Enforced,
+    /// Times are shown; only counters fail the run.
+    Advisory,
+}
+
+/// How strict the run as a whole is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Strictness {
+    pub(crate) timing: Timing,
+    /// Inconclusive, noisy and missing cases fail.
+    pub(crate) strict: bool,
+}
+
+/// The exit code that verdicts amount to.
+pub(crate) fn exit(verdicts: &[CaseVerdict], strictness: Strictness) -> Exit {
+    let any = |wanted: &[Verdict]| verdicts.iter().any(|v| wanted.contains(&v.verdict));
+    let timing = strictness.timing == Timing::Enforced;
+    if any(&[Verdict::CountersChanged]) || (timing && any(&[Verdict::Slower])) {
+        Exit::Regression
+    } else if strictness.strict && any(&[Verdict::Inconclusive, Verdict::Noisy, Verdict::Missing]) {
+        Exit::Inconclusive
+    } else {
+        Exit::Pass
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(words: &[Verdict]) -> Vec<CaseVerdict> {
+        words
+            .iter()
+            .map(|&verdict| CaseVerdict {
+                case: CaseId {
+                    op: "o".to_owned(),
+                    backend: "cpu".to_owned(),
+                    size: 1,
+                    tasks: 1,
+                },
+                verdict,
+                baseline_p50_ns: None,
+                p50_ns: None,
+                change_percent: None,
+                detectable_percent: None,
+                note: None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_exit_code_is_the_worst_that_the_strictness_counts() {
+        use Verdict::*;
+        let check = |words: &[Verdict], timing, strict, expected| {
+            let exit = exit(&verdicts(words), Strictness { timing, strict });
+            assert_eq!(exit, expected, "{words:?}, {timing:?}, strict: {strict}");
+        };
+        for strict in [false, true] {
+            check(&[], Timing::Enforced, strict, Exit::Pass);
+            check(&[Pass, Faster, New, NotMeasured], Timing::Enforced, strict, Exit::Pass);
+            check(&[Pass, Slower, Noisy], Timing::Enforced, strict, Exit::Regression);
+            check(&[Pass, CountersChanged], Timing::Advisory, strict, Exit::Regression);
+            check(&[Slower], Timing::Advisory, strict, Exit::Pass);
+        }
+        for word in [Inconclusive, Noisy, Missing] {
+            check(&[Pass, word], Timing::Enforced, false, Exit::Pass);
+            check(&[Pass, word], Timing::Enforced, true, Exit::Inconclusive);
+        }
+    }
+}
