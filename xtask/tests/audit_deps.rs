@@ -1,10 +1,7 @@
 //! `cargo xtask audit-deps` over small worlds: a registry of empty crates, a workspace, a lock. See
 //! `audit-deps/cases.toml`, one entry per trap. No network: the registry is a folder that cargo takes for crates.io.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should stop there"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod audit_world;
 
@@ -72,10 +69,7 @@ fn every_case_has_its_verdict() {
                         continue;
                     }
                     if let Err(why) = check(case, &cases.worlds) {
-                        failures
-                            .lock()
-                            .unwrap()
-                            .push(format!("## {}\n{why}", case.name));
+                        failures.lock().unwrap().push(format!("## {}\n{why}", case.name));
                     }
                 }
             });
@@ -141,8 +135,8 @@ fn check(case: &Case, worlds: &BTreeMap<String, WorldSpec>) -> Result<(), String
 }
 
 fn findings(run: &Run) -> Result<(Vec<String>, u64), String> {
-    let json: serde_json::Value = serde_json::from_str(&run.out)
-        .map_err(|error| format!("{error}\n{}{}", run.out, run.err))?;
+    let json: serde_json::Value =
+        serde_json::from_str(&run.out).map_err(|error| format!("{error}\n{}{}", run.out, run.err))?;
     let text = |value: &serde_json::Value| value.as_str().unwrap_or("?").to_owned();
     let rows = json["findings"].as_array().unwrap().iter();
     let mut found: Vec<String> = rows
@@ -165,12 +159,8 @@ fn findings(run: &Run) -> Result<(Vec<String>, u64), String> {
 }
 
 fn diff(before: Option<&str>, after: Option<&str>) -> Vec<String> {
-    let lines = |text: Option<&str>| -> Vec<String> {
-        text.unwrap_or_default()
-            .split('\n')
-            .map(str::to_owned)
-            .collect()
-    };
+    let lines =
+        |text: Option<&str>| -> Vec<String> { text.unwrap_or_default().split('\n').map(str::to_owned).collect() };
     let (mut gone, mut new) = (Vec::new(), lines(after));
     for line in lines(before) {
         match new.iter().position(|other| *other == line) {
@@ -198,12 +188,7 @@ fn the_workspaces_the_project_began_with_have_the_expected_verdicts() {
                 "warning repro -> wgpu-hal : windows 0.53.0/0.58.0",
             ],
         ),
-        (
-            "origin-27-053",
-            &["--target", "x86_64-unknown-linux-gnu"],
-            0,
-            &[],
-        ),
+        ("origin-27-053", &["--target", "x86_64-unknown-linux-gnu"], 0, &[]),
         (
             "origin-27-053",
             &["--apply"],

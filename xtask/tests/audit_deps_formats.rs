@@ -1,9 +1,6 @@
 //! The forms of a report against their schemas and goldens, and what `--apply` does when something comes between.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should stop there"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod audit_world;
 
@@ -69,17 +66,14 @@ fn check_against(text: &str, format: &str) {
     for (name, flags) in REPORTS {
         let world = world(name);
         let run = world.run("", &args(&format!("{flags} --format {format}")));
-        let report: serde_json::Value = serde_json::from_str(&run.out)
-            .unwrap_or_else(|error| panic!("{name} {flags}: {error}\n{}", run.err));
+        let report: serde_json::Value =
+            serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{name} {flags}: {error}\n{}", run.err));
         if let Err(error) = schemas.validate(&report, index) {
             panic!("{name} {flags}: {error:#}\n{report:#}");
         }
         // A schema that admits anything would pass all of the above.
         let mut broken = report;
-        broken
-            .as_object_mut()
-            .unwrap()
-            .insert("surplus".to_owned(), 1.into());
+        broken.as_object_mut().unwrap().insert("surplus".to_owned(), 1.into());
         assert!(schemas.validate(&broken, index).is_err());
     }
 }
@@ -91,10 +85,7 @@ fn text_and_annotations_are_as_in_the_goldens() {
         let world = world("origin");
         let flags = "--target x86_64-pc-windows-msvc --all-features --fix --format";
         let run = world.run("", &args(&format!("{flags} {format}")));
-        let golden = format!(
-            "{}/tests/audit-deps/golden/origin.{format}",
-            env!("CARGO_MANIFEST_DIR")
-        );
+        let golden = format!("{}/tests/audit-deps/golden/origin.{format}", env!("CARGO_MANIFEST_DIR"));
         if std::env::var_os("AUDIT_BLESS").is_some() {
             std::fs::write(&golden, &run.out).unwrap();
         }
@@ -151,7 +142,8 @@ fn cargo_that(world: &World, script: &str) -> String {
 fn a_lock_that_somebody_else_changes_meanwhile_is_left_to_them() {
     let world = world("dev");
     // The first unlocked resolution is that of the shadow copy, long after the lock was read.
-    let script = "case \"$*\" in *--locked*|*locate-project*) ;; *metadata*filter*) echo '# mine' >> Cargo.lock ;; esac";
+    let script =
+        "case \"$*\" in *--locked*|*locate-project*) ;; *metadata*filter*) echo '# mine' >> Cargo.lock ;; esac";
     let cargo = cargo_that(&world, script);
     let before = world.lock().unwrap();
     let run = world.run_with("", &args("--apply"), &[("CARGO", &cargo)]);

@@ -40,11 +40,7 @@ impl Activation {
             target,
             cfg,
             dev: profile.dev,
-            members: metadata
-                .workspace_members
-                .iter()
-                .map(|id| index_of[id])
-                .collect(),
+            members: metadata.workspace_members.iter().map(|id| index_of[id]).collect(),
             active: HashSet::new(),
             features: HashSet::new(),
             on: HashSet::new(),
@@ -62,11 +58,7 @@ impl Activation {
             }
         };
         Self {
-            edges: walk
-                .edges
-                .iter()
-                .map(|(from, to)| (id(*from), id(*to)))
-                .collect(),
+            edges: walk.edges.iter().map(|(from, to)| (id(*from), id(*to))).collect(),
         }
     }
 
@@ -109,23 +101,21 @@ impl<'m> Walk<'m> {
         for member in members {
             self.activate(member);
             let package = &packages[member];
-            let asked =
-                profile
-                    .features
-                    .named
-                    .iter()
-                    .map(|feature| match feature.split_once('/') {
-                        Some((of, feature)) if *package.name == of => feature,
-                        _ => feature,
-                    });
+            let asked = profile
+                .features
+                .named
+                .iter()
+                .map(|feature| match feature.split_once('/') {
+                    Some((of, feature)) if *package.name == of => feature,
+                    _ => feature,
+                });
             let all = package.features.keys().map(String::as_str);
             let wanted = all.filter(|name| {
                 profile.features.all
                     || asked.clone().any(|asked| asked == *name)
                     || (*name == "default" && !profile.features.no_default)
             });
-            self.todo
-                .extend(wanted.map(|name| (member, name.to_owned())));
+            self.todo.extend(wanted.map(|name| (member, name.to_owned())));
         }
         while let Some((package, feature)) = self.todo.pop() {
             if self.features.insert((package, feature.clone())) {
@@ -146,10 +136,7 @@ impl<'m> Walk<'m> {
             if self.on.contains(&key) || self.is_required(package, name) {
                 self.enable(package, name, feature);
             } else {
-                self.waiting
-                    .entry(key)
-                    .or_default()
-                    .push(feature.to_owned());
+                self.waiting.entry(key).or_default().push(feature.to_owned());
             }
         } else if let Some((name, feature)) = value.split_once('/') {
             self.turn_on(package, name);
@@ -194,17 +181,13 @@ impl<'m> Walk<'m> {
             self.activate(to);
             let default = dependency.uses_default_features.then_some("default");
             let features = dependency.features.iter().map(String::as_str);
-            let features = features
-                .chain(default)
-                .map(|feature| (to, feature.to_owned()));
+            let features = features.chain(default).map(|feature| (to, feature.to_owned()));
             self.todo.extend(features);
         }
     }
 
     fn is_required(&self, package: usize, name: &str) -> bool {
-        self.named(package, name)
-            .iter()
-            .any(|dependency| !dependency.optional)
+        self.named(package, name).iter().any(|dependency| !dependency.optional)
     }
 
     fn named(&self, package: usize, name: &str) -> Vec<&'m Dependency> {
@@ -225,11 +208,7 @@ impl<'m> Walk<'m> {
             let platform = dependency.target.as_ref();
             kind_counts && platform.is_none_or(|p| p.matches(self.target, self.cfg))
         };
-        self.packages[package]
-            .dependencies
-            .iter()
-            .filter(counts)
-            .collect()
+        self.packages[package].dependencies.iter().filter(counts).collect()
     }
 
     /// The packages a dependency was resolved to. A procedural macro is built for the host, with features of its own.
@@ -240,10 +219,7 @@ impl<'m> Walk<'m> {
             *target.name == dependency.name
                 && dependency.req.matches(&target.version)
                 && renamed.is_none_or(|renamed| renamed.replace('-', "_") == *name)
-                && !target
-                    .targets
-                    .iter()
-                    .any(|t| t.kind.contains(&TargetKind::ProcMacro))
+                && !target.targets.iter().any(|t| t.kind.contains(&TargetKind::ProcMacro))
         };
         let meant = self.targets[package].iter().filter(is_meant);
         meant.map(|(_, to)| *to).collect()

@@ -2,9 +2,7 @@
 
 use semver::Version;
 
-use super::{
-    cure::Situation, graph::Graph, index::Release, lock::PackageId, manifest, requirement, why,
-};
+use super::{cure::Situation, graph::Graph, index::Release, lock::PackageId, manifest, requirement, why};
 
 /// Why the lock cannot cure a diamond.
 #[derive(Clone, Debug, Default)]
@@ -63,11 +61,7 @@ impl Advice {
 
 impl Blocker {
     /// Finds the way out of a diamond that the lock cannot cure.
-    pub(crate) fn find(
-        situation: &Situation,
-        graph: &Graph,
-        releases: &dyn Fn(&str) -> Option<Vec<Release>>,
-    ) -> Self {
+    pub(crate) fn find(situation: &Situation, graph: &Graph, releases: &dyn Fn(&str) -> Option<Vec<Release>>) -> Self {
         let m = &situation.meeting;
         let shared = &m.child_uses.name;
         let sentence = if situation.can_agree() {
@@ -109,11 +103,9 @@ impl Blocker {
             let helps = |release: &&Release| {
                 release.is_usable()
                     && release.version > package.version
-                    && release.requirement(shared).is_some_and(|req| {
-                        other_requires
-                            .iter()
-                            .all(|other| requirement::overlap(other, req))
-                    })
+                    && release
+                        .requirement(shared)
+                        .is_some_and(|req| other_requires.iter().all(|other| requirement::overlap(other, req)))
             };
             let Some(release) = known.iter().find(helps) else {
                 continue;
@@ -138,11 +130,9 @@ impl Blocker {
             }
         }
         if m.is_parent_member {
-            blocker.advice.push(Advice::new(
-                m.parent.clone(),
-                shared,
-                series(&m.child_uses.version),
-            ));
+            blocker
+                .advice
+                .push(Advice::new(m.parent.clone(), shared, series(&m.child_uses.version)));
         }
         blocker
     }

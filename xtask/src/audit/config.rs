@@ -98,8 +98,7 @@ impl Config {
     /// # Errors
     /// Invalid TOML, unknown keys, a profile without targets, an exception without reason.
     pub(crate) fn parse(label: &str, manifest: &str) -> Result<Self, Error> {
-        let parsed: Manifest =
-            toml::from_str(manifest).map_err(|error| Error::toml(label, manifest, &error))?;
+        let parsed: Manifest = toml::from_str(manifest).map_err(|error| Error::toml(label, manifest, &error))?;
         let of = |table: Option<Table>| table?.metadata?.audit_deps;
         let Some(raw) = of(parsed.workspace).or_else(|| of(parsed.package)) else {
             return Ok(Self::default());
@@ -111,9 +110,7 @@ impl Config {
         let mut profiles = Vec::new();
         for (name, raw) in raw.profiles {
             if raw.targets.is_empty() {
-                return Err(wrong(format!(
-                    "the audit-deps profile `{name}` has no targets"
-                )));
+                return Err(wrong(format!("the audit-deps profile `{name}` has no targets")));
             }
             profiles.push(Profile {
                 name,
@@ -166,12 +163,7 @@ fn is_named(pattern: &str, id: &PackageId) -> bool {
 
 /// Lowers what the exceptions cover to INFO. Returns what is to be said of exceptions that are no longer right:
 /// expired ones always, ones that cover nothing only where `is_whole` says that every profile was audited.
-pub(crate) fn except(
-    findings: &mut [Finding],
-    exceptions: &[Exception],
-    today: Date,
-    is_whole: bool,
-) -> Vec<String> {
+pub(crate) fn except(findings: &mut [Finding], exceptions: &[Exception], today: Date, is_whole: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     for exception in exceptions {
         let is_expired = exception.expires < today;
@@ -181,10 +173,7 @@ pub(crate) fn except(
                 covered += 1;
                 if !is_expired {
                     finding.level = Level::Info;
-                    finding.excepted = Some(format!(
-                        "{} (until {})",
-                        exception.reason, exception.expires
-                    ));
+                    finding.excepted = Some(format!("{} (until {})", exception.reason, exception.expires));
                 }
             }
         }

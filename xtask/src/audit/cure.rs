@@ -39,11 +39,7 @@ impl std::fmt::Display for Step {
                 package.name, package.version
             ),
             Self::Align { from, new } => {
-                write!(
-                    f,
-                    "in the entry of {from}, the edge to {} leads to {new}",
-                    new.name
-                )
+                write!(f, "in the entry of {from}, the edge to {} leads to {new}", new.name)
             }
         }
     }
@@ -96,11 +92,9 @@ impl Situation {
 
     /// Whether one version of X could serve both, published or not.
     pub(crate) fn can_agree(&self) -> bool {
-        self.parent_requires.iter().all(|a| {
-            self.child_requires
-                .iter()
-                .all(|b| requirement::overlap(a, b))
-        })
+        self.parent_requires
+            .iter()
+            .all(|a| self.child_requires.iter().all(|b| requirement::overlap(a, b)))
     }
 
     /// Candidates that the lock and the manifests alone suggest: one edge, led to the version next to it.
@@ -134,8 +128,7 @@ impl Situation {
         let mut candidates = Vec::new();
         for release in usable(releases, &m.child_uses.name) {
             let version = &release.version;
-            let is_common =
-                admits(&self.parent_requires, version) && admits(&self.child_requires, version);
+            let is_common = admits(&self.parent_requires, version) && admits(&self.child_requires, version);
             if is_common && *version != m.parent_uses.version && *version != m.child_uses.version {
                 let both = [&m.child_uses, &m.parent_uses].map(|package| Step::Precise {
                     package: package.clone(),
@@ -145,18 +138,8 @@ impl Situation {
             }
         }
         let bumps = [
-            (
-                &m.child,
-                &self.child_bounds,
-                &m.parent_uses,
-                &self.parent_requires,
-            ),
-            (
-                &m.parent,
-                &self.parent_bounds,
-                &m.child_uses,
-                &self.child_requires,
-            ),
+            (&m.child, &self.child_bounds, &m.parent_uses, &self.parent_requires),
+            (&m.parent, &self.parent_bounds, &m.child_uses, &self.child_requires),
         ];
         for (package, bounds, other, other_requires) in bumps {
             if package.source.is_none() {
@@ -165,9 +148,9 @@ impl Situation {
             for release in usable(releases, &package.name) {
                 let fits = admits(bounds, &release.version)
                     && release.version > package.version
-                    && release.requirement(&other.name).is_none_or(|req| {
-                        other_requires.iter().all(|o| requirement::overlap(o, req))
-                    });
+                    && release
+                        .requirement(&other.name)
+                        .is_none_or(|req| other_requires.iter().all(|o| requirement::overlap(o, req)));
                 if !fits {
                     continue;
                 }
@@ -220,12 +203,9 @@ pub(crate) fn check_intended(before: &Lock, after: &Lock, steps: &[Step]) -> Res
         let won = now.difference(dependencies);
         for other in lost.chain(won) {
             let is_meant = steps.iter().any(|step| match step {
-                Step::Redirect { from, old, new } => {
-                    id == &from && (*other == old || *other == new)
-                }
+                Step::Redirect { from, old, new } => id == &from && (*other == old || *other == new),
                 Step::Precise { package, to } => {
-                    other.name == package.name
-                        && (other.version == package.version || other.version == *to)
+                    other.name == package.name && (other.version == package.version || other.version == *to)
                 }
                 Step::Align { from, new } => id == &from && other.name == new.name,
             });
@@ -239,9 +219,9 @@ pub(crate) fn check_intended(before: &Lock, after: &Lock, steps: &[Step]) -> Res
     let mut stack: Vec<&PackageId> = new
         .keys()
         .filter(|id| {
-            steps.iter().any(|step| {
-                matches!(step, Step::Precise { package, to } if id.name == package.name && id.version == *to)
-            })
+            steps.iter().any(
+                |step| matches!(step, Step::Precise { package, to } if id.name == package.name && id.version == *to),
+            )
         })
         .copied()
         .collect();
@@ -250,10 +230,7 @@ pub(crate) fn check_intended(before: &Lock, after: &Lock, steps: &[Step]) -> Res
             stack.extend(new[id].iter().copied());
         }
     }
-    match new
-        .keys()
-        .find(|id| !old.contains_key(*id) && !expected.contains(*id))
-    {
+    match new.keys().find(|id| !old.contains_key(*id) && !expected.contains(*id)) {
         Some(id) => Err(format!("it also added {id}")),
         None => Ok(()),
     }

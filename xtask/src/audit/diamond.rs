@@ -128,9 +128,7 @@ pub(crate) fn judge(graph: &Graph, diamond: &Diamond<'_>, interop: &Interop) -> 
         return (Level::Warn, Ground::ParentHasBoth);
     }
     match row {
-        Some(row) if row.is_facade() && is_split_by_design(graph, diamond) => {
-            (Level::Warn, Ground::SplitByDesign)
-        }
+        Some(row) if row.is_facade() && is_split_by_design(graph, diamond) => (Level::Warn, Ground::SplitByDesign),
         Some(row) if row.is_facade() => (Level::Error, facade(row)),
         _ if parent.is_member => (Level::Warn, Ground::Member),
         Some(row) => {
@@ -157,21 +155,12 @@ fn is_split_by_design(graph: &Graph, diamond: &Diamond<'_>) -> bool {
         .source
         .as_deref()
         .is_some_and(|source| source.starts_with("registry+") || source.starts_with("sparse+"));
-    let (own, theirs) = (
-        &diamond.parent_edge.requirements,
-        &diamond.child_edge.requirements,
-    );
+    let (own, theirs) = (&diamond.parent_edge.requirements, &diamond.child_edge.requirements);
     is_published
-        && diamond
-            .link
-            .requirements
-            .iter()
-            .any(requirement::is_one_series)
+        && diamond.link.requirements.iter().any(requirement::is_one_series)
         && !own.is_empty()
         && !theirs.is_empty()
-        && own
-            .iter()
-            .any(|a| theirs.iter().any(|b| !requirement::overlap(a, b)))
+        && own.iter().any(|a| theirs.iter().any(|b| !requirement::overlap(a, b)))
 }
 
 /// Every version of the crate in the graph, where there is more than one.
@@ -179,9 +168,5 @@ pub(crate) fn duplicates(graph: &Graph, name: &str) -> BTreeSet<usize> {
     let found: BTreeSet<usize> = (0..graph.packages.len())
         .filter(|index| graph.packages[*index].id.name == name)
         .collect();
-    if found.len() < 2 {
-        BTreeSet::new()
-    } else {
-        found
-    }
+    if found.len() < 2 { BTreeSet::new() } else { found }
 }

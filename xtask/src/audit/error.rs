@@ -12,11 +12,7 @@ pub(crate) enum Error {
     NoManifest { path: String },
     /// A TOML file that does not parse, or whose values are not what they should be.
     #[error("{file}:{line}: {what}")]
-    Toml {
-        file: String,
-        line: usize,
-        what: String,
-    },
+    Toml { file: String, line: usize, what: String },
     /// There is nothing to audit without a lock.
     #[error("{lock}: no such file, and an audit never creates one; `cargo generate-lockfile` does")]
     NoLock { lock: String },
@@ -34,27 +30,16 @@ pub(crate) enum Error {
     #[error(
         "{lock}:{line}: merge marker `{marker}`; finish the merge, then `cargo update --workspace` repairs the lock"
     )]
-    LockMergeMarker {
-        lock: String,
-        line: usize,
-        marker: String,
-    },
+    LockMergeMarker { lock: String, line: usize, marker: String },
     /// A lock without packages is a truncated one.
     #[error("{lock}: holds no package; restore it, or write it with `cargo generate-lockfile`")]
     LockEmpty { lock: String },
     /// Anything else wrong in a lock.
     #[error("{lock}:{line}: {what}")]
-    Lock {
-        lock: String,
-        line: usize,
-        what: String,
-    },
+    Lock { lock: String, line: usize, what: String },
     /// A target that rustc does not know.
     #[error("`--target {target}`: rustc does not know it; `rustc --print target-list` lists those it does{}", from(.profile))]
-    UnknownTarget {
-        target: String,
-        profile: Option<String>,
-    },
+    UnknownTarget { target: String, profile: Option<String> },
     /// A feature that no workspace member declares.
     #[error("`--features {feature}`: no member of the workspace declares it; declared: {known}{}", from(.profile))]
     UnknownFeature {
@@ -89,14 +74,10 @@ pub(crate) enum Error {
     #[error("`{command}`: unexpected output: {what}")]
     CargoOutput { command: String, what: String },
     /// Somebody else wrote the lock while a cure was being sought.
-    #[error(
-        "{lock}: changed while the cure was being proven, nothing was written; run the command again"
-    )]
+    #[error("{lock}: changed while the cure was being proven, nothing was written; run the command again")]
     LockChanged { lock: String },
     /// The lock was written, the last check failed, and the backup was put back.
-    #[error(
-        "{lock}: the cured lock did not pass the final check, the original was restored: {why}"
-    )]
+    #[error("{lock}: the cured lock did not pass the final check, the original was restored: {why}")]
     Restored { lock: String, why: String },
 }
 
@@ -124,10 +105,7 @@ impl Error {
     pub(crate) fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::UnknownTarget { .. }
-                | Self::UnknownFeature { .. }
-                | Self::UnknownProfile { .. }
-                | Self::Usage { .. }
+            Self::UnknownTarget { .. } | Self::UnknownFeature { .. } | Self::UnknownProfile { .. } | Self::Usage { .. }
         )
     }
 }

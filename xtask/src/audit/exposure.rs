@@ -39,12 +39,7 @@ pub(crate) struct Evidence {
 /// Searches the library rooted at `root` for public items that name `extern_name`.
 ///
 /// `read` gives the text of a file, or nothing where there is none.
-pub(crate) fn look(
-    package: &Path,
-    root: &Path,
-    extern_name: &str,
-    read: &dyn Fn(&Path) -> Option<String>,
-) -> Exposure {
+pub(crate) fn look(package: &Path, root: &Path, extern_name: &str, read: &dyn Fn(&Path) -> Option<String>) -> Exposure {
     let mut files = VecDeque::new();
     files.push_back((root.to_owned(), root.parent().unwrap_or(root).to_owned()));
     let (mut evidence, mut n_bytes, mut n_files) = (Vec::new(), 0, 0);
@@ -130,8 +125,7 @@ impl Module<'_> {
                     }
                     (None, None) => {
                         let inner = folder.join(&name);
-                        self.files
-                            .push_back((folder.join(format!("{name}.rs")), inner.clone()));
+                        self.files.push_back((folder.join(format!("{name}.rs")), inner.clone()));
                         self.files.push_back((inner.join("mod.rs"), inner));
                     }
                 }
@@ -155,10 +149,7 @@ impl Module<'_> {
                 });
                 for (index, field) in s.fields.iter().enumerate() {
                     if is_public(&field.vis) {
-                        let name = field
-                            .ident
-                            .as_ref()
-                            .map_or(index.to_string(), Ident::to_string);
+                        let name = field.ident.as_ref().map_or(index.to_string(), Ident::to_string);
                         self.note(&format!("struct {}, field {name}", s.ident), |names| {
                             names.visit_type(&field.ty);
                         });
@@ -204,9 +195,10 @@ impl Module<'_> {
             }
             Item::Use(u) if is_public(&u.vis) => {
                 for (path, name) in leaves(&u.tree) {
-                    if path.first().is_some_and(|first| {
-                        first == self.extern_name || self.scope.foreign.contains_key(first)
-                    }) {
+                    if path
+                        .first()
+                        .is_some_and(|first| first == self.extern_name || self.scope.foreign.contains_key(first))
+                    {
                         let names = path.join("::");
                         let item = format!("pub use {names} as {name}");
                         self.evidence.push(Evidence {
@@ -231,8 +223,7 @@ impl Module<'_> {
 
     fn examine_impl(&mut self, block: &syn::ItemImpl, public: &HashSet<String>) {
         let of = last_name(&block.self_ty);
-        let Some(of) = of.filter(|name| public.contains(name) || !self.scope.local.contains(name))
-        else {
+        let Some(of) = of.filter(|name| public.contains(name) || !self.scope.local.contains(name)) else {
             return;
         };
         if let Some((path, _)) = &block.trait_ {
@@ -313,9 +304,7 @@ impl Scope {
             }
         }
         for item in items {
-            scope
-                .local
-                .extend(declared(item).map(|(ident, _)| ident.to_string()));
+            scope.local.extend(declared(item).map(|(ident, _)| ident.to_string()));
         }
         scope
     }
@@ -373,8 +362,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
         {
             let name = first.ident.to_string();
             let whole = || {
-                let names: Vec<String> =
-                    path.segments.iter().map(|s| s.ident.to_string()).collect();
+                let names: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
                 names.join("::")
             };
             let is_unknown = || {

@@ -24,10 +24,7 @@ pub(crate) struct Finding {
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     Diamond(Box<Meeting>),
-    Duplicate {
-        name: String,
-        versions: Vec<PackageId>,
-    },
+    Duplicate { name: String, versions: Vec<PackageId> },
 }
 
 /// A diamond with everything a reader asks about it.
@@ -56,12 +53,7 @@ pub(crate) type Key<'a> = (&'a PackageId, &'a PackageId, &'a PackageId, &'a Pack
 
 impl Meeting {
     pub(crate) fn key(&self) -> Key<'_> {
-        (
-            &self.parent,
-            &self.child,
-            &self.parent_uses,
-            &self.child_uses,
-        )
+        (&self.parent, &self.child, &self.parent_uses, &self.child_uses)
     }
 
     pub(crate) fn new(graph: &Graph, diamond: &Diamond<'_>, ground: Ground) -> Self {
@@ -77,8 +69,7 @@ impl Meeting {
             child_requirement: child_edge.requirement(),
             kinds: diamond.link.kinds.to_string(),
             is_avoidable: (!child_edge.requirements.is_empty()).then(|| {
-                child_edge.admits(&parent_uses.version)
-                    && graph.packages[child_edge.to].id.source == parent_uses.source
+                child_edge.admits(&parent_uses.version) && graph.packages[child_edge.to].id.source == parent_uses.source
             }),
             parent_uses,
             ground,
@@ -107,12 +98,7 @@ impl Finding {
 }
 
 /// Everything found in one graph, for one context.
-pub(crate) fn audit(
-    graph: &Graph,
-    crates: &[String],
-    interop: &Interop,
-    context: &str,
-) -> Vec<Finding> {
+pub(crate) fn audit(graph: &Graph, crates: &[String], interop: &Interop, context: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for name in crates {
         for diamond in diamond::find(graph, name) {

@@ -61,11 +61,7 @@ impl Kinds {
 
 impl std::fmt::Display for Kinds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kinds = [
-            (self.normal, "normal"),
-            (self.build, "build"),
-            (self.dev, "dev"),
-        ];
+        let kinds = [(self.normal, "normal"), (self.build, "build"), (self.dev, "dev")];
         let names: Vec<&str> = kinds.iter().filter(|k| k.0).map(|k| k.1).collect();
         f.write_str(&names.join("+"))
     }
@@ -136,13 +132,7 @@ impl Graph {
             let edges = node.deps.iter().filter_map(|dep| {
                 let to = *index_of.get(&dep.pkg)?;
                 let ends = (&metadata.packages[from], &metadata.packages[to]);
-                edge(
-                    dep,
-                    ends,
-                    to,
-                    &|platform| platform.matches(target, cfg),
-                    dev,
-                )
+                edge(dep, ends, to, &|platform| platform.matches(target, cfg), dev)
             });
             all_edges[from] = edges.collect();
         }
@@ -235,9 +225,7 @@ fn edge(
 
 /// Drops what no member reaches for this target.
 fn reachable(packages: Vec<Package>, edges: &[Vec<Edge>]) -> Graph {
-    let mut stack: Vec<usize> = (0..packages.len())
-        .filter(|index| packages[*index].is_member)
-        .collect();
+    let mut stack: Vec<usize> = (0..packages.len()).filter(|index| packages[*index].is_member).collect();
     let mut is_reached = vec![false; packages.len()];
     for index in &stack {
         is_reached[*index] = true;

@@ -87,10 +87,7 @@ mod tests {
         assert_eq!(shown, ["0.1.0", "0.2.0"]);
         assert!(!releases[0].is_usable());
         assert_eq!(releases[1].dependencies.len(), 1);
-        assert_eq!(
-            releases[1].requirement("windows").unwrap().to_string(),
-            "^0.58"
-        );
+        assert_eq!(releases[1].requirement("windows").unwrap().to_string(), "^0.58");
     }
 
     #[test]

@@ -52,10 +52,7 @@ impl Interop {
             if row.source.trim().is_empty() {
                 return Err(Error::Config {
                     file: file.to_owned(),
-                    what: format!(
-                        "the row {},{},{} names no source",
-                        row.parent, row.child, row.shared
-                    ),
+                    what: format!("the row {},{},{} names no source", row.parent, row.child, row.shared),
                 });
             }
             rows.push(row);
@@ -65,9 +62,9 @@ impl Interop {
 
     /// The row that covers `parent → child : shared`.
     pub(crate) fn row(&self, parent: &str, child: &str, shared: &str) -> Option<&Row> {
-        self.rows.iter().find(|row| {
-            (row.is_facade() || row.parent == parent) && row.child == child && row.shared == shared
-        })
+        self.rows
+            .iter()
+            .find(|row| (row.is_facade() || row.parent == parent) && row.child == child && row.shared == shared)
     }
 }
 

@@ -99,8 +99,7 @@ impl Lock {
                 marker: marker.to_owned(),
             });
         }
-        let raw: RawLock =
-            toml::from_str(text).map_err(|error| Error::toml(label, text, &error))?;
+        let raw: RawLock = toml::from_str(text).map_err(|error| Error::toml(label, text, &error))?;
         if let Some(version) = &raw.version
             && *version.get_ref() > NEWEST_FORMAT
         {
@@ -113,9 +112,7 @@ impl Lock {
         }
         let raw_packages: Vec<RawPackage> = raw.root.into_iter().chain(raw.package).collect();
         if raw_packages.is_empty() {
-            return Err(Error::LockEmpty {
-                lock: label.to_owned(),
-            });
+            return Err(Error::LockEmpty { lock: label.to_owned() });
         }
         let mut packages = Vec::with_capacity(raw_packages.len());
         for raw in &raw_packages {
@@ -180,12 +177,7 @@ impl Lock {
     }
 
     /// The text with the edge `from → old` led to `new` instead; nothing where the lock lacks one of the three.
-    pub(crate) fn redirected(
-        &self,
-        from: &PackageId,
-        old: &PackageId,
-        new: &PackageId,
-    ) -> Option<String> {
+    pub(crate) fn redirected(&self, from: &PackageId, old: &PackageId, new: &PackageId) -> Option<String> {
         let edge = self.edge(from, old)?;
         self.find(new)?;
         let same_version = self
@@ -204,22 +196,13 @@ impl Lock {
 }
 
 /// Finds the package an edge's text means: `name`, `name version` or `name version (source)`.
-fn target(
-    entry: &str,
-    packages: &[LockPackage],
-    by_name: &HashMap<&str, Vec<usize>>,
-) -> Option<usize> {
+fn target(entry: &str, packages: &[LockPackage], by_name: &HashMap<&str, Vec<usize>>) -> Option<usize> {
     let mut words = entry.splitn(3, ' ');
     let candidates = by_name.get(words.next()?)?;
     let Some(version) = words.next() else {
-        return candidates
-            .first()
-            .copied()
-            .filter(|_| candidates.len() == 1);
+        return candidates.first().copied().filter(|_| candidates.len() == 1);
     };
-    let source = words
-        .next()
-        .map(|s| s.trim_start_matches('(').trim_end_matches(')'));
+    let source = words.next().map(|s| s.trim_start_matches('(').trim_end_matches(')'));
     let is_meant = |index: &&usize| {
         let id = &packages[**index].id;
         id.version.to_string() == version
@@ -243,9 +226,9 @@ fn target(
 }
 
 fn merge_marker(text: &str) -> Option<(usize, &str)> {
-    text.lines().enumerate().find(|(_, line)| {
-        line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>") || line.starts_with("|||||||")
-    })
+    text.lines()
+        .enumerate()
+        .find(|(_, line)| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>") || line.starts_with("|||||||"))
 }
 
 /// Byte offsets to lines.

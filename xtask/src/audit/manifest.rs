@@ -59,11 +59,7 @@ fn version_span(table: &DeTable<'_>, dependency: &str) -> Option<std::ops::Range
     None
 }
 
-fn span_of(
-    name: &str,
-    value: &Spanned<DeValue<'_>>,
-    dependency: &str,
-) -> Option<std::ops::Range<usize>> {
+fn span_of(name: &str, value: &Spanned<DeValue<'_>>, dependency: &str) -> Option<std::ops::Range<usize>> {
     match value.get_ref() {
         DeValue::String(_) => (name == dependency).then(|| value.span()),
         DeValue::Table(table) => {
@@ -104,11 +100,7 @@ mod tests {
                 number,
                 rewritten: rewritten.to_owned(),
             };
-            assert_eq!(
-                with_version(manifest, "a", "2.0"),
-                Some(expected),
-                "{manifest}"
-            );
+            assert_eq!(with_version(manifest, "a", "2.0"), Some(expected), "{manifest}");
         }
         for manifest in [
             "[dependencies]\na = { workspace = true }",

@@ -69,11 +69,7 @@ impl std::fmt::Display for Features {
 impl Profile {
     /// What one context of this profile is called in findings.
     pub(crate) fn context(&self, target: &str) -> String {
-        let dev = if self.dev {
-            ""
-        } else {
-            ", no dev-dependencies"
-        };
+        let dev = if self.dev { "" } else { ", no dev-dependencies" };
         format!("{target} ({}{dev})", self.features)
     }
 
@@ -125,10 +121,7 @@ mod tests {
             ("t:", Some((vec!["t"], "default features"))),
             ("t,u:a,b", Some((vec!["t", "u"], "features a,b"))),
             ("t:*", Some((vec!["t"], "all features"))),
-            (
-                "t:-default,a",
-                Some((vec!["t"], "no default features, features a")),
-            ),
+            ("t:-default,a", Some((vec!["t"], "no default features, features a"))),
         ];
         for (text, expected) in cases {
             let parsed = Profile::parse(text, true).unwrap();

@@ -67,12 +67,7 @@ impl Report<'_> {
             Level::Error => self.deny_warn,
             Level::Info => false,
         };
-        of_findings
-            + if warnings_count_here {
-                self.warnings.len()
-            } else {
-                0
-            }
+        of_findings + if warnings_count_here { self.warnings.len() } else { 0 }
     }
 
     /// The report in one of its forms. Colours are for the terminal to keep or drop.
@@ -133,10 +128,7 @@ fn title(finding: &Finding) -> String {
         ),
         What::Duplicate { name, versions } => {
             let shown: Vec<String> = versions.iter().map(|id| id.version.to_string()).collect();
-            format!(
-                "`{name}` is there as {}, apart from each other",
-                shown.join(", ")
-            )
+            format!("`{name}` is there as {}, apart from each other", shown.join(", "))
         }
     }
 }
@@ -195,10 +187,7 @@ fn ground(m: &Meeting) -> String {
             m.parent.name, m.child.name
         ),
         Ground::Facade { source } => {
-            format!(
-                "{} re-exports {}: {source}",
-                m.child.name, m.child_uses.name
-            )
+            format!("{} re-exports {}: {source}", m.child.name, m.child_uses.name)
         }
         Ground::RawBindings => format!(
             "{} declares foreign functions and plain data only; two versions get along",
@@ -232,11 +221,7 @@ fn exposure(m: &Meeting) -> Option<String> {
                 .iter()
                 .map(|e| format!("{}: {} ({})", e.file, e.item, e.names))
                 .collect();
-            Some(format!(
-                "{} exposes it, in {}",
-                m.child.name,
-                shown.join(", ")
-            ))
+            Some(format!("{} exposes it, in {}", m.child.name, shown.join(", ")))
         }
     }
 }

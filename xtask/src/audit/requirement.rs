@@ -48,9 +48,7 @@ pub(crate) fn overlap(a: &VersionReq, b: &VersionReq) -> bool {
 /// Whether the requirement stays within one compatible series (`^0.58`, `=1.2.3`), unlike `>=0.53, <=0.58`.
 pub(crate) fn is_one_series(requirement: &VersionReq) -> bool {
     let range = Range::of(requirement);
-    range
-        .below
-        .is_some_and(|below| below <= end_of_series(&range.from))
+    range.below.is_some_and(|below| below <= end_of_series(&range.from))
 }
 
 fn end_of_series(version: &Version) -> Version {
@@ -63,10 +61,7 @@ fn end_of_series(version: &Version) -> Version {
 
 fn range_of(comparator: &Comparator) -> Range {
     let Comparator {
-        major,
-        minor,
-        patch,
-        ..
+        major, minor, patch, ..
     } = *comparator;
     let from = Version::new(major, minor.unwrap_or(0), patch.unwrap_or(0));
     // The first version after everything that the written digits stand for: `1.2` stands for every 1.2.x.

@@ -128,10 +128,7 @@ fn audit(flags: &Flags) -> Result<Exit, Error> {
     };
     let mut audited = resolve::audit(&cargo, &place.manifest, &plan)?;
     if let Some(asked) = &flags.why {
-        let graphs = audited
-            .contexts
-            .iter()
-            .map(|c| (c.label.as_str(), &c.graph));
+        let graphs = audited.contexts.iter().map(|c| (c.label.as_str(), &c.graph));
         return explain(asked, graphs.collect());
     }
     resolve::add_exposure(&mut audited.findings, &audited.contexts);
@@ -154,9 +151,7 @@ fn audit(flags: &Flags) -> Result<Exit, Error> {
     } else {
         None
     };
-    let after = outcome
-        .as_ref()
-        .filter(|fixed| fixed.outcome.backup.is_some());
+    let after = outcome.as_ref().filter(|fixed| fixed.outcome.backup.is_some());
     let report = Report {
         lock: &place.lock,
         is_lock_only: false,
@@ -319,10 +314,7 @@ fn explain(asked: &str, graphs: Vec<(&str, &Graph)>) -> Result<Exit, Error> {
         Some((name, version)) => (name, Some(version)),
         None => (asked, None),
     };
-    let usage = |what: String| AuditError::Usage {
-        flag: "--why",
-        what,
-    };
+    let usage = |what: String| AuditError::Usage { flag: "--why", what };
     let mut there: Vec<String> = Vec::new();
     let mut out = String::new();
     for (label, graph) in graphs {
@@ -347,10 +339,7 @@ fn explain(asked: &str, graphs: Vec<(&str, &Graph)>) -> Result<Exit, Error> {
         let what = if there.is_empty() {
             format!("no package `{name}` in the audited graphs")
         } else {
-            format!(
-                "`{name}` is there as {}, not as asked: {asked}",
-                there.join(", ")
-            )
+            format!("`{name}` is there as {}, not as asked: {asked}", there.join(", "))
         };
         return Err(usage(what).into());
     }

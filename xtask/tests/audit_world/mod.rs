@@ -1,10 +1,7 @@
 //! Builds a world to audit: a folder that cargo takes for crates.io, a workspace, a lock.
 
 #![allow(dead_code, reason = "each test program uses its part")]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should stop there"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 use std::{
     collections::BTreeMap,
@@ -57,13 +54,8 @@ impl World {
         for (package, manifest) in &spec.registry {
             let (name, version) = package.split_once(' ').unwrap();
             let folder = format!("../vendor/{name}-{version}");
-            let head = format!(
-                "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n"
-            );
-            world.write(
-                &format!("{folder}/Cargo.toml"),
-                &format!("{head}{manifest}"),
-            );
+            let head = format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n");
+            world.write(&format!("{folder}/Cargo.toml"), &format!("{head}{manifest}"));
             world.write(&format!("{folder}/.cargo-checksum.json"), "{\"files\":{}}");
             let source = spec.sources.get(package).map_or("", String::as_str);
             world.write(&format!("{folder}/src/lib.rs"), source);
@@ -95,11 +87,7 @@ impl World {
                 .args(["generate-lockfile", "--offline"]);
             command.env("CARGO_HOME", world.path("../home"));
             let output = command.output().unwrap();
-            assert!(
-                output.status.success(),
-                "{}",
-                String::from_utf8_lossy(&output.stderr)
-            );
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
         for [package, old, new] in &spec.sticky {
             world.stick(package, old, new);
@@ -132,11 +120,7 @@ impl World {
             .find(&format!("\"{old}\""))
             .unwrap_or_else(|| panic!("{package} has no edge {old}:\n{lock}"));
         let edge = at + edge;
-        let text = format!(
-            "{}\"{new}\"{}",
-            &lock[..edge],
-            &lock[edge + old.len() + 2..]
-        );
+        let text = format!("{}\"{new}\"{}", &lock[..edge], &lock[edge + old.len() + 2..]);
         self.write("Cargo.lock", &text);
     }
 
@@ -170,10 +154,7 @@ impl World {
 
     pub(crate) fn run_with(&self, folder: &str, args: &[String], env: &[(&str, &str)]) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command
-            .current_dir(self.path(folder))
-            .arg("audit-deps")
-            .args(args);
+        command.current_dir(self.path(folder)).arg("audit-deps").args(args);
         if !self.is_online {
             command.env("CARGO_HOME", self.path("../home"));
             command.args((!args.contains(&"--lock-only".to_owned())).then_some("--offline"));

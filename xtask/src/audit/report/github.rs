@@ -23,17 +23,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
         );
     }
     for warning in report.warnings {
-        let level = if report.deny_warn {
-            Level::Error
-        } else {
-            Level::Warn
-        };
-        let _ = writeln!(
-            out,
-            "::{} title=audit-deps::{}",
-            command(level),
-            data(warning)
-        );
+        let level = if report.deny_warn { Level::Error } else { Level::Warn };
+        let _ = writeln!(out, "::{} title=audit-deps::{}", command(level), data(warning));
     }
     out
 }
@@ -47,9 +38,7 @@ fn command(level: Level) -> &'static str {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {

@@ -145,8 +145,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
             infos: report.n(findings, Level::Info),
         }),
     };
-    let mut text =
-        serde_json::to_string_pretty(&document).expect("names and numbers always serialise");
+    let mut text = serde_json::to_string_pretty(&document).expect("names and numbers always serialise");
     text.push('\n');
     text
 }
@@ -221,14 +220,8 @@ fn cure(outcome: &Outcome) -> Cure<'_> {
             child: package(&blocked.meeting.child),
             shared: &blocked.meeting.child_uses.name,
             blocker: &b.sentence,
-            required_by: b
-                .required_by
-                .as_ref()
-                .map(|(who, req)| format!("{who} ({req})")),
-            first_release: b
-                .first_release
-                .as_ref()
-                .map(|(name, v)| format!("{name} {v}")),
+            required_by: b.required_by.as_ref().map(|(who, req)| format!("{who} ({req})")),
+            first_release: b.first_release.as_ref().map(|(name, v)| format!("{name} {v}")),
             note: b.index_note.as_deref(),
             tried: blocked
                 .tried

@@ -8,8 +8,7 @@ use crate::audit::{
     finding::{Finding, What},
 };
 
-const SCHEMA: &str =
-    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 const RULES: [(&str, &str); 5] = [
     (
@@ -24,10 +23,7 @@ const RULES: [(&str, &str); 5] = [
         "split",
         "A crate and its dependency depend on two versions of one crate",
     ),
-    (
-        "duplicate",
-        "A crate is there in several versions that do not meet",
-    ),
+    ("duplicate", "A crate is there in several versions that do not meet"),
     ("configuration", "An exception is expired or covers nothing"),
 ];
 
@@ -38,9 +34,12 @@ pub(super) fn render(report: &Report<'_>) -> String {
         .collect();
     let mut results: Vec<Value> = report.findings.iter().map(|f| result(report, f)).collect();
     let level = if report.deny_warn { "error" } else { "warning" };
-    results.extend(report.warnings.iter().map(|warning| {
-        json!({ "ruleId": "configuration", "level": level, "message": { "text": warning } })
-    }));
+    results.extend(
+        report
+            .warnings
+            .iter()
+            .map(|warning| json!({ "ruleId": "configuration", "level": level, "message": { "text": warning } })),
+    );
     let document = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -74,10 +73,7 @@ fn result(report: &Report<'_>, finding: &Finding) -> Value {
     message.extend(help(finding));
     let identity = match &finding.what {
         // Without the line, so that a finding stays the same one when the lock moves around it.
-        What::Diamond(m) => format!(
-            "{}>{}:{}/{}",
-            m.parent, m.child, m.parent_uses, m.child_uses
-        ),
+        What::Diamond(m) => format!("{}>{}:{}/{}", m.parent, m.child, m.parent_uses, m.child_uses),
         What::Duplicate { name, .. } => name.clone(),
     };
     let mut result = json!({
@@ -93,8 +89,7 @@ fn result(report: &Report<'_>, finding: &Finding) -> Value {
         }],
     });
     if let Some(reason) = &finding.excepted {
-        result["suppressions"] =
-            json!([{ "kind": "external", "status": "accepted", "justification": reason }]);
+        result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": reason }]);
     }
     result
 }

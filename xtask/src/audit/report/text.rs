@@ -20,11 +20,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         let width = place.line.to_string().len();
         let pad = " ".repeat(width);
         let bar = AnsiColor::Blue.on_default().bold();
-        let _ = writeln!(
-            out,
-            "{pad}{bar}-->{bar:#} {}:{}",
-            report.lock.label, place.line
-        );
+        let _ = writeln!(out, "{pad}{bar}-->{bar:#} {}:{}", report.lock.label, place.line);
         if level > Level::Info {
             let _ = writeln!(out, "{pad} {bar}|{bar:#}");
             let _ = writeln!(out, "{bar}{} |{bar:#} {}", place.line, place.text);
@@ -39,11 +35,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         out.push('\n');
     }
     for warning in report.warnings {
-        let level = if report.deny_warn {
-            Level::Error
-        } else {
-            Level::Warn
-        };
+        let level = if report.deny_warn { Level::Error } else { Level::Warn };
         heading(&mut out, level, warning);
         out.push('\n');
     }
@@ -61,11 +53,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
 fn heading(out: &mut String, level: Level, title: &str) {
     let style = style(level);
     let bold = Style::new().bold();
-    let _ = writeln!(
-        out,
-        "{style}{}{style:#}{bold}: {title}{bold:#}",
-        name(level)
-    );
+    let _ = writeln!(out, "{style}{}{style:#}{bold}: {title}{bold:#}", name(level));
 }
 
 fn style(level: Level) -> Style {
@@ -152,8 +140,7 @@ fn blocker(out: &mut String, blocked: &Blocked) {
 }
 
 fn summary(out: &mut String, report: &Report<'_>, findings: &[Finding]) {
-    let [errors, warnings, infos] =
-        [Level::Error, Level::Warn, Level::Info].map(|level| report.n(findings, level));
+    let [errors, warnings, infos] = [Level::Error, Level::Warn, Level::Info].map(|level| report.n(findings, level));
     let verdict = if errors > 0 { "errors found" } else { "clean" };
     let style = if errors > 0 {
         style(Level::Error)

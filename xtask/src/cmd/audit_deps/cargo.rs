@@ -80,21 +80,14 @@ impl Cargo {
         command.exec().map_err(|error| {
             let command = command.cargo_command();
             match error {
-                cargo_metadata::Error::CargoMetadata { stderr } => {
-                    failed(&command, "error", &stderr)
-                }
+                cargo_metadata::Error::CargoMetadata { stderr } => failed(&command, "error", &stderr),
                 other => unexpected(&command, &other.to_string()),
             }
         })
     }
 
     /// What is really built for one target.
-    pub(super) fn tree(
-        &self,
-        manifest: &Path,
-        profile: &Profile,
-        target: &str,
-    ) -> Result<tree::Tree, Error> {
+    pub(super) fn tree(&self, manifest: &Path, profile: &Profile, target: &str) -> Result<tree::Tree, Error> {
         let mut command = self.command("tree", manifest);
         command.args(["--locked", "--workspace", "--target", target]);
         command.args(["--prefix", "depth", "--format", tree::FORMAT]);
@@ -103,17 +96,11 @@ impl Cargo {
             command.args(["--edges", "no-dev"]);
         }
         let output = text(&mut command)?;
-        tree::Tree::parse(&output)
-            .map_err(|line| unexpected(&command, &format!("the line `{line}`")))
+        tree::Tree::parse(&output).map_err(|line| unexpected(&command, &format!("the line `{line}`")))
     }
 
     /// Moves one package of the lock. That it returns says nothing about where the package landed.
-    pub(super) fn update_precise(
-        &self,
-        manifest: &Path,
-        package: &str,
-        to: &str,
-    ) -> Result<(), Error> {
+    pub(super) fn update_precise(&self, manifest: &Path, package: &str, to: &str) -> Result<(), Error> {
         let mut command = self.command("update", manifest);
         command.args(["--quiet", "--package", package, "--precise", to]);
         let Err(error) = output(&mut command) else {
@@ -258,9 +245,7 @@ pub(super) fn in_parallel<I: Sync, T: Send>(items: &[I], run: impl Fn(&I) -> T +
         }
     };
     let mut results: Vec<(usize, T)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..n_threads.min(items.len()))
-            .map(|_| scope.spawn(work))
-            .collect();
+        let threads: Vec<_> = (0..n_threads.min(items.len())).map(|_| scope.spawn(work)).collect();
         let joined = threads
             .into_iter()
             .map(|thread| thread.join().expect("workers do not panic"));

@@ -71,8 +71,7 @@ impl Fix<'_> {
                 Some(state) => (&state.lock, &state.findings, &state.contexts),
             };
             let selected = self.select(&audited.findings, findings);
-            let is_open =
-                |m: &&Meeting| !outcome.blocked.iter().any(|b| b.meeting.key() == m.key());
+            let is_open = |m: &&Meeting| !outcome.blocked.iter().any(|b| b.meeting.key() == m.key());
             let Some(meeting) = selected.into_iter().find(is_open) else {
                 break;
             };
@@ -80,22 +79,11 @@ impl Fix<'_> {
             let situation = Situation::new(meeting, &graphs);
             let mut tried = Vec::new();
             let releases = |name: &str| index.releases(name);
-            let mut cured = self.first_that_holds(
-                &shadow,
-                (lock, findings),
-                &situation,
-                situation.redirects(),
-                &mut tried,
-            )?;
+            let mut cured =
+                self.first_that_holds(&shadow, (lock, findings), &situation, situation.redirects(), &mut tried)?;
             if cured.is_none() {
                 let moves = situation.moves(&releases);
-                cured = self.first_that_holds(
-                    &shadow,
-                    (lock, findings),
-                    &situation,
-                    moves,
-                    &mut tried,
-                )?;
+                cured = self.first_that_holds(&shadow, (lock, findings), &situation, moves, &mut tried)?;
             }
             match cured {
                 Some((steps, next)) => {
@@ -129,11 +117,7 @@ impl Fix<'_> {
         if lock.text != original.text {
             outcome.diff = cure::diff(&original.label, &original.text, &lock.text);
         }
-        Ok(Fixed {
-            outcome,
-            after,
-            lock,
-        })
+        Ok(Fixed { outcome, after, lock })
     }
 
     /// Finds the lines that the advice is about: in the member's manifest, or in the root's where it inherits them.
@@ -155,9 +139,8 @@ impl Fix<'_> {
     /// The diamonds to cure now. What counts is decided by the first audit, so that a cured error does not call
     /// warnings in.
     fn select<'f>(&self, first: &[Finding], now: &'f [Finding]) -> Vec<&'f Meeting> {
-        let is_error = |finding: &Finding| {
-            finding.level == Level::Error || self.deny_warn && finding.level == Level::Warn
-        };
+        let is_error =
+            |finding: &Finding| finding.level == Level::Error || self.deny_warn && finding.level == Level::Warn;
         let has_errors = first.iter().any(|f| f.meeting().is_some() && is_error(f));
         let is_selected = |finding: &&Finding| {
             if has_errors {
@@ -169,10 +152,7 @@ impl Fix<'_> {
                     .meeting()
                     .is_some_and(|m| matches!(m.ground, Ground::Member | Ground::Unknown))
         };
-        now.iter()
-            .filter(is_selected)
-            .filter_map(Finding::meeting)
-            .collect()
+        now.iter().filter(is_selected).filter_map(Finding::meeting).collect()
     }
 
     fn first_that_holds(
@@ -209,8 +189,7 @@ impl Fix<'_> {
             let done = match step {
                 Step::Precise { package, to } => {
                     let spec = format!("{}@{}", package.name, package.version);
-                    self.cargo
-                        .update_precise(&shadow.manifest, &spec, &to.to_string())
+                    self.cargo.update_precise(&shadow.manifest, &spec, &to.to_string())
                 }
                 Step::Redirect { from, old, new } => match now.redirected(from, old, new) {
                     Some(text) => self.settle(shadow, &text),
@@ -219,12 +198,8 @@ impl Fix<'_> {
                 Step::Align { from, new } => match now.find(from) {
                     None => return Ok(Err(format!("the lock has no {from}"))),
                     Some(package) => {
-                        let mut targets =
-                            package.dependencies.iter().map(|e| &now.packages[e.to].id);
-                        match targets
-                            .find(|id| id.name == new.name && *id != new)
-                            .cloned()
-                        {
+                        let mut targets = package.dependencies.iter().map(|e| &now.packages[e.to].id);
+                        match targets.find(|id| id.name == new.name && *id != new).cloned() {
                             None => Ok(()),
                             Some(old) => match now.redirected(from, &old, new) {
                                 Some(text) => self.settle(shadow, &text),
@@ -245,10 +220,7 @@ impl Fix<'_> {
         let mut audited = match resolve::audit(self.cargo, &shadow.manifest, self.plan) {
             Ok(audited) => audited,
             Err(error) => {
-                return Ok(Err(format!(
-                    "not accepted with --locked: {}",
-                    reason(&error)
-                )));
+                return Ok(Err(format!("not accepted with --locked: {}", reason(&error))));
             }
         };
         except(&mut audited.findings, &self.place.config, false);
@@ -279,8 +251,7 @@ impl Fix<'_> {
         }
         let original = &self.place.lock;
         // A link stays a link: what is replaced is the file it leads to.
-        let path = std::fs::canonicalize(&self.place.lock_path)
-            .map_err(Error::io("find", &self.place.lock_path))?;
+        let path = std::fs::canonicalize(&self.place.lock_path).map_err(Error::io("find", &self.place.lock_path))?;
         let backup = write_backup(&path, &original.text)?;
         let unchanged = || -> Result<(), Error> {
             let now = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
@@ -302,8 +273,7 @@ impl Fix<'_> {
                 except(&mut findings, &self.place.config, false);
                 match fixed.outcome.cured.iter().find(|cured| {
                     let still_there = |f: &Finding| {
-                        f.level > Level::Info
-                            && f.meeting().is_some_and(|m| m.key() == cured.meeting.key())
+                        f.level > Level::Info && f.meeting().is_some_and(|m| m.key() == cured.meeting.key())
                     };
                     findings.iter().any(still_there)
                 }) {
@@ -333,9 +303,7 @@ fn write_backup(lock: &Path, text: &str) -> Result<PathBuf, Error> {
         let mut options = std::fs::OpenOptions::new();
         match options.write(true).create_new(true).open(&backup) {
             Ok(mut file) => {
-                let written = file
-                    .write_all(text.as_bytes())
-                    .and_then(|()| file.sync_all());
+                let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
                 written.map_err(Error::io("write", &backup))?;
                 return Ok(backup);
             }
@@ -349,15 +317,12 @@ fn write_backup(lock: &Path, text: &str) -> Result<PathBuf, Error> {
 /// Replaces a file in one step. `check` runs last before it.
 fn replace(path: &Path, text: &str, check: &dyn Fn() -> Result<(), Error>) -> Result<(), Error> {
     let folder = path.parent().unwrap_or(path);
-    let mut file =
-        tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write into", folder))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write into", folder))?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.as_file().sync_all())
         .map_err(Error::io("write", path))?;
     // A temporary file is for its owner alone; a lock is as readable as it was.
-    let permissions = std::fs::metadata(path)
-        .map_err(Error::io("read", path))?
-        .permissions();
+    let permissions = std::fs::metadata(path).map_err(Error::io("read", path))?.permissions();
     file.as_file()
         .set_permissions(permissions)
         .map_err(Error::io("write", path))?;
@@ -369,12 +334,7 @@ fn replace(path: &Path, text: &str, check: &dyn Fn() -> Result<(), Error>) -> Re
 
 /// Whether the diamond is gone and nothing as bad took its place. A new warning is a fair price for an error, unless
 /// warnings are denied.
-fn is_better(
-    before: &[Finding],
-    after: &[Finding],
-    cured: &Meeting,
-    deny_warn: bool,
-) -> Result<(), String> {
+fn is_better(before: &[Finding], after: &[Finding], cured: &Meeting, deny_warn: bool) -> Result<(), String> {
     let names = |m: &Meeting| {
         let names = [&m.parent, &m.child, &m.child_uses].map(|id: &PackageId| id.name.as_str());
         names.join(" → ")
@@ -403,10 +363,7 @@ fn is_better(
         Level::Warn
     };
     let (before, after) = (count(before, least), count(after, least));
-    match after
-        .iter()
-        .find(|(names, n_after)| n(&before, names) < **n_after)
-    {
+    match after.iter().find(|(names, n_after)| n(&before, names) < **n_after) {
         Some((names, _)) => Err(format!("another split appears: {names}")),
         None => Ok(()),
     }
@@ -416,13 +373,8 @@ fn is_better(
 fn reason(error: &Error) -> String {
     match error {
         Error::Audit(AuditError::Cargo { stderr, .. }) => {
-            let line = stderr
-                .lines()
-                .find(|line| line.trim_start().starts_with("error"));
-            line.unwrap_or(stderr)
-                .trim()
-                .trim_start_matches("error: ")
-                .to_owned()
+            let line = stderr.lines().find(|line| line.trim_start().starts_with("error"));
+            line.unwrap_or(stderr).trim().trim_start_matches("error: ").to_owned()
         }
         other => other.to_string(),
     }
@@ -442,12 +394,8 @@ impl Index<'_> {
         // Where the registry cannot be reached, what cargo has on disk is the best there is.
         self.cargo.refresh_index(name);
         let releases = newest_cache_file(name).and_then(|path| std::fs::read(path).ok());
-        let releases = releases
-            .map(|file| index::parse(&file))
-            .filter(|list| !list.is_empty());
-        self.known
-            .borrow_mut()
-            .insert(name.to_owned(), releases.clone());
+        let releases = releases.map(|file| index::parse(&file)).filter(|list| !list.is_empty());
+        self.known.borrow_mut().insert(name.to_owned(), releases.clone());
         releases
     }
 }

@@ -22,11 +22,7 @@ pub(super) struct Place {
 }
 
 /// Finds what a path means: a folder, a Cargo.toml, or a Cargo.lock.
-pub(super) fn locate(
-    given: Option<&Path>,
-    is_lock_only: bool,
-    is_offline: bool,
-) -> Result<Place, Error> {
+pub(super) fn locate(given: Option<&Path>, is_lock_only: bool, is_offline: bool) -> Result<Place, Error> {
     let path = given.unwrap_or(Path::new("."));
     let missing = || AuditError::NoManifest {
         path: path.display().to_string(),
@@ -40,10 +36,7 @@ pub(super) fn locate(
             nearest(&path, "Cargo.lock").unwrap_or_else(|| path.join("Cargo.lock"))
         } else if path.is_dir() {
             path.join("Cargo.lock")
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
             path.with_file_name("Cargo.lock")
         } else {
             path
@@ -63,8 +56,8 @@ pub(super) fn locate(
     };
     let manifest = manifest.ok_or_else(missing)?;
     let text = std::fs::read_to_string(&manifest).map_err(Error::io("read", &manifest))?;
-    let parsed: toml::Table = toml::from_str(&text)
-        .map_err(|error| AuditError::toml(&label(&manifest), &text, &error))?;
+    let parsed: toml::Table =
+        toml::from_str(&text).map_err(|error| AuditError::toml(&label(&manifest), &text, &error))?;
     let root = if parsed.contains_key("workspace") {
         manifest
     } else {

@@ -73,9 +73,7 @@ pub(super) fn audit(cargo: &Cargo, manifest: &Path, plan: &Plan) -> Result<Audit
         let mut found = finding::audit(&graph, &plan.crates, &plan.interop, &label);
         if found.iter().any(is_unconfirmed) {
             let activation = Activation::new(metadata, profile, target, cfg);
-            confirm(&mut found, &|meeting| {
-                activation.proves(meeting).then_some(true)
-            });
+            confirm(&mut found, &|meeting| activation.proves(meeting).then_some(true));
         }
         per_context.push(found);
         contexts.push(Context { label, graph });
@@ -90,9 +88,7 @@ pub(super) fn audit(cargo: &Cargo, manifest: &Path, plan: &Plan) -> Result<Audit
     });
     for (index, tree) in open.into_iter().zip(trees) {
         let tree = tree?;
-        confirm(&mut per_context[index], &|meeting| {
-            Some(tree.confirms(meeting))
-        });
+        confirm(&mut per_context[index], &|meeting| Some(tree.confirms(meeting)));
     }
     let findings = per_context.into_iter().flatten().collect();
     Ok(Audited {
@@ -122,18 +118,13 @@ fn groups(profiles: &[Profile]) -> Vec<Group<'_>> {
 }
 
 fn is_unconfirmed(finding: &Finding) -> bool {
-    finding
-        .meeting()
-        .is_some_and(|meeting| meeting.is_confirmed.is_none())
+    finding.meeting().is_some_and(|meeting| meeting.is_confirmed.is_none())
 }
 
 /// Takes over what `ask` says of the diamonds that nothing has been said of yet; what is not built is no more than an
 /// info.
 fn confirm(findings: &mut [Finding], ask: &dyn Fn(&Meeting) -> Option<bool>) {
-    for finding in findings
-        .iter_mut()
-        .filter(|finding| is_unconfirmed(finding))
-    {
+    for finding in findings.iter_mut().filter(|finding| is_unconfirmed(finding)) {
         if let What::Diamond(meeting) = &mut finding.what {
             meeting.is_confirmed = ask(meeting);
             if meeting.is_confirmed == Some(false) {
@@ -170,9 +161,9 @@ fn check_features(metadata: &Metadata, profile: &Profile) -> Result<(), Error> {
         if of.is_some_and(|of| !members.iter().any(|package| *package.name == of)) {
             continue;
         }
-        let is_declared = members.iter().any(|package| {
-            of.is_none_or(|of| *package.name == of) && package.features.contains_key(name)
-        });
+        let is_declared = members
+            .iter()
+            .any(|package| of.is_none_or(|of| *package.name == of) && package.features.contains_key(name));
         if !is_declared {
             let mut known: Vec<&str> = members
                 .iter()

@@ -26,18 +26,13 @@ impl Shadow {
         let members = cargo.members(&place.manifest)?;
         open.extend(members.packages.into_iter().map(|p| p.manifest_path.into()));
         for context in &audited.contexts {
-            let local = context
-                .graph
-                .packages
-                .iter()
-                .filter(|p| p.id.source.is_none());
+            let local = context.graph.packages.iter().filter(|p| p.id.source.is_none());
             open.extend(local.filter_map(|package| package.manifest.clone()));
         }
         while let Some(manifest) = open.pop() {
             let manifest = normal(&manifest);
             if manifests.insert(manifest.clone()) {
-                let text =
-                    std::fs::read_to_string(&manifest).map_err(Error::io("read", &manifest))?;
+                let text = std::fs::read_to_string(&manifest).map_err(Error::io("read", &manifest))?;
                 // What does not parse here, cargo has already read or will never read.
                 let parsed: toml::Table = toml::from_str(&text).unwrap_or_default();
                 let folder = manifest.parent().unwrap_or(&manifest);
@@ -80,9 +75,7 @@ fn named_by_path(value: &toml::Value, folder: &Path, found: &mut Vec<PathBuf>) {
         toml::Value::Table(table) => {
             for (key, value) in table {
                 match value {
-                    toml::Value::String(path)
-                        if key == "path" && !Path::new(path).is_absolute() =>
-                    {
+                    toml::Value::String(path) if key == "path" && !Path::new(path).is_absolute() => {
                         let manifest = folder.join(path).join("Cargo.toml");
                         if manifest.is_file() {
                             found.push(manifest);
