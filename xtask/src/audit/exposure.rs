@@ -2,12 +2,20 @@
 //!
 //! Without evidence nothing is proven: macros are not expanded and `cfg` is not evaluated.
 
+mod names;
+mod scope;
+
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashSet, VecDeque},
     path::{Path, PathBuf},
 };
 
-use syn::{Attribute, Ident, Item, UseTree, Visibility, visit::Visit};
+use syn::{Attribute, Ident, Item, visit::Visit as _};
+
+use self::{
+    names::Names,
+    scope::{Scope, is_public, leaves, public_names, re_exported},
+};
 
 /// Enough to convince; a crate that exposes another does so everywhere.
 const MAX_ITEMS: usize = 3;
@@ -75,18 +83,6 @@ pub(crate) fn look(package: &Path, root: &Path, extern_name: &str, read: &dyn Fn
     } else {
         Exposure::None
     }
-}
-
-/// The names a module can use.
-#[derive(Default)]
-struct Scope {
-    /// Names that lead into the other crate, with the full path.
-    foreign: HashMap<String, String>,
-    /// Names that are known to lead elsewhere.
-    local: HashSet<String>,
-    foreign_globs: Vec<String>,
-    /// With a glob of another origin nothing can be said of an unknown name.
-    has_other_globs: bool,
 }
 
 struct Module<'a> {
@@ -267,151 +263,6 @@ impl Module<'_> {
     }
 }
 
-impl Scope {
-    fn of(items: &[Item], extern_name: &str) -> Self {
-        let mut scope = Self::default();
-        let uses = || {
-            items.iter().filter_map(|item| match item {
-                Item::Use(u) => Some(leaves(&u.tree)),
-                _ => None,
-            })
-        };
-        // Twice, as a name can come from an alias that stands further down.
-        for _ in 0..2 {
-            for (path, name) in uses().flatten() {
-                let Some(first) = path.first() else { continue };
-                let full = if first == extern_name {
-                    Some(path.join("::"))
-                } else {
-                    let prefix = scope.foreign.get(first);
-                    prefix.map(|prefix| format!("{prefix}::{}", path[1..].join("::")))
-                };
-                match (full, name.as_str()) {
-                    (Some(full), "*") => {
-                        if !scope.foreign_globs.contains(&full) {
-                            scope.foreign_globs.push(full);
-                        }
-                    }
-                    (Some(full), _) => {
-                        scope.local.remove(&name);
-                        scope.foreign.insert(name, full);
-                    }
-                    (None, "*") => scope.has_other_globs = true,
-                    (None, _) => {
-                        scope.local.insert(name);
-                    }
-                }
-            }
-        }
-        for item in items {
-            scope.local.extend(declared(item).map(|(ident, _)| ident.to_string()));
-        }
-        scope
-    }
-}
-
-/// Every name a `use` brings in, with the path it stands for; `*` for a glob.
-fn leaves(tree: &UseTree) -> Vec<(Vec<String>, String)> {
-    let mut found = Vec::new();
-    let mut stack = vec![(Vec::new(), tree)];
-    while let Some((mut path, tree)) = stack.pop() {
-        match tree {
-            UseTree::Path(p) => {
-                path.push(p.ident.to_string());
-                stack.push((path, &p.tree));
-            }
-            UseTree::Name(n) if n.ident == "self" => {
-                let name = path.last().cloned().unwrap_or_default();
-                found.push((path, name));
-            }
-            UseTree::Name(n) => {
-                path.push(n.ident.to_string());
-                found.push((path, n.ident.to_string()));
-            }
-            UseTree::Rename(r) => {
-                if r.ident != "self" {
-                    path.push(r.ident.to_string());
-                }
-                found.push((path, r.rename.to_string()));
-            }
-            UseTree::Glob(_) => found.push((path, "*".to_owned())),
-            UseTree::Group(g) => stack.extend(g.items.iter().map(|tree| (path.clone(), tree))),
-        }
-    }
-    found
-}
-
-/// Looks for a path into the other crate.
-struct Names<'a> {
-    extern_name: &'a str,
-    scope: &'a Scope,
-    generics: HashSet<String>,
-    found: Option<String>,
-}
-
-impl<'ast> Visit<'ast> for Names<'_> {
-    fn visit_generics(&mut self, generics: &'ast syn::Generics) {
-        let names = generics.type_params().map(|param| param.ident.to_string());
-        self.generics.extend(names);
-        syn::visit::visit_generics(self, generics);
-    }
-
-    fn visit_path(&mut self, path: &'ast syn::Path) {
-        if let Some(first) = path.segments.first()
-            && self.found.is_none()
-        {
-            let name = first.ident.to_string();
-            let whole = || {
-                let names: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
-                names.join("::")
-            };
-            let is_unknown = || {
-                !self.scope.has_other_globs
-                    && !self.scope.local.contains(&name)
-                    && !self.generics.contains(&name)
-                    && !is_in_prelude(&name)
-            };
-            if name == self.extern_name {
-                self.found = Some(whole());
-            } else if let Some(full) = self.scope.foreign.get(&name) {
-                let rest: String = path
-                    .segments
-                    .iter()
-                    .skip(1)
-                    .fold(String::new(), |rest, s| rest + "::" + &s.ident.to_string());
-                self.found = Some(format!("{full}{rest}"));
-            } else if let [glob, ..] = self.scope.foreign_globs.as_slice()
-                && path.leading_colon.is_none()
-                // In lower case it is a crate or a module, which globs of bindings rarely bring in.
-                && name.starts_with(char::is_uppercase)
-                && is_unknown()
-            {
-                self.found = Some(format!("{glob}::{name}"));
-            }
-        }
-        syn::visit::visit_path(self, path);
-    }
-
-    fn visit_attribute(&mut self, _: &'ast Attribute) {}
-
-    fn visit_expr(&mut self, _: &'ast syn::Expr) {}
-
-    fn visit_visibility(&mut self, _: &'ast Visibility) {}
-}
-
-/// Names that need no import, so that a glob cannot be where they come from.
-fn is_in_prelude(name: &str) -> bool {
-    const NAMES: &str = " Self self super crate str bool char u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 \
-        f64 Option Some None Result Ok Err Vec String Box Send Sync Sized Copy Clone Drop Fn FnMut FnOnce Into From \
-        TryFrom TryInto AsRef AsMut Iterator IntoIterator Extend DoubleEndedIterator ExactSizeIterator FromIterator \
-        Default ToString ToOwned Eq PartialEq Ord PartialOrd Unpin Debug Hash std core alloc ";
-    NAMES.contains(&format!(" {name} "))
-}
-
-fn is_public(visibility: &Visibility) -> bool {
-    matches!(visibility, Visibility::Public(_))
-}
-
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
@@ -442,41 +293,6 @@ fn attributes(item: &Item) -> &[Attribute] {
         Item::Struct(i) => &i.attrs,
         _ => &[],
     }
-}
-
-fn declared(item: &Item) -> impl Iterator<Item = (&Ident, &Visibility)> {
-    let found = match item {
-        Item::Struct(i) => Some((&i.ident, &i.vis)),
-        Item::Enum(i) => Some((&i.ident, &i.vis)),
-        Item::Union(i) => Some((&i.ident, &i.vis)),
-        Item::Trait(i) => Some((&i.ident, &i.vis)),
-        Item::Type(i) => Some((&i.ident, &i.vis)),
-        Item::Mod(i) => Some((&i.ident, &i.vis)),
-        _ => None,
-    };
-    found.into_iter()
-}
-
-fn public_names(items: &[Item]) -> HashSet<String> {
-    let declared = items.iter().flat_map(declared);
-    let declared = declared
-        .filter(|(_, visibility)| is_public(visibility))
-        .map(|(ident, _)| ident.to_string());
-    let imported = items.iter().filter_map(|item| match item {
-        Item::Use(u) if is_public(&u.vis) => Some(leaves(&u.tree)),
-        _ => None,
-    });
-    let imported = imported.flatten().map(|(_, name)| name);
-    declared.chain(imported).collect()
-}
-
-/// Names that occur in paths of public `use`s: private modules among them have public items.
-fn re_exported(items: &[Item]) -> HashSet<String> {
-    let uses = items.iter().filter_map(|item| match item {
-        Item::Use(u) if is_public(&u.vis) => Some(leaves(&u.tree)),
-        _ => None,
-    });
-    uses.flatten().flat_map(|(path, _)| path).collect()
 }
 
 fn last_name(of: &syn::Type) -> Option<String> {
