@@ -62,6 +62,13 @@ impl Activation {
         }
     }
 
+    /// Name and version of both ends of every certain edge.
+    #[cfg(test)]
+    pub(crate) fn edges(&self) -> HashSet<[(String, String); 2]> {
+        let label = |id: &PackageId| (id.name.clone(), id.version.to_string());
+        self.edges.iter().map(|(from, to)| [label(from), label(to)]).collect()
+    }
+
     /// Whether all three edges of a diamond are certain.
     pub(crate) fn proves(&self, meeting: &Meeting) -> bool {
         let (parent, child) = (&meeting.parent, &meeting.child);

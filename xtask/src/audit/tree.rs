@@ -67,6 +67,18 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Both ends of every edge.
+    #[cfg(test)]
+    pub(crate) fn edges(&self) -> HashSet<[Label; 2]> {
+        let of = |node: &Node| -> Vec<[Label; 2]> {
+            let children = node.children.iter();
+            children
+                .map(|child| [node.label.clone(), self.nodes[*child].label.clone()])
+                .collect()
+        };
+        self.nodes.iter().flat_map(of).collect()
+    }
+
     /// Whether some build of A has both its own X and a build of B that has the other X.
     pub(crate) fn confirms(&self, meeting: &Meeting) -> bool {
         let is = |index: usize, id: &PackageId| {

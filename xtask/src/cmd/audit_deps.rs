@@ -1,6 +1,8 @@
 //! `cargo xtask audit-deps`: finds the version split that breaks a build, and proves the cure.
 
 mod cargo;
+#[cfg(test)]
+mod certainty;
 mod fix;
 mod locate;
 mod resolve;
