@@ -130,11 +130,25 @@ impl Situation {
             let version = &release.version;
             let is_common = admits(&self.parent_requires, version) && admits(&self.child_requires, version);
             if is_common && *version != m.parent_uses.version && *version != m.child_uses.version {
-                let both = [&m.child_uses, &m.parent_uses].map(|package| Step::Precise {
+                let precise = |package: &PackageId| Step::Precise {
                     package: package.clone(),
                     to: version.clone(),
-                });
-                candidates.push(both.to_vec());
+                };
+                let redirect = |from: &PackageId, old: &PackageId| Step::Redirect {
+                    from: from.clone(),
+                    old: old.clone(),
+                    new: PackageId {
+                        version: version.clone(),
+                        ..old.clone()
+                    },
+                };
+                // Once a release is in the lock, an edge led to it moves nothing else. Cargo lands a `--precise` on the
+                // newest release the requirement admits, so that one order may fail where the other holds.
+                candidates.extend([
+                    vec![precise(&m.child_uses), redirect(&m.parent, &m.parent_uses)],
+                    vec![precise(&m.parent_uses), redirect(&m.child, &m.child_uses)],
+                    vec![precise(&m.child_uses), precise(&m.parent_uses)],
+                ]);
             }
         }
         let bumps = [

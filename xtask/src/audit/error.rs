@@ -5,9 +5,9 @@ use super::lock::Lines;
 /// Why an audit could not be done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// A path that is given or needed does not exist.
+    /// A path that does not exist, or is neither a manifest, nor a lock, nor a folder with them.
     #[error(
-        "{path}: no such manifest or lock; give a folder with a Cargo.toml, a Cargo.toml, or a Cargo.lock with `--lock-only`"
+        "{path}: no manifest or lock here; give a folder with a Cargo.toml, a Cargo.toml, or a Cargo.lock with `--lock-only`"
     )]
     NoManifest { path: String },
     /// A TOML file that does not parse, or whose values are not what they should be.

@@ -115,6 +115,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 }
 
 fn audit(flags: &Flags) -> Result<Exit, Error> {
+    check_names(&flags.crates)?;
     let given = flags.path.as_ref().or(flags.manifest_path.as_ref());
     let place = locate::locate(given.map(PathBuf::as_path), flags.lock_only, flags.offline)?;
     if flags.lock_only {
@@ -135,7 +136,8 @@ fn audit(flags: &Flags) -> Result<Exit, Error> {
     }
     resolve::add_exposure(&mut audited.findings, &audited.contexts);
     let is_whole = flags.profile.is_empty() && flags.target.is_empty() && flags.crates.is_empty();
-    let warnings = except(&mut audited.findings, &place.config, is_whole);
+    let mut warnings = except(&mut audited.findings, &place.config, is_whole);
+    warnings.extend(absent(flags, &place.lock));
     let deny_warn = flags.deny.is_some();
     let contexts: Vec<String> = audited.contexts.iter().map(|c| c.label.clone()).collect();
     let outcome = if flags.fix || flags.apply {
@@ -193,6 +195,7 @@ fn audit_lock(flags: &Flags, place: &Place) -> Result<Exit, Error> {
     let interop = Interop::built_in()?;
     let mut findings = finding::merge(finding::audit(&graph, &crates, &interop, &label));
     let mut warnings = except(&mut findings, &place.config, flags.crates.is_empty());
+    warnings.extend(absent(flags, &place.lock));
     warnings.extend(dangling(&place.lock, &crates)?);
     let report = Report {
         lock: &place.lock,
@@ -240,6 +243,30 @@ fn dangling(lock: &Lock, crates: &[String]) -> Result<Vec<String>, Error> {
 fn except(findings: &mut [finding::Finding], config: &Config, is_whole: bool) -> Vec<String> {
     let today = jiff::Zoned::now().date();
     config::except(findings, &config.exceptions, today, is_whole)
+}
+
+/// A version or a path in place of a name would match nothing, and so look clean.
+fn check_names(crates: &[String]) -> Result<(), AuditError> {
+    let is_name = |name: &str| {
+        let mut letters = name.chars();
+        !name.is_empty() && letters.all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+    };
+    match crates.iter().find(|name| !is_name(name)) {
+        None => Ok(()),
+        Some(name) => Err(AuditError::Usage {
+            flag: "--crate",
+            what: format!("`{name}` is no crate's name; every version of a crate is audited"),
+        }),
+    }
+}
+
+/// The crates asked for by flag that are not in the lock at all: perhaps misspelt.
+fn absent(flags: &Flags, lock: &Lock) -> Vec<String> {
+    let is_absent = |name: &&String| lock.packages.iter().all(|package| package.id.name != **name);
+    let missing = flags.crates.iter().filter(is_absent);
+    let shown =
+        missing.map(|name| format!("the lock has no package `{name}`, so nothing was audited for `--crate {name}`"));
+    shown.collect()
 }
 
 fn crates(flags: &Flags, config: &Config) -> Vec<String> {

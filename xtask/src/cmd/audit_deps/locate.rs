@@ -52,7 +52,7 @@ pub(super) fn locate(given: Option<&Path>, is_lock_only: bool, is_offline: bool)
     } else if path.file_name().is_some_and(|name| name == "Cargo.lock") {
         Some(path.with_file_name("Cargo.toml")).filter(|manifest| manifest.exists())
     } else {
-        Some(path.clone())
+        Some(path.clone()).filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
     };
     let manifest = manifest.ok_or_else(missing)?;
     let text = std::fs::read_to_string(&manifest).map_err(Error::io("read", &manifest))?;
