@@ -58,6 +58,14 @@ fn main() -> ExitCode {
             }),
         }
     }
+    if let Some(name) = name.filter(|_| listing.picked.iter().all(|info| info.backend == Backend::Cpu)) {
+        let names: Vec<&str> = listing.adapters.iter().map(|info| info.name.as_str()).collect();
+        eprintln!(
+            "{ADAPTER_NAME_ENV}: no usable adapter's name contains `{name}`; there are: {}",
+            names.join(", ")
+        );
+        return ExitCode::from(2);
+    }
     if std::env::args().any(|argument| argument == "--json") {
         println!(
             "{}",

@@ -1,6 +1,9 @@
 //! The adapters of this machine: what they are, what they can do, and why some cannot be used.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -170,12 +173,35 @@ fn gl_version(driver_info: &str) -> Option<GlVersion> {
     })
 }
 
+/// Held while a driver is set up or torn down: instances, devices. NVIDIA's Vulkan driver (580.159.04) stands still for ever
+/// when one thread destroys a device while others create or destroy theirs.
+static SETUP: Mutex<()> = Mutex::new(());
+
+/// Waits until no other thread sets a driver up or tears it down, and keeps them from it.
+pub(crate) fn setup_guard() -> MutexGuard<'static, ()> {
+    // There is nothing in it that a panic could have left half done.
+    SETUP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// wgpu's adapter, with which the last reference to its instance may go.
+#[derive(Clone, Debug)]
+struct Handle(Option<wgpu::Adapter>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let _guard = self.0.is_some().then(setup_guard);
+        self.0 = None;
+    }
+}
+
 /// An adapter on which an [`Executor`](crate::Executor) can be made.
 #[derive(Clone, Debug)]
 pub struct Adapter {
     info: AdapterInfo,
     /// Absent for [`Backend::Cpu`].
-    handle: Option<wgpu::Adapter>,
+    handle: Handle,
+    /// Present on GLES: held by whoever uses the adapter's context.
+    exclusive: Option<Arc<Mutex<()>>>,
 }
 
 impl Adapter {
@@ -184,7 +210,8 @@ impl Adapter {
     pub fn cpu() -> Self {
         Self {
             info: AdapterInfo::cpu(),
-            handle: None,
+            handle: Handle(None),
+            exclusive: None,
         }
     }
 
@@ -200,7 +227,8 @@ impl Adapter {
             } else if backend.is_built() {
                 adapters.extend(enumerate(backend).into_iter().map(|handle| Self {
                     info: AdapterInfo::gpu(backend, &handle),
-                    handle: Some(handle),
+                    handle: Handle(Some(handle)),
+                    exclusive: (backend == Backend::Gles).then(Arc::default),
                 }));
             }
         }
@@ -243,12 +271,17 @@ impl Adapter {
         &self.info
     }
 
+    pub(crate) fn exclusive(&self) -> Option<Arc<Mutex<()>>> {
+        self.exclusive.clone()
+    }
+
     pub(crate) fn handle(&self) -> Option<&wgpu::Adapter> {
-        self.handle.as_ref()
+        self.handle.0.as_ref()
     }
 }
 
 fn enumerate(backend: Backend) -> Vec<wgpu::Adapter> {
+    let _guard = setup_guard();
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backend.to_wgpu();
     descriptor.flags = wgpu::InstanceFlags::from_build_config().with_env();

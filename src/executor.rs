@@ -14,7 +14,7 @@ use crate::{
 /// Settings of an executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// How long a call waits for the device before it gives up with [`Error::Timeout`].
+    /// How long to wait for a dispatch before giving up with [`Error::Timeout`].
     pub timeout: Duration,
     /// Largest input or output of one dispatch; longer tasks run as several. The adapter's limits hold in any case.
     pub chunk_bytes: u64,
@@ -64,7 +64,7 @@ impl Executor {
             adapter: adapter.info().clone(),
             gpu: match adapter.handle() {
                 None => None,
-                Some(handle) => Some(Gpu::new(adapter.info(), handle, options)?),
+                Some(handle) => Some(Gpu::new(adapter.info(), handle, adapter.exclusive(), options)?),
             },
         })
     }
@@ -84,11 +84,11 @@ impl Executor {
     /// Runs one task and returns its output, of shape `[elements]`. An empty task gives an empty output.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`]; on a GPU also [`Error::OutOfMemory`], [`Error::DeviceLost`], [`Error::Timeout`] and
+    /// [`Error::LengthMismatch`], [`Error::OutOfMemory`]; on a GPU also [`Error::DeviceLost`], [`Error::Timeout`] and
     /// [`Error::Driver`].
     pub fn run<T: Task>(&self, task: &T) -> Result<Vec<T::Item>, Error> {
         match &self.gpu {
-            None => task.elements().map(|_| task.run_on_cpu()),
+            None => run_on_cpu(task, task.elements()?),
             Some(gpu) => {
                 let mut outputs = gpu.run(std::slice::from_ref(task))?;
                 Ok(outputs.swap_remove(0))
@@ -106,8 +106,8 @@ impl Executor {
     pub fn run_batch<T: Task>(&self, tasks: &[T]) -> Result<Vec<Vec<T::Item>>, Error> {
         match &self.gpu {
             None => {
-                elements(tasks)?;
-                Ok(tasks.iter().map(T::run_on_cpu).collect())
+                let lengths = elements(tasks)?;
+                tasks.iter().zip(lengths).map(|(task, n)| run_on_cpu(task, n)).collect()
             }
             Some(gpu) => gpu.run(tasks),
         }
@@ -144,6 +144,23 @@ pub(crate) fn elements<T: Task>(tasks: &[T]) -> Result<Vec<usize>, Error> {
         })
     };
     tasks.iter().enumerate().map(number).collect()
+}
+
+/// The output of a task of `n` elements, computed here.
+fn run_on_cpu<T: Task>(task: &T, n: usize) -> Result<Vec<T::Item>, Error> {
+    let mut output = reserve(n)?;
+    task.run_on_cpu(&mut output);
+    Ok(output)
+}
+
+/// An empty vector with room for `n` items.
+pub(crate) fn reserve<I>(n: usize) -> Result<Vec<I>, Error> {
+    let mut items = Vec::new();
+    items.try_reserve_exact(n).map_err(|_| Error::OutOfMemory {
+        adapter: "host".to_owned(),
+        bytes: (n as u64).saturating_mul(size_of::<I>() as u64),
+    })?;
+    Ok(items)
 }
 
 /// Several threads may share an executor, whatever its backend.

@@ -108,7 +108,8 @@ impl<G: Generate> Workload for Generated<G> {
             return Err(wrong(results.len().min(tasks.len()), 0, &results.len(), &tasks.len()));
         }
         for (index, (task, device)) in tasks.iter().zip(&results).enumerate() {
-            let cpu = task.run_on_cpu();
+            let mut cpu = Vec::new();
+            task.run_on_cpu(&mut cpu);
             if device.len() != cpu.len() {
                 return Err(wrong(index, device.len().min(cpu.len()), &device.len(), &cpu.len()));
             }

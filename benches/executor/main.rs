@@ -15,15 +15,12 @@ use std::{
 };
 
 use cases::{Case, Plan};
-use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use gpu_executor::{Executor, op, workload::Workload};
 use recorder::Recorder;
 
 /// Calls measured per case at the most: enough for any quantile, and a file a person can open.
 const MOST_CALLS: u32 = 20_000;
-
-/// Ends a recording process whose backend cannot be used after all.
-const UNAVAILABLE: u8 = 3;
 
 fn main() -> ExitCode {
     let plan = match Plan::from_env() {
@@ -46,21 +43,24 @@ fn main() -> ExitCode {
             Ok(executor) => executor,
             Err(error) => {
                 if plan.record.is_some() {
-                    complain(&error.to_string());
-                    return ExitCode::from(UNAVAILABLE);
+                    // The listing called it usable, so this is a fault and no circumstance.
+                    complain(&format!("{backend}: {error}"));
+                    return ExitCode::FAILURE;
                 }
                 complain(&format!("{backend}: not measured: {error}"));
                 continue;
             }
         };
         for operator in op::ALL.iter().filter(|o| plan.wants(o.name)) {
+            let mut group = criterion.benchmark_group(operator.name);
             for &case in &plan.cases {
                 done += 1;
-                if let Err(message) = measure(&mut criterion, &plan, &executor, *operator, case, done) {
+                if let Err(message) = measure(&mut group, &plan, &executor, *operator, case, done) {
                     complain(&format!("{}/{backend}/{case}: {message}", operator.name));
                     return ExitCode::FAILURE;
                 }
             }
+            group.finish();
         }
     }
     criterion.final_summary();
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
 
 /// Measures one case, and records it if the plan says so.
 fn measure(
-    criterion: &mut Criterion,
+    group: &mut BenchmarkGroup<'_, WallTime>,
     plan: &Plan,
     executor: &Executor,
     operator: op::Operator,
@@ -94,8 +94,7 @@ fn measure(
         .max(Duration::from_millis(1));
     let pause = (plan.pace.measurement() - busy) / u32::try_from(plan.pace.samples()).expect("few samples");
     let recorder = Recorder::new(plan.pace.warm_up(), pause);
-    let before_ns = plan.record.is_some().then(calibration::median_ns);
-    let mut group = criterion.benchmark_group(operator.name);
+    let before_ns = plan.record.is_some().then(calibration::fastest_ns);
     group
         .sampling_mode(SamplingMode::Flat)
         .sample_size(plan.pace.samples())
@@ -106,18 +105,16 @@ fn measure(
                 .min(call.saturating_mul(MOST_CALLS))
                 .max(Duration::from_millis(1)),
         )
-        .nresamples(1000)
+        .nresamples(2000)
         .throughput(Throughput::Elements((case.size * case.tasks) as u64));
     group.bench_function(BenchmarkId::new(backend.name(), case), |bencher| {
         bencher.iter_custom(|iterations| recorder.sample(iterations, executor, &*workload));
     });
-    group.finish();
-
     if let Some(error) = recorder.error() {
         return Err(error);
     }
     if let (Some(folder), Some(before_ns)) = (&plan.record, before_ns) {
-        let calibration_ns = before_ns.midpoint(calibration::median_ns());
+        let calibration_ns = before_ns.min(calibration::fastest_ns());
         recorder.write(
             folder,
             plan.pace.samples(),

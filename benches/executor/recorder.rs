@@ -36,7 +36,7 @@ struct Record<'a> {
     /// Criterion's full id of the case.
     id: String,
     adapter: &'a AdapterInfo,
-    /// Time of the calibration kernel around this case.
+    /// Fastest time of the calibration kernel around this case.
     calibration_ns: u64,
     /// Counters of each call.
     counters: Counters,

@@ -2,7 +2,8 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::ThreadId,
     time::{Duration, Instant},
 };
 
@@ -28,8 +29,8 @@ pub(super) struct Device {
 struct Faults {
     /// Why the device is gone; stays once it is set.
     lost: Option<String>,
-    /// The first error since the last look.
-    error: Option<wgpu::Error>,
+    /// Errors not looked at yet, with the thread whose call caused each: wgpu reports them on that thread.
+    errors: Vec<(ThreadId, wgpu::Error)>,
 }
 
 impl Device {
@@ -60,9 +61,7 @@ impl Device {
         // Without a handler of ours wgpu panics.
         device.on_uncaptured_error({
             let faults = Arc::clone(&faults);
-            Arc::new(move |error| {
-                lock(&faults).error.get_or_insert(error);
-            })
+            Arc::new(move |error| lock(&faults).errors.push((std::thread::current().id(), error)))
         });
         Ok(Self {
             device,
@@ -184,7 +183,7 @@ impl Device {
     }
 
     /// Waits until a submission and the mappings asked for with it are done.
-    pub(super) fn wait(&self, submission: &wgpu::SubmissionIndex) -> Result<(), Error> {
+    pub(super) fn wait(&self, submission: &wgpu::SubmissionIndex, mappings: &[&MapResult]) -> Result<(), Error> {
         let start = Instant::now();
         loop {
             self.check()?;
@@ -194,21 +193,35 @@ impl Device {
                 timeout: Some(left),
             });
             match poll {
-                Ok(Ok(_)) => return self.check(),
+                Ok(Ok(_)) => break,
                 // GLES gives up after some two seconds, whatever time-out it was given.
                 Ok(Err(wgpu::PollError::Timeout)) if start.elapsed() < self.timeout => {}
-                Ok(Err(wgpu::PollError::Timeout)) => {
-                    return Err(Error::Timeout {
-                        adapter: self.adapter_name.clone(),
-                        waited: self.timeout,
-                    });
-                }
+                Ok(Err(wgpu::PollError::Timeout)) => return Err(self.timed_out()),
                 Ok(Err(error)) => return Err(self.failed(error.to_string())),
                 Err(message) => {
                     self.check()?;
                     return Err(self.lost(message));
                 }
             }
+        }
+        for mapping in mappings {
+            let left = self
+                .timeout
+                .saturating_sub(start.elapsed())
+                .max(Duration::from_millis(100));
+            match mapping.wait(left) {
+                Some(true) => {}
+                Some(false) => return Err(self.failed("a staging buffer could not be mapped".to_owned())),
+                None => return Err(self.timed_out()),
+            }
+        }
+        self.check()
+    }
+
+    fn timed_out(&self) -> Error {
+        Error::Timeout {
+            adapter: self.adapter_name.clone(),
+            waited: self.timeout,
         }
     }
 
@@ -252,15 +265,19 @@ impl Device {
         }
     }
 
-    /// What wgpu reported since the last look.
+    /// What wgpu reported of this thread's calls since the last look, or that the device is gone.
     fn check(&self) -> Result<(), Error> {
         let mut faults = lock(&self.faults);
         if let Some(reason) = &faults.lost {
             return Err(self.lost(reason.clone()));
         }
-        match faults.error.take() {
+        let this = std::thread::current().id();
+        match faults.errors.iter().position(|(thread, _)| *thread == this) {
             None => Ok(()),
-            Some(error) => Err(self.reported(&error, 0)),
+            Some(at) => {
+                let (_, error) = faults.errors.swap_remove(at);
+                Err(self.reported(&error, 0))
+            }
         }
     }
 
@@ -324,16 +341,21 @@ impl Commands<'_> {
 
 /// Whether a mapping has succeeded; shared with wgpu's callback.
 #[derive(Clone, Debug, Default)]
-pub(super) struct MapResult(Arc<Mutex<Option<bool>>>);
+pub(super) struct MapResult(Arc<(Mutex<Option<bool>>, Condvar)>);
 
 impl MapResult {
-    /// Whether the buffer can be used now.
-    pub(super) fn is_mapped(&self) -> bool {
-        *lock(&self.0) == Some(true)
+    fn set(&self, result: Option<bool>) {
+        let (state, changed) = &*self.0;
+        *lock(state) = result;
+        changed.notify_all();
     }
 
-    fn set(&self, result: Option<bool>) {
-        *lock(&self.0) = result;
+    /// Waits for the callback, which another thread's poll may be about to make, and says whether it had good news.
+    fn wait(&self, most: Duration) -> Option<bool> {
+        let (state, changed) = &*self.0;
+        let pending = |result: &mut Option<bool>| result.is_none();
+        let waited = changed.wait_timeout_while(lock(state), most, pending);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 

@@ -53,8 +53,9 @@ impl Layout {
         let buffer = limits.max_buffer_size.saturating_sub(padding) / together;
         let groups = u64::from(limits.max_compute_workgroups_per_dimension);
         let threads = groups.saturating_mul(groups).saturating_mul(u64::from(WORKGROUP_SIZE));
-        // The kernel counts elements and offsets in u32.
-        let most = binding.min(buffer).min(threads).min(u64::from(u32::MAX) / longest);
+        // The kernel counts elements in u32, and wgpu the offsets of its inputs.
+        let counted = (u64::from(u32::MAX) - padding) / together;
+        let most = binding.min(buffer).min(threads).min(counted);
         usize::try_from(most).unwrap_or(usize::MAX).max(1)
     }
 }

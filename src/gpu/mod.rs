@@ -16,27 +16,80 @@ use plan::Chunk;
 use slot::{Key, Pool, Slot};
 
 use crate::{
-    adapter::AdapterInfo,
-    backend::Backend,
+    adapter::{AdapterInfo, setup_guard},
     counters::Counters,
     error::Error,
-    executor::{Options, elements},
+    executor::{Options, elements, reserve},
     op::Task,
 };
 
 /// Chunks of one call that are on their way at the same time: while one runs, the host fills the next.
 const CHUNKS_IN_FLIGHT: usize = 2;
 
-/// Runs tasks on one wgpu device.
+/// The engine, and on GLES the lock that goes with the adapter: its context belongs to one thread at a time, and wgpu
+/// panics in a thread that wants it for more than a second (Windows) or six while another has it.
 #[derive(Debug)]
 pub(crate) struct Gpu {
+    /// Present until it is dropped.
+    engine: Option<Engine>,
+    exclusive: Option<Arc<Mutex<()>>>,
+}
+
+impl Gpu {
+    /// An engine on the adapter; `exclusive` is shared by all engines on it, and held during each call.
+    pub(crate) fn new(
+        info: &AdapterInfo,
+        adapter: &wgpu::Adapter,
+        exclusive: Option<Arc<Mutex<()>>>,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let engine = {
+            let _setup = setup_guard();
+            let _guard = exclusive.as_deref().map(lock);
+            Engine::new(info, adapter, options)?
+        };
+        Ok(Self {
+            engine: Some(engine),
+            exclusive,
+        })
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.engine().device.counters()
+    }
+
+    pub(crate) fn lose_device(&self) {
+        let _guard = self.exclusive.as_deref().map(lock);
+        self.engine().device.lose();
+    }
+
+    /// Runs a batch; outputs come in the order of the tasks.
+    pub(crate) fn run<T: Task>(&self, tasks: &[T]) -> Result<Vec<Vec<T::Item>>, Error> {
+        let _guard = self.exclusive.as_deref().map(lock);
+        self.engine().run(tasks)
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine.as_ref().expect("present until it is dropped")
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        let _setup = setup_guard();
+        let _guard = self.exclusive.as_deref().map(lock);
+        self.engine = None;
+    }
+}
+
+/// Runs tasks on one wgpu device.
+#[derive(Debug)]
+struct Engine {
     device: Device,
     limits: wgpu::Limits,
     chunk_bytes: u64,
     kernels: Mutex<Vec<Arc<Kernel>>>,
     pool: Mutex<Pool>,
-    /// Held during a call on GLES, whose context another thread must not want meanwhile: wgpu panics then.
-    exclusive: Option<Mutex<()>>,
 }
 
 /// A chunk on its way, with the slot it uses.
@@ -46,8 +99,8 @@ struct InFlight<'a> {
     submission: wgpu::SubmissionIndex,
 }
 
-impl Gpu {
-    pub(crate) fn new(info: &AdapterInfo, adapter: &wgpu::Adapter, options: Options) -> Result<Self, Error> {
+impl Engine {
+    fn new(info: &AdapterInfo, adapter: &wgpu::Adapter, options: Options) -> Result<Self, Error> {
         if let Some(reason) = &info.unusable {
             return Err(Error::AdapterUnusable {
                 backend: info.backend,
@@ -62,27 +115,15 @@ impl Gpu {
             chunk_bytes: options.chunk_bytes,
             kernels: Mutex::default(),
             pool: Mutex::default(),
-            exclusive: (info.backend == Backend::Gles).then(Mutex::default),
         })
     }
 
-    pub(crate) fn counters(&self) -> Counters {
-        self.device.counters()
-    }
-
-    pub(crate) fn lose_device(&self) {
-        let _guard = self.exclusive.as_ref().map(lock);
-        self.device.lose();
-    }
-
-    /// Runs a batch; outputs come in the order of the tasks.
-    pub(crate) fn run<T: Task>(&self, tasks: &[T]) -> Result<Vec<Vec<T::Item>>, Error> {
+    fn run<T: Task>(&self, tasks: &[T]) -> Result<Vec<Vec<T::Item>>, Error> {
         let lengths = elements(tasks)?;
         let mut outputs = lengths
             .iter()
             .map(|&n| reserve(n))
             .collect::<Result<Vec<Vec<T::Item>>, _>>()?;
-        let _guard = self.exclusive.as_ref().map(lock);
         let kernel = self.kernel::<T>()?;
         let most = kernel.layout.most_elements(&self.limits, self.chunk_bytes);
         let chunks = plan::chunks(&lengths, most);
@@ -113,11 +154,7 @@ impl Gpu {
             operator: kernel.operator,
             bucket: plan::bucket(chunk.elements).min(most),
         };
-        let idle = lock(&self.pool).take(key);
-        let slot = match idle {
-            Some(slot) => slot,
-            None => Slot::new(&self.device, kernel, key)?,
-        };
+        let slot = self.slot(kernel, key)?;
         let offsets = kernel.layout.offsets(chunk.elements);
         let used = offsets[offsets.len() - 1] as u64;
         self.write(chunk, tasks, kernel, &slot, &offsets)?;
@@ -151,6 +188,18 @@ impl Gpu {
             slot,
             submission,
         })
+    }
+
+    /// An idle slot, or a new one; idle slots of other sizes go if there is no memory for it beside them.
+    fn slot(&self, kernel: &Kernel, key: Key) -> Result<Slot, Error> {
+        let idle = lock(&self.pool).take(key);
+        if let Some(slot) = idle {
+            return Ok(slot);
+        }
+        match Slot::new(&self.device, kernel, key) {
+            Err(Error::OutOfMemory { .. }) if lock(&self.pool).clear() => Slot::new(&self.device, kernel, key),
+            result => result,
+        }
     }
 
     /// Writes a chunk's inputs into the slot's mapped upload buffer, and unmaps it.
@@ -195,10 +244,8 @@ impl Gpu {
             slot,
             submission,
         } = in_flight;
-        self.device.wait(&submission)?;
-        if !slot.readback_mapped.is_mapped() || !slot.upload_mapped.is_mapped() {
-            return Err(self.device.failed("a staging buffer could not be mapped".to_owned()));
-        }
+        self.device
+            .wait(&submission, &[&slot.readback_mapped, &slot.upload_mapped])?;
         let bytes = kernel.layout.output_bytes(chunk.elements);
         let view = slot
             .readback
@@ -231,14 +278,4 @@ impl Gpu {
         kernels.push(Arc::clone(&kernel));
         Ok(kernel)
     }
-}
-
-/// An empty vector with room for `n` items.
-fn reserve<I>(n: usize) -> Result<Vec<I>, Error> {
-    let mut items = Vec::new();
-    items.try_reserve_exact(n).map_err(|_| Error::OutOfMemory {
-        adapter: "host".to_owned(),
-        bytes: (n * size_of::<I>()) as u64,
-    })?;
-    Ok(items)
 }

@@ -81,6 +81,13 @@ impl Pool {
         Some(slot)
     }
 
+    /// Drops all idle slots, and says whether there were any.
+    pub(super) fn clear(&mut self) -> bool {
+        let had_any = !self.idle.is_empty();
+        *self = Self::default();
+        had_any
+    }
+
     pub(super) fn give(&mut self, slot: Slot) {
         self.idle_bytes += slot.bytes();
         self.idle.push_back(slot);

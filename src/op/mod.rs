@@ -12,8 +12,8 @@ use crate::{
 /// One piece of work of an operator: the inputs, and how a CPU and a GPU turn them into the output.
 ///
 /// An operator maps element `i` of every input to element `i` of the output, so that a batch can be joined into one
-/// dispatch and a large task be cut into several.
-pub trait Task: Copy + Sync {
+/// dispatch and a large task be cut into several. The trait is sealed: operators are part of this crate.
+pub trait Task: sealed::Sealed + Copy + Sync {
     /// The operator's name in bench ids, reports and baselines; also the key of its cached objects.
     const OPERATOR: &'static str;
 
@@ -37,8 +37,14 @@ pub trait Task: Copy + Sync {
     /// The bytes of input `index`, of shape `[elements × INPUT_STRIDES[index]]`.
     fn input(&self, index: usize) -> &[u8];
 
-    /// The output, of shape `[elements]`, computed on this thread. Called with inputs of equal length only.
-    fn run_on_cpu(&self) -> Vec<Self::Item>;
+    /// Appends the output, of shape `[elements]`, computed on this thread. Called with inputs of equal length only, and
+    /// with room for all of it.
+    fn run_on_cpu(&self, output: &mut Vec<Self::Item>);
+}
+
+mod sealed {
+    /// Only this crate can name it.
+    pub trait Sealed {}
 }
 
 /// Threads per workgroup of every kernel.

@@ -16,6 +16,8 @@ pub struct VectorAdd<'a> {
     pub b: &'a [f32],
 }
 
+impl super::sealed::Sealed for VectorAdd<'_> {}
+
 impl Task for VectorAdd<'_> {
     const OPERATOR: &'static str = "vector_add";
     const SHADER: &'static str = include_str!("../../shaders/vector_add.wgsl");
@@ -39,8 +41,8 @@ impl Task for VectorAdd<'_> {
         bytemuck::cast_slice([self.a, self.b][index])
     }
 
-    fn run_on_cpu(&self) -> Vec<f32> {
-        self.a.iter().zip(self.b).map(|(a, b)| a + b).collect()
+    fn run_on_cpu(&self, output: &mut Vec<f32>) {
+        output.extend(self.a.iter().zip(self.b).map(|(a, b)| a + b));
     }
 }
 

@@ -1,10 +1,12 @@
 //! Baselines: the rows of a good run, kept under the fingerprint of the machine they were taken on.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     error::Error,
-    files,
     fingerprint::{Fingerprint, SCHEMA},
     rows::{self, Row},
 };
@@ -29,15 +31,20 @@ pub(crate) fn path(folder: &Path, fingerprint: &Fingerprint) -> PathBuf {
 /// [`Error::Data`] with file and line for a file that is not a whole baseline of this machine.
 pub(crate) fn load(folder: &Path, fingerprint: &Fingerprint) -> Result<Option<Baseline>, Error> {
     let path = path(folder, fingerprint);
-    if !path.exists() {
+    if !path.try_exists().map_err(Error::io("look for", &path))? {
         return Ok(None);
     }
-    let text = files::read(&path)?;
+    let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
     let bad = |(line, message): (u64, String)| Error::Data {
         path: path.clone(),
         line,
         message: format!("{message} (`cargo xtask bench --save-baseline` records it again)"),
     };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        bad((line, "not text in UTF-8".to_owned()))
+    })?;
     let baseline = parse(&text).map_err(bad)?;
     if baseline.fingerprint != *fingerprint {
         return Err(bad((
@@ -46,6 +53,27 @@ pub(crate) fn load(folder: &Path, fingerprint: &Fingerprint) -> Result<Option<Ba
         )));
     }
     Ok(Some(baseline))
+}
+
+/// The machines that have a baseline, by the names of the files. Files that are damaged are left out: whoever needs one is
+/// told by [`load`].
+pub(crate) fn machines(folder: &Path) -> Result<Vec<(String, Fingerprint)>, Error> {
+    if !folder.try_exists().map_err(Error::io("look for", folder))? {
+        return Ok(Vec::new());
+    }
+    let mut machines = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
+        let path = entry.map_err(Error::io("read", folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "csv")
+            && let Ok(text) = fs::read_to_string(&path)
+            && let Ok(baseline) = parse(&text)
+        {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            machines.push((name, baseline.fingerprint));
+        }
+    }
+    machines.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(machines)
 }
 
 /// Renders a baseline: what it is, the rows by case, and an end that shows it is whole.
@@ -97,6 +125,7 @@ fn parse(text: &str) -> Result<Baseline, (u64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files;
     use crate::{fingerprint::tests::example as fingerprint, rows::tests::example as row};
 
     fn example() -> Baseline {
@@ -155,6 +184,23 @@ mod tests {
         let lines: Vec<&str> = text.lines().take(7).collect();
         check(&format!("{}\n", lines.join("\n")), 7, "cut off");
         check(text.trim_end(), 10, "cut off");
+        fs::write(&path, [text.as_bytes(), b"\n\xFF"].concat()).unwrap();
+        assert!(
+            load(folder.path(), &machine)
+                .unwrap_err()
+                .to_string()
+                .contains(".csv:12: not text")
+        );
         assert_eq!(load(&folder.path().join("none"), &machine).unwrap(), None);
+    }
+
+    #[test]
+    fn the_machines_with_a_baseline_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(machines(&folder.path().join("none")).unwrap(), []);
+        files::write(&path(folder.path(), &fingerprint()), render(&example()).as_bytes()).unwrap();
+        files::write(&folder.path().join("README.md"), b"x").unwrap();
+        files::write(&folder.path().join("damaged.csv"), b"x").unwrap();
+        assert_eq!(machines(folder.path()).unwrap(), [(fingerprint().id(), fingerprint())]);
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Adapters(cmd::adapters::Flags),
     /// Install what the software adapters need (Debian and Ubuntu), or say what to install
     Setup(cmd::setup::Flags),
-    /// Run what CI runs: set-up, format, lints, tests, documentation, and a quick bench
+    /// Run what CI runs: set-up, format, lints, tests, documentation, dependencies, and a quick bench
     Ci(cmd::ci::Flags),
 }
 
@@ -69,7 +69,7 @@ mod tests {
             assert!(error.to_string().contains(expected), "{line}: {error}");
         };
         check("cargo xtask bench --backend vulcan", "vulkan");
-        check("cargo xtask bench --backend", "vulkan");
+        check("cargo xtask bench --backend", "a value is required");
         check("cargo xtask bench --runs 0", "1..");
         check("cargo xtask bench --runs x", "invalid");
         check("cargo xtask bench --size 12k", "1000x256");

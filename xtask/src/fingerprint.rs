@@ -37,7 +37,7 @@ pub(crate) struct Fingerprint {
     pub(crate) affinity: Affinity,
     /// `rustc`'s version.
     pub(crate) compiler: String,
-    /// Every usable adapter of the machine, measured or not.
+    /// The adapter of each backend that would be measured, whether or not it was.
     pub(crate) adapters: Vec<AdapterPrint>,
 }
 
@@ -60,6 +60,39 @@ impl Fingerprint {
         words.push(affinity.to_owned());
         format!("{}-{:08x}", slug(&words.join("-")), checksum(&json))
     }
+
+    /// In what another machine differs from this one, as `compiler: theirs, here ours`.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let named = |print: &Self| {
+            let adapters: Vec<String> = print.adapters.iter().map(line).collect();
+            [
+                ("schema", print.schema.to_string()),
+                ("system", format!("{} {}", print.os, print.arch)),
+                ("processor", format!("{}, {} cores", print.cpu, print.logical_cores)),
+                ("affinity", format!("{:?}", print.affinity).to_lowercase()),
+                ("compiler", print.compiler.clone()),
+                ("adapters", adapters.join(", ")),
+            ]
+        };
+        named(self)
+            .into_iter()
+            .zip(named(other))
+            .filter(|(ours, theirs)| ours != theirs)
+            .map(|((name, ours), (_, theirs))| format!("{name}: {theirs}, here {ours}"))
+            .collect()
+    }
+}
+
+/// What an adapter is, in one line.
+fn line(adapter: &AdapterPrint) -> String {
+    let AdapterPrint {
+        backend,
+        name,
+        kind,
+        driver,
+        driver_version,
+    } = adapter;
+    format!("{backend} {name} ({kind}, {driver} {driver_version})")
 }
 
 /// Lower-case letters, digits and single dashes only, so that it is a file name everywhere.
@@ -134,6 +167,21 @@ pub(crate) mod tests {
             assert_ne!(other.id(), id);
         }
         assert_eq!(example().id(), id);
+    }
+
+    #[test]
+    fn machines_are_told_apart_in_words() {
+        assert!(example().differences(&example()).is_empty());
+        let mut other = example();
+        other.compiler = "rustc 1.96.0".to_owned();
+        other.adapters[0].driver_version = "Mesa 25.0.7".to_owned();
+        let differences = example().differences(&other);
+        assert_eq!(differences.len(), 2, "{differences:?}");
+        assert_eq!(differences[0], "compiler: rustc 1.96.0, here rustc 1.95.0");
+        assert!(
+            differences[1].contains("Mesa 25.0.7), here vulkan llvmpipe"),
+            "{differences:?}"
+        );
     }
 
     #[test]

@@ -7,21 +7,32 @@ use crate::{
     quantile::median,
     rows::{Row, Stage},
     run::Plan,
-    screen::{self, Difference, Times},
+    screen::{self, Difference, GATES, Gate, Times},
     verdict::{CaseVerdict, Verdict},
 };
 
-/// The calibration kernel may move by this much, up or down, before times say more about the machine than the code.
-const MOST_CALIBRATION_SHIFT: f64 = 0.15;
+/// When the calibration kernel has moved by more than this, up or down, suspects must be off by as much more.
+const MOST_CALIBRATION_SHIFT: f64 = 0.05;
 
 /// The cases that look slower or faster, and are to be measured once more. Those whose counters changed are not among
 /// them: that is known already.
 pub(crate) fn suspects(baseline: &[Row], rows: &[Row]) -> Vec<CaseId> {
-    let old = screen::times(baseline, Stage::Screen);
-    let new = screen::times(rows, Stage::Screen);
+    let of_gates: BTreeSet<CaseId> = GATES
+        .iter()
+        .flat_map(|gate| suspects_of(gate, baseline, rows))
+        .collect();
+    of_gates
+        .into_iter()
+        .filter(|case| counters_changed(baseline, rows, case).is_none())
+        .collect()
+}
+
+fn suspects_of(gate: &Gate, baseline: &[Row], rows: &[Row]) -> Vec<CaseId> {
+    let old = screen::times(baseline, Stage::Screen, gate);
+    let new = screen::times(rows, Stage::Screen, gate);
     let is_suspect = |case: &CaseId, times: &Times| {
-        let difference = old.get(case).and_then(|old| screen::screen(old, times));
-        difference.is_some_and(|d| d.is_slower() || d.is_faster()) && counters_changed(baseline, rows, case).is_none()
+        let difference = old.get(case).and_then(|old| screen::screen(old, times, gate));
+        difference.is_some_and(|d| d.is_slower() || d.is_faster())
     };
     new.iter()
         .filter(|(case, times)| is_suspect(case, times))
@@ -29,107 +40,149 @@ pub(crate) fn suspects(baseline: &[Row], rows: &[Row]) -> Vec<CaseId> {
         .collect()
 }
 
+/// One gate's view of a run.
+struct View<'a> {
+    gate: &'a Gate,
+    old: BTreeMap<CaseId, Times>,
+    screened: BTreeMap<CaseId, Times>,
+    /// Differences of the suspects that were measured again.
+    confirmed: BTreeMap<CaseId, Difference>,
+    suspects: Vec<CaseId>,
+}
+
+impl<'a> View<'a> {
+    fn new(gate: &'a Gate, baseline: &[Row], rows: &[Row]) -> Self {
+        let old = screen::times(baseline, Stage::Screen, gate);
+        let suspects = suspects_of(gate, baseline, rows);
+        let again = screen::times(rows, Stage::Confirm, gate);
+        let confirmable: Vec<(&CaseId, &Times, &Times)> = suspects
+            .iter()
+            .filter_map(|case| Some((case, old.get(case)?, again.get(case)?)))
+            .collect();
+        let pairs: Vec<(&[f64], &[f64])> = confirmable
+            .iter()
+            .map(|(_, o, n)| (o.as_slice(), n.as_slice()))
+            .collect();
+        let differences = screen::confirm(&pairs, gate);
+        let confirmed = confirmable
+            .iter()
+            .zip(differences)
+            .filter_map(|((case, _, _), d)| Some(((*case).clone(), d?)))
+            .collect();
+        Self {
+            gate,
+            screened: screen::times(rows, Stage::Screen, gate),
+            old,
+            confirmed,
+            suspects,
+        }
+    }
+
+    /// What this gate says of a case; `None` if the baseline has too few runs of it.
+    fn opinion(&self, case: &CaseId, shift: f64) -> Option<Opinion> {
+        let screened = screen::screen(self.old.get(case)?, self.screened.get(case)?, self.gate)?;
+        let opinion = |verdict, difference, note: Option<String>| {
+            Some(Opinion {
+                verdict,
+                difference,
+                note: note.map(|note| format!("{}: {note}", self.gate.name)),
+            })
+        };
+        if !self.suspects.contains(case) {
+            return opinion(Verdict::Pass, screened, None);
+        }
+        let at_first = format!("{:+.1} % at first", percent(screened.effect));
+        let Some(confirmed) = self.confirmed.get(case) else {
+            return opinion(
+                Verdict::Inconclusive,
+                screened,
+                Some(format!("{at_first}, not measured again")),
+            );
+        };
+        let is_changed = confirmed.is_slower() || confirmed.is_faster();
+        if is_changed
+            && shift.abs() > MOST_CALIBRATION_SHIFT
+            && confirmed.effect.abs() <= confirmed.threshold + shift.abs()
+        {
+            let note = format!(
+                "the calibration kernel moved by {:+.1} %: another machine state",
+                percent(shift)
+            );
+            return opinion(Verdict::Noisy, *confirmed, Some(note));
+        }
+        if confirmed.is_slower() {
+            opinion(Verdict::Slower, *confirmed, None)
+        } else if confirmed.is_faster() {
+            opinion(Verdict::Faster, *confirmed, None)
+        } else if confirmed.effect.abs() <= self.gate.floor.ln_1p()
+            || confirmed.effect.signum() != screened.effect.signum()
+        {
+            opinion(
+                Verdict::Pass,
+                *confirmed,
+                Some(format!("{at_first}, gone in fresh processes")),
+            )
+        } else {
+            let note = format!("{at_first}, within the noise of fresh processes");
+            opinion(Verdict::Inconclusive, *confirmed, Some(note))
+        }
+    }
+}
+
+/// What one gate says of a case.
+struct Opinion {
+    verdict: Verdict,
+    difference: Difference,
+    note: Option<String>,
+}
+
 /// A verdict for every case that is in the run or in the baseline, in the order of the cases.
 pub(crate) fn judge(baseline: Option<&[Row]>, rows: &[Row], plan: &Plan) -> Vec<CaseVerdict> {
     let old_rows = baseline.unwrap_or_default();
-    let old = screen::times(old_rows, Stage::Screen);
-    let screened = screen::times(rows, Stage::Screen);
-    let confirmed = screen::times(rows, Stage::Confirm);
-    let suspects = suspects(old_rows, rows);
-    let convictions = convictions(&suspects, &old, &confirmed);
-    let shift = screen::calibration_shift(old_rows, rows).filter(|s| s.abs() > MOST_CALIBRATION_SHIFT.ln_1p());
-
-    let cases: BTreeSet<&CaseId> = old.keys().chain(screened.keys()).collect();
+    let views = GATES.each_ref().map(|gate| View::new(gate, old_rows, rows));
+    let shift = screen::calibration_shift(old_rows, rows).unwrap_or_default();
+    let cases: BTreeSet<&CaseId> = views[0].old.keys().chain(views[0].screened.keys()).collect();
     let verdict = |case: &CaseId| {
-        let (baseline_p50_ns, p50_ns) = (p50_ns(old_rows, case), p50_ns(rows, case));
         let bare = |verdict, note: Option<String>| CaseVerdict {
             case: case.clone(),
             verdict,
-            baseline_p50_ns,
-            p50_ns,
+            baseline_p50_ns: p50_ns(old_rows, case),
+            p50_ns: p50_ns(rows, case),
             change_percent: None,
             detectable_percent: None,
             note,
         };
-        let Some(times) = screened.get(case) else {
+        if !views[0].screened.contains_key(case) {
             return match plan.covers(case) {
                 Ok(()) => bare(Verdict::Missing, Some("no longer among the benches".to_owned())),
                 Err(reason) => bare(Verdict::NotMeasured, Some(reason)),
             };
-        };
-        let Some(old) = old.get(case) else {
+        }
+        let Some(old) = views[0].old.get(case) else {
             return bare(Verdict::New, None);
         };
         if let Some(difference) = counters_changed(old_rows, rows, case) {
             return bare(Verdict::CountersChanged, Some(difference));
         }
-        let Some(screened) = screen::screen(old, times) else {
-            let note = format!("the baseline has {} runs of it, too few to judge by", old.len());
-            return bare(Verdict::Inconclusive, Some(note));
-        };
-        let (verdict, difference, note) = match (suspects.contains(case), convictions.get(case), shift) {
-            (false, _, _) => (Verdict::Pass, screened, None),
-            (true, _, Some(shift)) => {
-                let note = format!(
-                    "the calibration kernel moved by {:+.0} %: another machine state",
-                    percent(shift)
-                );
-                (Verdict::Noisy, screened, Some(note))
+        // Verdicts are ordered by severity; of equal ones the first gate's counts, which notices more.
+        let opinions = views.iter().filter_map(|view| view.opinion(case, shift));
+        match opinions.min_by_key(|opinion| opinion.verdict) {
+            Some(Opinion {
+                verdict,
+                difference,
+                note,
+            }) => CaseVerdict {
+                change_percent: Some(percent(difference.effect)),
+                detectable_percent: Some(percent(difference.threshold)),
+                ..bare(verdict, note)
+            },
+            None => {
+                let note = format!("the baseline has {} run(s) of it, too few to judge by", old.len());
+                bare(Verdict::Inconclusive, Some(note))
             }
-            (true, None, None) => (
-                Verdict::Inconclusive,
-                screened,
-                Some("not confirmed in fresh processes".to_owned()),
-            ),
-            (true, Some(confirmed), None) => confirmed_verdict(&screened, confirmed),
-        };
-        CaseVerdict {
-            change_percent: Some(percent(difference.effect)),
-            detectable_percent: Some(percent(difference.threshold)),
-            ..bare(verdict, note)
         }
     };
     cases.into_iter().map(verdict).collect()
-}
-
-/// What confirming runs say of a suspect.
-fn confirmed_verdict(screened: &Difference, confirmed: &Difference) -> (Verdict, Difference, Option<String>) {
-    let floor = screen::FLOOR.ln_1p();
-    if confirmed.is_slower() {
-        (Verdict::Slower, *confirmed, None)
-    } else if confirmed.is_faster() {
-        (Verdict::Faster, *confirmed, None)
-    } else if confirmed.effect.abs() <= floor || confirmed.effect.signum() != screened.effect.signum() {
-        let note = format!("{:+.1} % at first, gone in fresh processes", percent(screened.effect));
-        (Verdict::Pass, *confirmed, Some(note))
-    } else {
-        let note = format!(
-            "{:+.1} % at first, within the noise of fresh processes",
-            percent(screened.effect)
-        );
-        (Verdict::Inconclusive, *confirmed, Some(note))
-    }
-}
-
-fn convictions(
-    suspects: &[CaseId],
-    old: &BTreeMap<CaseId, Times>,
-    confirmed: &BTreeMap<CaseId, Times>,
-) -> BTreeMap<CaseId, Difference> {
-    let confirmable: Vec<(&CaseId, &Times, &Times)> = suspects
-        .iter()
-        .filter_map(|case| Some((case, old.get(case)?, confirmed.get(case)?)))
-        .collect();
-    let pairs: Vec<(&[f64], &[f64])> = confirmable
-        .iter()
-        .map(|(_, o, n)| (o.as_slice(), n.as_slice()))
-        .collect();
-    let differences = screen::confirm(&pairs);
-    confirmable
-        .iter()
-        .zip(differences)
-        .filter_map(|((case, _, _), d)| Some(((*case).clone(), d?)))
-        .collect()
 }
 
 /// How the counters of a case differ from the baseline's, in any of its runs.
@@ -206,12 +259,36 @@ mod tests {
     }
 
     #[test]
-    fn on_a_machine_in_another_state_nobody_is_convicted() {
-        let mut new = rows(&[200.0], &[200.0, 200.0, 200.0]);
-        for row in &mut new {
-            row.calibration_ns *= 1.3;
-        }
-        check(&new, Verdict::Noisy);
+    fn on_a_machine_in_another_state_only_larger_effects_convict() {
+        let shifted = |p50: f64, factor: f64| {
+            let mut new = rows(&[p50], &[p50, p50, p50]);
+            for row in &mut new {
+                row.calibration_ns *= factor;
+            }
+            new
+        };
+        // The calibration alone became faster, which makes everything look slower.
+        check(&shifted(101.5, 0.88), Verdict::Noisy);
+        check(&shifted(101.5, 1.12), Verdict::Noisy);
+        check(&shifted(300.0, 1.17), Verdict::Slower);
+        check(&shifted(130.0, 1.03), Verdict::Slower);
+    }
+
+    #[test]
+    fn a_median_that_doubles_is_noticed_though_the_fastest_tenth_is_as_before() {
+        let slow_median = |p50: f64| {
+            let mut new = rows(&[101.5], &[101.5, 101.0, 102.0]);
+            for row in &mut new {
+                row.p50_ns = p50;
+                row.p90_ns = p50 * 1.1;
+                row.p95_ns = p50 * 1.2;
+                row.p99_ns = p50 * 1.3;
+            }
+            new
+        };
+        let slower = check(&slow_median(300.0), Verdict::Slower);
+        assert!(slower.change_percent.unwrap() > 150.0, "{slower:?}");
+        check(&slow_median(160.0), Verdict::Pass);
     }
 
     #[test]

@@ -28,6 +28,7 @@ use clap::Parser as _;
 use crate::{error::Error, exit::Exit};
 
 fn main() -> ExitCode {
+    host::console::init();
     let cli = cli::Cli::parse();
     cmd::run(cli.command).unwrap_or_else(|error| {
         host::console::error(&error);

@@ -110,7 +110,7 @@ mod tests {
         check("[[10,20],[30]]", "[]", "without calls");
         check("[30]", "[-1]", "-1");
         check("cpu/1000", "cpu/2000", "vector_add/cpu/2000");
-        check("}", "", "");
+        check("]}", "]", "EOF");
     }
 
     #[test]

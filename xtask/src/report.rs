@@ -34,7 +34,7 @@ pub(crate) struct Report<'a> {
     pub(crate) exit: Exit,
 }
 
-const HEADINGS: [&str; 6] = ["case", "median", "baseline", "change", "noticed from", "verdict"];
+const HEADINGS: [&str; 6] = ["case", "median", "baseline", "change*", "noticed from", "verdict"];
 
 impl Report<'_> {
     /// For a terminal; `style` colours a verdict's word.
@@ -121,6 +121,7 @@ impl Report<'_> {
             (Exit::Inconclusive, _) => "inconclusive",
             (_, Against::NotJudged) => "measured, not judged",
             (_, Against::NoBaseline) => "measured, no baseline to judge by",
+            _ if self.verdicts.iter().any(|v| v.verdict < Verdict::Faster) => "pass, with doubts",
             _ => "pass",
         }
     }
@@ -157,6 +158,12 @@ impl Report<'_> {
         if software {
             sentences.push(
                 "software adapters compute on the CPU: their figures show this program's overhead, not a GPU's speed"
+                    .to_owned(),
+            );
+        }
+        if self.verdicts.iter().any(|v| v.change_percent.is_some()) {
+            sentences.push(
+                "*change of the fastest tenth of the calls, calibrated; medians carry the machine's noise as well"
                     .to_owned(),
             );
         }

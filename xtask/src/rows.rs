@@ -221,10 +221,7 @@ fn row(record: &csv::StringRecord) -> Result<Row, String> {
             .map_err(|_| format!("`{column}` is not an integer: \"{}\"", text(column)))
     };
     let time = |column: &str| {
-        let value = text(column)
-            .parse::<f64>()
-            .ok()
-            .filter(|ns| ns.is_finite() && *ns > 0.0);
+        let value = text(column).parse::<f64>().ok().filter(|ns| (0.1..=1e15).contains(ns));
         value.ok_or_else(|| format!("`{column}` is not a time in nanoseconds: \"{}\"", text(column)))
     };
     let row = Row {
@@ -328,6 +325,8 @@ pub(crate) mod tests {
         );
         check("90.0,100.0", "90.0,NaN", 3, "p50_ns");
         check("90.0,100.0", "90.0,-1", 3, "p50_ns");
+        check("90.0,100.0", "1e-300,100.0", 3, "p10_ns");
+        check("90.0,100.0", "90.0,1e308", 3, "p50_ns");
         check("90.0,100.0", "90.0,80.0", 3, "ascending");
         check(
             "vector_add,gles,1000,1",

@@ -1,7 +1,9 @@
 //! The screen: which cases of a run differ from the baseline by more than the baseline's own runs differ.
 //!
-//! All times are compared as y = ln(p10 / calibration). The fastest tenth of the calls is what the code costs when
-//! nobody disturbs it: on shared machines the median moves by 20 % between runs of the same program, this by 3 %.
+//! All times are compared as y = ln(quantile / calibration), for two quantiles. The fastest tenth of the calls is what
+//! the code costs while nobody disturbs it: on shared machines the median moves by 20 % between runs of the same
+//! program, this by 3 %. The median has a floor as high as such machines ask for, so that a change which leaves one call in
+//! ten as fast as before is found as well, once it doubles the rest.
 
 use std::collections::BTreeMap;
 
@@ -13,28 +15,49 @@ use crate::{
     rows::{Row, Stage},
 };
 
-/// Effects below this are never called a change: code layout and the machine's mood alone move a case that much.
-pub(crate) const FLOOR: f64 = 0.05;
+/// A quantile by which cases are compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gate {
+    pub(crate) name: &'static str,
+    pub(crate) time_ns: fn(&Row) -> f64,
+    /// Effects up to this are never called a change: code layout and the machine's mood alone move a case that much.
+    pub(crate) floor: f64,
+}
+
+/// The gates, the one that notices less than the other last.
+pub(crate) const GATES: [Gate; 2] = [
+    Gate {
+        name: "fastest tenth",
+        time_ns: |row| row.p10_ns,
+        floor: 0.05,
+    },
+    Gate {
+        name: "median",
+        time_ns: |row| row.p50_ns,
+        floor: 1.0,
+    },
+];
+
 /// One-sided level at which a case becomes a suspect.
 const SCREEN_LEVEL: f64 = 0.05;
 /// Level of Holm's procedure over the suspects of a run. Half of the 1 % that unchanged code may be convicted in, since
 /// a baseline that happens to be fast both makes suspects and helps to convict them.
 const CONVICTION_LEVEL: f64 = 0.005;
 /// Fewest runs a baseline can be judged against.
-const FEWEST_RUNS: usize = 3;
+pub(crate) const FEWEST_RUNS: u64 = 3;
 
-/// Calibrated times of one case: y = ln(p10 / calibration), one of each run.
+/// Calibrated times of one case: y = ln(quantile / calibration), one of each run.
 pub(crate) type Times = Vec<f64>;
 
 /// The calibrated times of every case in one stage.
-pub(crate) fn times(rows: &[Row], stage: Stage) -> BTreeMap<CaseId, Times> {
+pub(crate) fn times(rows: &[Row], stage: Stage, gate: &Gate) -> BTreeMap<CaseId, Times> {
     let mut times: BTreeMap<CaseId, Times> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.stage == stage) {
         let calibration_ns = calibration_ns(rows, stage, row.run, &row.case.backend);
         times
             .entry(row.case.clone())
             .or_default()
-            .push((row.p10_ns / calibration_ns).ln());
+            .push(((gate.time_ns)(row) / calibration_ns).ln());
     }
     times
 }
@@ -88,8 +111,8 @@ impl Difference {
 /// Compares new times of a case with its baseline's: a suspect lies further off than
 /// max(ln(1 + floor), t(95 %, K − 1) · s · √(1/k + 1/K)), K being the baseline's runs, s their standard deviation and
 /// k the new runs. `None` if the baseline has too few runs, or either has none.
-pub(crate) fn screen(baseline: &[f64], new: &[f64]) -> Option<Difference> {
-    if baseline.len() < FEWEST_RUNS || new.is_empty() {
+pub(crate) fn screen(baseline: &[f64], new: &[f64], gate: &Gate) -> Option<Difference> {
+    if (baseline.len() as u64) < FEWEST_RUNS || new.is_empty() {
         return None;
     }
     let (old, new) = (Summary::of(baseline), Summary::of(new));
@@ -97,7 +120,7 @@ pub(crate) fn screen(baseline: &[f64], new: &[f64]) -> Option<Difference> {
     let t = student(old.n - 1.0).inverse_cdf(1.0 - SCREEN_LEVEL);
     Some(Difference {
         effect: new.mean - old.mean,
-        threshold: (t * deviation * (1.0 / new.n + 1.0 / old.n).sqrt()).max(FLOOR.ln_1p()),
+        threshold: (t * deviation * (1.0 / new.n + 1.0 / old.n).sqrt()).max(gate.floor.ln_1p()),
     })
 }
 
@@ -109,7 +132,7 @@ pub(crate) fn screen(baseline: &[f64], new: &[f64]) -> Option<Difference> {
 /// effect that would have convicted it, or `None` where there are too few runs to judge.
 ///
 /// Source: S. Holm, Scandinavian Journal of Statistics 6 (1979).
-pub(crate) fn confirm(suspects: &[(&[f64], &[f64])]) -> Vec<Option<Difference>> {
+pub(crate) fn confirm(suspects: &[(&[f64], &[f64])], gate: &Gate) -> Vec<Option<Difference>> {
     let tests: Vec<Option<Test>> = suspects.iter().map(|(old, new)| Test::new(old, new)).collect();
     let mut order: Vec<(usize, &Test)> = tests
         .iter()
@@ -123,7 +146,7 @@ pub(crate) fn confirm(suspects: &[(&[f64], &[f64])]) -> Vec<Option<Difference>> 
     let stop = order.iter().enumerate().position(accepted).unwrap_or(order.len());
     let mut differences = vec![None; tests.len()];
     for (rank, (index, test)) in order.iter().enumerate() {
-        differences[*index] = Some(test.difference(level(rank.min(stop))));
+        differences[*index] = Some(test.difference(level(rank.min(stop)), gate));
     }
     differences
 }
@@ -137,7 +160,7 @@ struct Test {
 
 impl Test {
     fn new(old: &[f64], new: &[f64]) -> Option<Self> {
-        if old.len() < FEWEST_RUNS || new.len() < 2 {
+        if (old.len() as u64) < FEWEST_RUNS || new.len() < 2 {
             return None;
         }
         let (old, new) = (Summary::of(old), Summary::of(new));
@@ -158,11 +181,11 @@ impl Test {
         2.0 * student(self.freedom).sf((self.effect / self.standard_error).abs())
     }
 
-    fn difference(&self, level: f64) -> Difference {
+    fn difference(&self, level: f64, gate: &Gate) -> Difference {
         let t = student(self.freedom).inverse_cdf(1.0 - level / 2.0);
         Difference {
             effect: self.effect,
-            threshold: (t * self.standard_error).max(FLOOR.ln_1p()),
+            threshold: (t * self.standard_error).max(gate.floor.ln_1p()),
         }
     }
 }
@@ -189,24 +212,24 @@ mod tests {
     fn the_threshold_is_students() {
         // t(95 %, 4) = 2.1318468; s² = 4 · 0.01 / 4; √(1 + 1/5) = 1.0954451.
         let baseline = [0.1, -0.1, 0.1, -0.1, 0.0];
-        let difference = screen(&baseline, &[0.2]).unwrap();
+        let difference = screen(&baseline, &[0.2], &GATES[0]).unwrap();
         assert!(
             (difference.threshold - 2.131_846_8 * 0.1 * 1.095_445_1).abs() < 1e-6,
             "{difference:?}"
         );
         assert!((difference.effect - 0.2).abs() < 1e-12);
         assert!(!difference.is_slower());
-        assert!(screen(&baseline, &[0.24]).unwrap().is_slower());
-        assert!(screen(&baseline, &[-0.24]).unwrap().is_faster());
+        assert!(screen(&baseline, &[0.24], &GATES[0]).unwrap().is_slower());
+        assert!(screen(&baseline, &[-0.24], &GATES[0]).unwrap().is_faster());
     }
 
     #[test]
     fn an_effect_below_the_floor_is_no_suspect_however_steady_the_baseline() {
         let steady = [0.0; 5];
-        assert!(!screen(&steady, &[0.048]).unwrap().is_slower());
-        assert!(screen(&steady, &[0.050]).unwrap().is_slower());
-        assert_eq!(screen(&steady[..2], &[1.0]), None, "too few runs");
-        assert_eq!(screen(&steady, &[]), None);
+        assert!(!screen(&steady, &[0.048], &GATES[0]).unwrap().is_slower());
+        assert!(screen(&steady, &[0.050], &GATES[0]).unwrap().is_slower());
+        assert_eq!(screen(&steady[..2], &[1.0], &GATES[0]), None, "too few runs");
+        assert_eq!(screen(&steady, &[], &GATES[0]), None);
     }
 
     #[test]
@@ -216,8 +239,11 @@ mod tests {
             row.calibration_ns = 120_000.0;
         }
         let usual = [example("cpu", 1000, 1, 100.0), example("cpu", 2000, 1, 200.0)];
-        assert_eq!(times(&slow_machine, Stage::Screen), times(&usual, Stage::Screen));
-        assert!(times(&usual, Stage::Confirm).is_empty());
+        assert_eq!(
+            times(&slow_machine, Stage::Screen, &GATES[0]),
+            times(&usual, Stage::Screen, &GATES[0])
+        );
+        assert!(times(&usual, Stage::Confirm, &GATES[0]).is_empty());
         let shift = calibration_shift(&usual, &slow_machine).unwrap();
         assert!((shift - 2_f64.ln()).abs() < 1e-12);
     }
@@ -226,7 +252,7 @@ mod tests {
     fn a_suspect_is_convicted_by_confirming_runs_alone() {
         let baseline = [0.00, 0.01, -0.01, 0.005, -0.005];
         let check = |new: &[f64], convicted: bool| {
-            let difference = confirm(&[(&baseline, new)])[0].unwrap();
+            let difference = confirm(&[(&baseline, new)], &GATES[0])[0].unwrap();
             assert_eq!(difference.is_slower(), convicted, "{new:?}: {difference:?}");
         };
         check(&[0.30, 0.31, 0.29], true);
@@ -234,20 +260,28 @@ mod tests {
         check(&[0.00, 0.01, -0.01], false);
         check(&[0.30, 0.00, 0.01], false);
         check(&[0.04, 0.041, 0.039], false);
-        assert!(confirm(&[(&baseline, &[-0.3, -0.31, -0.29])])[0].unwrap().is_faster());
-        assert_eq!(confirm(&[(&baseline, &[0.3])]), [None], "one run confirms nothing");
+        assert!(
+            confirm(&[(&baseline, &[-0.3, -0.31, -0.29])], &GATES[0])[0]
+                .unwrap()
+                .is_faster()
+        );
+        assert_eq!(
+            confirm(&[(&baseline, &[0.3])], &GATES[0]),
+            [None],
+            "one run confirms nothing"
+        );
     }
 
     #[test]
     fn more_suspects_need_more_evidence() {
         let baseline = [0.00, 0.02, -0.02, 0.01, -0.01];
         let new = [0.09, 0.06, 0.08];
-        let alone = confirm(&[(&baseline, &new)])[0].unwrap();
+        let alone = confirm(&[(&baseline, &new)], &GATES[0])[0].unwrap();
         assert!(alone.is_slower(), "{alone:?}");
         let unremarkable = [0.001, -0.004, 0.006];
         let mut many: Vec<(&[f64], &[f64])> = vec![(&baseline, &unremarkable); 200];
         many.push((&baseline, &new));
-        let among_many = confirm(&many)[200].unwrap();
+        let among_many = confirm(&many, &GATES[0])[200].unwrap();
         assert!(!among_many.is_slower(), "{among_many:?}");
         assert!(among_many.threshold > alone.threshold);
     }
@@ -274,12 +308,17 @@ mod tests {
                 .collect();
             let suspects: Vec<(Vec<f64>, Vec<f64>)> = cases
                 .into_iter()
-                .filter(|(old, new)| screen(old, new).is_some_and(|d| d.is_slower() || d.is_faster()))
+                .filter(|(old, new)| screen(old, new, &GATES[0]).is_some_and(|d| d.is_slower() || d.is_faster()))
                 .map(|(old, _)| (old, (0..3).map(|_| process()).collect()))
                 .collect();
             suspected += usize::from(!suspects.is_empty());
             let borrowed: Vec<(&[f64], &[f64])> = suspects.iter().map(|(o, n)| (o.as_slice(), n.as_slice())).collect();
-            convicted += usize::from(confirm(&borrowed).iter().flatten().any(Difference::is_slower));
+            convicted += usize::from(
+                confirm(&borrowed, &GATES[0])
+                    .iter()
+                    .flatten()
+                    .any(Difference::is_slower),
+            );
         }
         assert!(
             suspected > 1000,

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Flags {}
 
 pub(crate) fn run(_: &Flags) -> Result<Exit, Error> {
-    let listing = list(&build::listing()?, None)?;
+    let listing = list(&build::listing()?)?;
     console::result(&table(&listing));
     if let Some(hint) = setup::hint(&Shell::new()?) {
         console::warning(&hint);

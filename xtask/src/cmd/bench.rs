@@ -6,12 +6,11 @@ use xshell::{Shell, cmd};
 
 use crate::{
     baseline::{self, Baseline},
-    case::CaseId,
     cmd::setup,
     error::Error,
     exit::Exit,
     files,
-    fingerprint::{Affinity, SCHEMA},
+    fingerprint::{Affinity, Fingerprint, SCHEMA},
     host::{
         adapters::{Listing, list},
         affinity, build, console,
@@ -25,6 +24,7 @@ use crate::{
     report::{Against, Report},
     rows::{self, Row},
     run::{Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv},
+    screen,
     verdict::{self, Strictness, Timing},
 };
 
@@ -56,15 +56,9 @@ pub(crate) struct Flags {
     /// Sizes of 4,000,000 and 16,000,000 as well
     #[arg(long)]
     full: bool,
-    /// Backends to measure [default: all there are]
-    #[arg(
-        long,
-        value_name = "LIST",
-        value_delimiter = ',',
-        env = "GPU_EXECUTOR_BACKENDS",
-        ignore_case = true
-    )]
-    backend: Option<Vec<BackendName>>,
+    /// Backends to measure, of cpu, vulkan, gles, dx12, metal [default: all there are]
+    #[arg(long, value_name = "LIST", env = "GPU_EXECUTOR_BACKENDS", value_parser = backends)]
+    backend: Option<Backends>,
     /// Operators to measure [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     op: Option<Vec<String>>,
@@ -100,30 +94,31 @@ pub(crate) struct Flags {
     advisory: bool,
 }
 
-/// The backends, as wgpu spells them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum BackendName {
-    Cpu,
-    #[value(alias = "vk")]
-    Vulkan,
-    #[value(alias = "gl", alias = "opengl")]
-    Gles,
-    #[value(alias = "d3d12")]
-    Dx12,
-    #[value(alias = "mtl")]
-    Metal,
-}
+/// Backends by the names of reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Backends(Vec<String>);
 
-impl BackendName {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Vulkan => "vulkan",
-            Self::Gles => "gles",
-            Self::Dx12 => "dx12",
-            Self::Metal => "metal",
+/// Reads a comma list of backends, as wgpu spells them.
+fn backends(list: &str) -> Result<Backends, String> {
+    let mut names = Vec::new();
+    for name in list.split(',').map(str::trim) {
+        let name = match name.to_ascii_lowercase().as_str() {
+            "cpu" => "cpu",
+            "vulkan" | "vk" => "vulkan",
+            "gles" | "gl" | "opengl" => "gles",
+            "dx12" | "d3d12" => "dx12",
+            "metal" | "mtl" => "metal",
+            _ => {
+                return Err(format!(
+                    "no backend is named `{name}`; there are cpu, vulkan, gles, dx12, metal"
+                ));
+            }
+        };
+        if !names.iter().any(|n| n == name) {
+            names.push(name.to_owned());
         }
     }
+    Ok(Backends(names))
 }
 
 /// Checks a size and gives it its one spelling.
@@ -177,13 +172,27 @@ impl Flags {
         });
         sizes
     }
+}
 
-    fn is_filtered(&self) -> bool {
-        self.backend.is_some() || self.op.is_some() || self.size.is_some()
-    }
+/// The rows of the baseline that is going to be replaced; none if it is damaged, which is what replaces it.
+fn replaced(folder: &Path, fingerprint: &Fingerprint) -> Vec<Row> {
+    baseline::load(folder, fingerprint).map_or_else(
+        |error| {
+            console::warning(&format!("{error}; all of it is going to be replaced"));
+            Vec::new()
+        },
+        |baseline| baseline.map(|b| b.rows).unwrap_or_default(),
+    )
 }
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
+    if flags.save_baseline && flags.runs() < screen::FEWEST_RUNS {
+        return Err(Error::Usage(format!(
+            "--runs {}: a baseline of fewer than {} runs is none to judge by",
+            flags.runs(),
+            screen::FEWEST_RUNS
+        )));
+    }
     let sh = Shell::new()?;
     sh.change_dir(workspace::root());
     let _lock = Lock::take(&workspace::runs())?;
@@ -193,11 +202,11 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         console::warning(&hint);
     }
     let programs = build::programs()?;
-    let listing = list(&programs.adapters, None)?;
+    let listing = list(&programs.adapters)?;
     let affinity = affinity_of(flags);
     let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
     let fingerprint = machine::fingerprint(&sh, prints, affinity)?;
-    let mut plan = plan(flags, &sh, &listing)?;
+    let plan = plan(flags, &sh, &listing)?;
 
     let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
     let is_judged = !flags.no_gate && !flags.save_baseline;
@@ -206,14 +215,23 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     } else {
         None
     };
+    let replaced = if flags.save_baseline {
+        replaced(&folder, &fingerprint)
+    } else {
+        Vec::new()
+    };
     if is_judged && baseline.is_none() && flags.require_baseline {
+        let id = fingerprint.id();
         console::warning(&format!(
-            "no baseline for this machine ({}); `cargo xtask bench --save-baseline` records one",
-            fingerprint.id()
+            "no baseline for this machine ({id}); `cargo xtask bench --save-baseline` records one"
         ));
+        console::warning(&nearest(&folder, &fingerprint)?);
         return Ok(Exit::NoBaseline);
     }
 
+    if is_judged && baseline.is_none() {
+        console::warning(&nearest(&folder, &fingerprint)?);
+    }
     let out = Out::prepare(&workspace::runs(), flags.out.as_deref(), &plan.started)?;
     let session = Session {
         plan: &plan,
@@ -222,7 +240,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         bound: affinity == Affinity::Bound,
         raw: &out.partial.join("raw"),
     };
-    let (mut measured, unavailable) = session.screen()?;
+    let mut measured = session.screen()?;
     let mut rows: Vec<Row> = measured.iter().map(Measured::row).collect();
     if let Some(baseline) = &baseline {
         let suspects = suspects(&baseline.rows, &rows);
@@ -231,9 +249,6 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         measured.extend(confirming);
     }
 
-    plan.backends
-        .retain(|backend| unavailable.iter().all(|skipped| skipped.backend != *backend));
-    plan.skipped.extend(unavailable);
     let run = Run {
         plan,
         fingerprint,
@@ -263,10 +278,30 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     console::result(&report.text(console::style));
     console::status("Wrote", &place.display().to_string());
     if flags.save_baseline {
-        let path = save(flags, &folder, &run)?;
+        let path = save(&folder, &run, replaced)?;
         console::status("Recorded", &path.display().to_string());
     }
     Ok(report.exit)
+}
+
+/// Says how the most similar machine with a baseline differs from this one: a new driver or compiler makes another
+/// machine, and the gate must not fall silent without a word.
+fn nearest(folder: &Path, fingerprint: &Fingerprint) -> Result<String, Error> {
+    let known = baseline::machines(folder)?;
+    let difference = |(name, other): &(String, Fingerprint)| (fingerprint.differences(other), name.clone());
+    Ok(
+        match known
+            .iter()
+            .map(difference)
+            .min_by_key(|(differences, _)| differences.len())
+        {
+            None => format!("there is no baseline at all in {}", folder.display()),
+            Some((differences, name)) => format!(
+                "nothing is judged; the nearest baseline, {name}, differs in {}",
+                differences.join("; ")
+            ),
+        },
+    )
 }
 
 fn affinity_of(flags: &Flags) -> Affinity {
@@ -282,22 +317,18 @@ fn affinity_of(flags: &Flags) -> Affinity {
 
 /// What is going to be measured, and what is not.
 fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
-    let wanted: Vec<String> = match &flags.backend {
-        Some(names) => names.iter().map(|name| name.name().to_owned()).collect(),
-        None => listing
-            .picked
-            .iter()
-            .map(|a| &a.print.backend)
-            .chain(listing.absent.iter().map(|a| &a.backend))
-            .cloned()
-            .collect(),
-    };
+    let there = listing
+        .picked
+        .iter()
+        .map(|a| &a.print.backend)
+        .chain(listing.absent.iter().map(|a| &a.backend));
+    let wanted = flags
+        .backend
+        .as_ref()
+        .map_or_else(|| there.cloned().collect(), |backends| backends.0.clone());
     let mut backends = Vec::new();
     let mut skipped: Vec<Skipped> = Vec::new();
     for backend in wanted {
-        if backends.contains(&backend) || skipped.iter().any(|s| s.backend == backend) {
-            continue;
-        }
         if listing.picked.iter().any(|adapter| adapter.print.backend == backend) {
             backends.push(backend);
         } else {
@@ -359,16 +390,12 @@ fn write(out: &Out, report: &Report<'_>, measured: &[Measured]) -> Result<(), Er
     Ok(())
 }
 
-/// Writes the run into this machine's baseline; a run of some cases leaves the others as they are.
-fn save(flags: &Flags, folder: &Path, run: &Run) -> Result<PathBuf, Error> {
-    let mut rows = run.rows.clone();
-    if flags.is_filtered() {
-        let measured: Vec<CaseId> = rows.iter().map(|row| row.case.clone()).collect();
-        let old = baseline::load(folder, &run.fingerprint)?
-            .map(|b| b.rows)
-            .unwrap_or_default();
-        rows.extend(old.into_iter().filter(|row| !measured.contains(&row.case)));
-    }
+/// Writes the run into this machine's baseline. Cases that were not to be measured this time stay as they are.
+fn save(folder: &Path, run: &Run, old: Vec<Row>) -> Result<PathBuf, Error> {
+    let kept = old
+        .into_iter()
+        .filter(|row| run.plan.covers(&row.case).is_err())
+        .collect();
     let Plan {
         started,
         commit,
@@ -380,16 +407,28 @@ fn save(flags: &Flags, folder: &Path, run: &Run) -> Result<PathBuf, Error> {
     let baseline = Baseline {
         fingerprint: run.fingerprint.clone(),
         recorded: format!("{started} by `{command}`, pace {pace}, commit {commit}"),
-        rows,
+        rows: merge(kept, run.rows.clone()),
     };
     let path = baseline::path(folder, &run.fingerprint);
     files::write(&path, baseline::render(&baseline).as_bytes())?;
     Ok(path)
 }
 
+/// Rows of two recordings. The new ones get numbers of their own, since rows of one number are one process, whose
+/// calibrations belong together.
+fn merge(kept: Vec<Row>, mut new: Vec<Row>) -> Vec<Row> {
+    let last = kept.iter().map(|row| row.run).max().unwrap_or_default();
+    for row in &mut new {
+        row.run += last;
+    }
+    new.extend(kept);
+    new
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::tests::example;
 
     #[test]
     fn sizes_have_one_spelling() {
@@ -401,6 +440,28 @@ mod tests {
         for wrong in ["", "0", "-1", "1e3", "1x2x3", "x5", "5x", "0x5", "1_000"] {
             check(wrong, None);
         }
+    }
+
+    #[test]
+    fn backends_are_read_as_wgpu_spells_them() {
+        let check = |list: &str, expected: &[&str]| assert_eq!(backends(list).unwrap().0, expected, "{list}");
+        check("cpu", &["cpu"]);
+        check(" VK, opengl ,cpu,vulkan", &["vulkan", "gles", "cpu"]);
+        check("d3d12,mtl", &["dx12", "metal"]);
+        for wrong in ["", "vulcan", "cpu,", "cpu;gles"] {
+            assert!(
+                backends(wrong).unwrap_err().contains("cpu, vulkan, gles, dx12, metal"),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_of_two_recordings_stay_apart() {
+        let kept = vec![example("cpu", 1000, 1, 10.0), example("cpu", 1000, 5, 10.0)];
+        let merged = merge(kept, vec![example("cpu", 2000, 1, 20.0)]);
+        let runs: Vec<(u64, u64)> = merged.iter().map(|row| (row.case.size, row.run)).collect();
+        assert_eq!(runs, [(2000, 6), (1000, 1), (1000, 5)]);
     }
 
     #[test]

@@ -54,8 +54,9 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         verdicts,
         exit,
     };
+    // Whoever asked gets an answer, also where the folder cannot be written.
+    console::result(&report.text(console::style));
     files::write(&flags.run.join("verdicts.json"), report.json().as_bytes())?;
     files::write(&flags.run.join("summary.md"), report.markdown().as_bytes())?;
-    console::result(&report.text(console::style));
     Ok(exit)
 }

@@ -13,7 +13,6 @@ use crate::{cli::Command, error::Error};
 
 /// Runs one command.
 pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
-    crate::host::console::init();
     match command {
         Command::Bench(flags) => bench::run(&flags).map(Into::into),
         Command::Gate(flags) => gate::run(&flags).map(Into::into),

@@ -58,23 +58,28 @@ pub(crate) fn hint(sh: &Shell) -> Option<String> {
     }
 }
 
+/// Whether this system is one that [`ensure`] can set up.
+pub(crate) fn is_possible() -> bool {
+    Path::new("/usr/bin/dpkg-query").exists() && Path::new("/usr/bin/apt-get").exists()
+}
+
 enum Packages {
     NotDebian,
     Missing(Vec<&'static str>),
 }
 
 fn missing(sh: &Shell) -> Packages {
-    if !Path::new("/usr/bin/dpkg-query").exists() || !Path::new("/usr/bin/apt-get").exists() {
+    if !is_possible() {
         return Packages::NotDebian;
     }
     let is_installed = |package: &str| {
-        let format = "--showformat=${db:Status-Status}";
+        let format = "--showformat=${db:Status-Status}\n";
         cmd!(sh, "dpkg-query --show {format} {package}")
             .quiet()
             .ignore_status()
             .ignore_stderr()
             .read()
-            .is_ok_and(|status| status == "installed")
+            .is_ok_and(|status| status.lines().any(|line| line == "installed"))
     };
     Packages::Missing(PACKAGES.into_iter().filter(|p| !is_installed(p)).collect())
 }

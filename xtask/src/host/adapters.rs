@@ -42,14 +42,12 @@ pub(crate) struct Absent {
     pub(crate) reason: String,
 }
 
-/// Runs the listing for all backends of this build, or the given ones.
-pub(crate) fn list(program: &Path, backends: Option<&str>) -> Result<Listing, Error> {
+/// Runs the listing for all backends of this build: which of them are measured does not change what machine this is.
+pub(crate) fn list(program: &Path) -> Result<Listing, Error> {
     let mut command = Command::new(program);
     command.arg("--json");
     quiet_display(&mut command);
-    if let Some(backends) = backends {
-        command.env("GPU_EXECUTOR_BACKENDS", backends);
-    }
+    command.env_remove("GPU_EXECUTOR_BACKENDS");
     let output = command.output().map_err(Error::io("run", program))?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {

@@ -41,6 +41,7 @@ fn build(targets: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
     let root = workspace::root();
     let mut child = Command::new(&cargo)
         .current_dir(&root)
+        .env("CARGO_TARGET_DIR", workspace::target())
         .args(["build", "--release", "--locked", "--package", "gpu-executor"])
         .args(targets)
         .arg("--message-format=json-render-diagnostics")

@@ -16,8 +16,17 @@ pub(crate) fn fingerprint(sh: &Shell, adapters: Vec<AdapterPrint>, affinity: Aff
         cpu: cpu(sh),
         logical_cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
         affinity,
-        compiler: cmd!(sh, "rustc --version").quiet().read()?,
+        compiler: compiler(sh)?,
         adapters,
+    })
+}
+
+/// The compiler's version, and the flags that change its code.
+fn compiler(sh: &Shell) -> Result<String, Error> {
+    let version = cmd!(sh, "rustc --version").quiet().read()?;
+    Ok(match std::env::var("RUSTFLAGS") {
+        Ok(flags) if !flags.trim().is_empty() => format!("{version} with RUSTFLAGS {}", flags.trim()),
+        _ => version,
     })
 }
 

@@ -25,7 +25,9 @@ impl Out {
             // Windows has no colons in file names.
             None => runs.join(started.replace(':', "-")),
         };
-        let is_run = place.join("fingerprint.json").is_file();
+        let is_run = ["fingerprint.json", "run.json", "runs.csv"]
+            .iter()
+            .all(|name| place.join(name).is_file());
         let is_free = fs::read_dir(&place).map_or(!place.exists(), |mut entries| entries.next().is_none());
         if !is_run && !is_free {
             return Err(Error::Usage(format!(
@@ -35,9 +37,10 @@ impl Out {
         }
         let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let partial = place.with_file_name(format!(".partial-{name}"));
-        // What a killed run left behind is of no use to anyone.
-        for folder in [place.parent().unwrap_or(Path::new(".")), runs] {
-            remove_partial_runs(folder)?;
+        // What a killed run left behind is of no use to anyone. Elsewhere only our own name is ours to remove.
+        remove_partial_runs(runs)?;
+        if partial.exists() {
+            fs::remove_dir_all(&partial).map_err(Error::io("remove", &partial))?;
         }
         fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
         Ok(Self {
@@ -51,10 +54,19 @@ impl Out {
     pub(crate) fn publish(&self) -> Result<&Path, Error> {
         let raw = self.partial.join("raw");
         fs::remove_dir_all(&raw).map_err(Error::io("remove", &raw))?;
-        if self.place.exists() {
+        if fs::read_dir(&self.place).is_ok_and(|mut entries| entries.next().is_some()) {
             fs::remove_dir_all(&self.place).map_err(Error::io("replace", &self.place))?;
         }
-        fs::rename(&self.partial, &self.place).map_err(Error::io("move the run to", &self.place))?;
+        if fs::rename(&self.partial, &self.place).is_err() {
+            // A mount point cannot be replaced, only filled.
+            fs::create_dir_all(&self.place).map_err(Error::io("create", &self.place))?;
+            for entry in fs::read_dir(&self.partial).map_err(Error::io("read", &self.partial))? {
+                let entry = entry.map_err(Error::io("read", &self.partial))?;
+                let content = fs::read(entry.path()).map_err(Error::io("read", &entry.path()))?;
+                files::write(&self.place.join(entry.file_name()), &content)?;
+            }
+            fs::remove_dir_all(&self.partial).map_err(Error::io("remove", &self.partial))?;
+        }
         files::write(&self.latest, format!("{}\n", self.place.display()).as_bytes())?;
         Ok(&self.place)
     }
@@ -79,7 +91,9 @@ mod tests {
     fn finished_run(runs: &Path, out: Option<&Path>, started: &str) -> PathBuf {
         let out = Out::prepare(runs, out, started).unwrap();
         fs::create_dir_all(out.partial.join("raw")).unwrap();
-        files::write(&out.partial.join("fingerprint.json"), started.as_bytes()).unwrap();
+        for name in ["fingerprint.json", "run.json", "runs.csv"] {
+            files::write(&out.partial.join(name), started.as_bytes()).unwrap();
+        }
         out.publish().unwrap().to_owned()
     }
 
@@ -106,6 +120,15 @@ mod tests {
         assert!(!killed.place.exists() && !killed.latest.exists());
         finished_run(folder.path(), None, "second");
         assert!(!killed.partial.exists());
+    }
+
+    #[test]
+    fn another_programs_folders_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join(".partial-other");
+        fs::create_dir(&other).unwrap();
+        finished_run(&folder.path().join("runs"), Some(&folder.path().join("mine")), "first");
+        assert!(other.exists());
     }
 
     #[test]

@@ -8,11 +8,11 @@ use crate::{
     host::{
         adapters::Listing,
         console,
-        measure::{self, Ended, Process},
+        measure::{self, Process},
         progress::Progress,
     },
     rows::Stage,
-    run::{Measured, Plan, Skipped},
+    run::{Measured, Plan},
 };
 
 /// One program, measured under one plan.
@@ -36,9 +36,8 @@ struct Cases<'a> {
 }
 
 impl Session<'_> {
-    /// Measures every case, in as many processes as the plan says; the backends take turns. Returns the backends as
-    /// well that turned out to be unavailable.
-    pub(crate) fn screen(&self) -> Result<(Vec<Measured>, Vec<Skipped>), Error> {
+    /// Measures every case, in as many processes as the plan says; the backends take turns.
+    pub(crate) fn screen(&self) -> Result<Vec<Measured>, Error> {
         let Plan {
             runs, backends, sizes, ..
         } = self.plan;
@@ -53,12 +52,8 @@ impl Session<'_> {
         );
         let progress = Progress::new(sizes.len() * backends.len(), *runs);
         let mut measured = Vec::new();
-        let mut unavailable: Vec<Skipped> = Vec::new();
         for run in 1..=*runs {
             for backend in backends {
-                if unavailable.iter().any(|skipped| skipped.backend == *backend) {
-                    continue;
-                }
                 let cases = Cases {
                     backend,
                     ops: self
@@ -68,22 +63,13 @@ impl Session<'_> {
                         .map(|ops| ops.iter().map(String::as_str).collect()),
                     sizes: sizes.clone(),
                 };
-                match self.process(&cases, Stage::Screen, run, &progress)? {
-                    Ok(records) => measured.extend(records),
-                    Err(reason) => {
-                        console::warning(&format!("{backend}: not measured: {reason}"));
-                        unavailable.push(Skipped {
-                            backend: backend.clone(),
-                            reason,
-                        });
-                    }
-                }
+                measured.extend(self.process(&cases, Stage::Screen, run, &progress)?);
             }
         }
         if measured.is_empty() {
             return Err(Error::Failed("the benches measured nothing".to_owned()));
         }
-        Ok((measured, unavailable))
+        Ok(measured)
     }
 
     /// Measures suspects again, each in `runs` fresh processes.
@@ -106,9 +92,7 @@ impl Session<'_> {
                     ops: Some(sorted(here.iter().map(|case| case.op.as_str()))),
                     sizes: sorted(here.iter().map(|case| case.amount())),
                 };
-                let records = self
-                    .process(&cases, Stage::Confirm, run, &progress)?
-                    .map_err(Error::Failed)?;
+                let records = self.process(&cases, Stage::Confirm, run, &progress)?;
                 // Two operators under suspicion for different sizes are both measured at both.
                 measured.extend(
                     records
@@ -120,14 +104,7 @@ impl Session<'_> {
         Ok(measured)
     }
 
-    /// Runs one process; the inner error says why its backend is unavailable.
-    fn process(
-        &self,
-        cases: &Cases<'_>,
-        stage: Stage,
-        run: u64,
-        progress: &Progress,
-    ) -> Result<Result<Vec<Measured>, String>, Error> {
+    fn process(&self, cases: &Cases<'_>, stage: Stage, run: u64, progress: &Progress) -> Result<Vec<Measured>, Error> {
         let Cases { backend, ops, sizes } = cases;
         let is_software = self
             .listing
@@ -143,15 +120,13 @@ impl Session<'_> {
             bound: self.bound && is_software,
             folder: self.raw.join(format!("{run}-{backend}")),
             // A case takes three seconds; a hundred times that, and it hangs.
-            limit: Duration::from_secs(60 + 300 * sizes.len() as u64),
+            limit: Duration::from_secs(300),
         };
-        Ok(match measure::run(&process, |case| progress.begin(case))? {
-            Ended::Measured(records) => Ok(records
-                .into_iter()
-                .map(|record| Measured { stage, run, record })
-                .collect()),
-            Ended::Unavailable(reason) => Err(reason),
-        })
+        let records = measure::run(&process, |case| progress.begin(case))?;
+        Ok(records
+            .into_iter()
+            .map(|record| Measured { stage, run, record })
+            .collect())
     }
 }
 

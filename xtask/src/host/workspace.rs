@@ -13,7 +13,11 @@ pub(crate) fn root() -> PathBuf {
 
 /// Cargo's target folder.
 pub(crate) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    let given = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    // Cargo takes a relative one from the folder it is called in.
+    given
+        .and_then(|path| std::path::absolute(path).ok())
+        .unwrap_or_else(|| root().join("target"))
 }
 
 /// Where runs are kept.

@@ -1,0 +1,329 @@
+//! `cargo xtask bench` from end to end, with shell scripts in the place of cargo and of the programs it builds: what a
+//! test needs here are faults, and a machine that does not change its mind.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Measures every size it is asked for: ten samples of two calls, whose time is the file `time_ns` times the size. Waits
+/// for the file `go` if there is a file `wait`.
+const BENCH: &str = r#"#!/bin/sh
+here=$(dirname "$0")
+exec 3<&0
+echo $$ > "$here/bench.pid"
+[ -e "$here/broken" ] && { echo 'the device is on fire' >&2; exit 1; }
+n=0
+for size in $(echo "$GPU_EXECUTOR_BENCH_SIZES" | tr , ' '); do
+    n=$((n + 1)); id="vector_add/$GPU_EXECUTOR_BACKENDS/$size"
+    echo "gpu-executor-bench: $n $id"
+    if [ -e "$here/wait" ]; then
+        # As the bench does, end when the other end of standard input is gone.
+        (cat; kill $$) <&3 > /dev/null 2>&1 &
+        while [ ! -e "$here/go" ]; do sleep 0.05; done
+    fi
+    wall=$(($(cat "$here/time_ns") * size)); samples=""; iters=""; times=""
+    for sample in 1 2 3 4 5 6 7 8 9 10; do
+        samples="$samples,[$((wall + sample)),$((wall + sample))]"; iters="$iters,2"; times="$times,$((2 * (wall + sample)))"
+    done
+    mkdir -p "$CRITERION_HOME/$n/new"
+    echo "{\"full_id\":\"$id\"}" > "$CRITERION_HOME/$n/new/benchmark.json"
+    echo "{\"iters\":[${iters#,}],\"times\":[${times#,}]}" > "$CRITERION_HOME/$n/new/sample.json"
+    cat > "$GPU_EXECUTOR_BENCH_RECORD/$n.json" <<END
+{"schema":1,"op":"vector_add","backend":"$GPU_EXECUTOR_BACKENDS","size":$size,"tasks":1,"id":"$id","calibration_ns":40000,
+"counters":{"submits":1,"passes":1,"dispatches":$(cat "$here/dispatches"),"buffers_created":0,"bind_groups_created":0,
+"bytes_up":8,"bytes_down":4,"maps":2},"samples_ns":[${samples#,}]}
+END
+done
+"#;
+
+const ADAPTER: &str = r#"{"backend":"cpu","name":"host","kind":"software","driver":"none","driver_version":"","timestamps":false,"limits":null,"unusable":null}"#;
+
+/// A machine with programs that do as they are told.
+struct Machine(tempfile::TempDir);
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self(tempfile::tempdir().unwrap());
+        let listing = format!(
+            r#"{{"adapters":[{ADAPTER}],"picked":[{ADAPTER}],"absent":[{{"backend":"gles","reason":"no driver"}}]}}"#
+        );
+        machine.script("executor", BENCH);
+        machine.script("adapters", &format!("#!/bin/sh\necho '{listing}'\n"));
+        let message = |name: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","package_id":"path+file:///x#x@0.1.0","manifest_path":"/x/Cargo.toml","target":{{"kind":["bench"],"crate_types":["bin"],"name":"{name}","src_path":"/x/x.rs","edition":"2024","doc":false,"doctest":false,"test":false}},"profile":{{"opt_level":"3","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false}},"features":[],"filenames":[],"executable":"{}","fresh":true}}"#,
+                machine.path(name).display()
+            )
+        };
+        machine.script(
+            "cargo",
+            &format!(
+                "#!/bin/sh\ncat <<'END'\n{}\n{}\nEND\n",
+                message("executor"),
+                message("adapters")
+            ),
+        );
+        machine.set("time_ns", "100");
+        machine.set("dispatches", "1");
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn set(&self, name: &str, value: &str) {
+        fs::write(self.path(name), value).unwrap();
+    }
+
+    fn script(&self, name: &str, text: &str) {
+        self.set(name, text);
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn command(&self, flags: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args(["bench", "--size", "100,200", "--backend", "cpu", "--baselines"])
+            .arg(self.path("baselines"))
+            .args(flags)
+            .env("CARGO", self.path("cargo"))
+            .env("CARGO_TARGET_DIR", self.path("target"));
+        command
+    }
+
+    fn bench(&self, flags: &[&str]) -> Output {
+        self.command(flags).output().unwrap()
+    }
+
+    fn start(&self) -> Child {
+        let child = self
+            .command(&[])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for(&self.path("bench.pid"));
+        child
+    }
+
+    fn baseline(&self) -> PathBuf {
+        let mut files = fs::read_dir(self.path("baselines")).unwrap();
+        files.next().unwrap().unwrap().path()
+    }
+
+    fn latest(&self) -> PathBuf {
+        PathBuf::from(fs::read_to_string(self.path("target/bench/latest")).unwrap().trim())
+    }
+}
+
+fn wait_for(path: &Path) {
+    let start = Instant::now();
+    while fs::read_to_string(path).map_or(true, |text| text.is_empty()) {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{} does not appear",
+            path.display()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[track_caller]
+fn check(output: &Output, code: i32, expected: &[&str]) {
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for part in expected {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+}
+
+#[test]
+fn a_machine_is_measured_recorded_and_judged() {
+    let machine = Machine::new();
+    check(
+        &machine.bench(&[]),
+        0,
+        &["no baseline", "--save-baseline", "vector_add/cpu/200"],
+    );
+    check(&machine.bench(&["--require-baseline"]), 5, &["no baseline"]);
+    check(&machine.bench(&["--save-baseline"]), 0, &["Recorded"]);
+    check(
+        &machine.bench(&["--strict", "--require-baseline"]),
+        0,
+        &["pass: 2 pass"],
+    );
+    let files: Vec<_> = fs::read_dir(machine.latest())
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let contract = [
+        "calls.csv",
+        "quantiles.csv",
+        "fingerprint.json",
+        "verdicts.json",
+        "summary.md",
+    ];
+    assert!(contract.iter().all(|name| files.iter().any(|f| f == name)), "{files:?}");
+    let calls = fs::read_to_string(machine.latest().join("calls.csv")).unwrap();
+    assert_eq!(calls.lines().count(), 1 + 2 * 20, "{calls}");
+
+    machine.set("time_ns", "120");
+    check(
+        &machine.bench(&[]),
+        3,
+        &[
+            "regression",
+            "vector_add/cpu/100: slower by 20",
+            "vector_add/cpu/200: slower by 20",
+        ],
+    );
+    check(&machine.bench(&["--no-gate"]), 0, &["measured, not judged"]);
+    machine.set("time_ns", "80");
+    check(&machine.bench(&["--quick"]), 0, &["2 faster"]);
+    machine.set("time_ns", "100");
+    machine.set("dispatches", "2");
+    check(&machine.bench(&[]), 3, &["counters changed", "dispatches 1 → 2"]);
+    check(&machine.bench(&["--save-baseline"]), 0, &[]);
+    check(&machine.bench(&[]), 0, &["pass: 2 pass"]);
+}
+
+#[test]
+fn cases_of_the_baseline_that_are_not_measured_are_named() {
+    let machine = Machine::new();
+    check(&machine.bench(&["--save-baseline"]), 0, &[]);
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args([
+            "bench",
+            "--size",
+            "200,300",
+            "--backend",
+            "cpu,gles,dx12",
+            "--baselines",
+        ])
+        .arg(machine.path("baselines"))
+        .env("CARGO", machine.path("cargo"))
+        .env("CARGO_TARGET_DIR", machine.path("target"))
+        .output()
+        .unwrap();
+    let expected = [
+        "1 new, 1 pass, 1 not measured",
+        "size not asked for",
+        "gles: not measured: no driver",
+        "dx12: not measured",
+    ];
+    check(&output, 0, &expected);
+}
+
+#[test]
+fn a_second_recording_leaves_other_cases_alone() {
+    let machine = Machine::new();
+    check(&machine.bench(&["--save-baseline"]), 0, &[]);
+    let before = fs::read_to_string(machine.baseline()).unwrap();
+    let mut again = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    again
+        .args(["bench", "--size", "200", "--save-baseline", "--baselines"])
+        .arg(machine.path("baselines"));
+    again
+        .env("CARGO", machine.path("cargo"))
+        .env("CARGO_TARGET_DIR", machine.path("target"));
+    machine.set("time_ns", "130");
+    check(&again.output().unwrap(), 0, &["Recorded"]);
+    let after = fs::read_to_string(machine.baseline()).unwrap();
+    let rows = |text: &str, case: &str| {
+        text.lines()
+            .filter(|l| l.starts_with(case))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        rows(&before, "vector_add,cpu,100,"),
+        rows(&after, "vector_add,cpu,100,")
+    );
+    assert_ne!(
+        rows(&before, "vector_add,cpu,200,"),
+        rows(&after, "vector_add,cpu,200,")
+    );
+    check(&machine.bench(&["--size", "x"]), 2, &["1000x256"]);
+    check(
+        &machine.bench(&["--save-baseline", "--runs", "2"]),
+        2,
+        &["--runs 2", "3 runs"],
+    );
+}
+
+#[test]
+fn a_damaged_baseline_is_refused_before_anything_is_measured_and_only_recording_replaces_it() {
+    let machine = Machine::new();
+    check(&machine.bench(&["--save-baseline"]), 0, &[]);
+    let path = machine.baseline();
+    let damaged = fs::read_to_string(&path).unwrap().replacen("screen,2", "screen,1", 1);
+    fs::write(&path, &damaged).unwrap();
+    fs::remove_file(machine.path("bench.pid")).unwrap();
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    check(
+        &machine.bench(&[]),
+        1,
+        &[&format!("{name}:6: second row"), "--save-baseline"],
+    );
+    assert!(!machine.path("bench.pid").exists(), "nothing was to be measured");
+    assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
+    check(&machine.bench(&["--save-baseline"]), 0, &["replaced", "Recorded"]);
+    check(&machine.bench(&[]), 0, &["pass: 2 pass"]);
+}
+
+#[test]
+fn a_failing_bench_fails_the_tool_and_leaves_no_run() {
+    let machine = Machine::new();
+    machine.set("broken", "");
+    check(&machine.bench(&[]), 1, &["the device is on fire", "cpu"]);
+    assert!(!machine.path("target/bench/latest").exists());
+}
+
+#[test]
+fn a_second_bench_at_the_same_time_is_refused() {
+    let machine = Machine::new();
+    machine.set("wait", "");
+    let mut first = machine.start();
+    check(&machine.bench(&[]), 1, &["another `cargo xtask bench` is measuring"]);
+    machine.set("go", "");
+    assert!(first.wait().unwrap().success());
+    assert!(machine.latest().join("verdicts.json").exists());
+}
+
+#[test]
+fn a_killed_bench_leaves_no_run_and_no_process() {
+    let machine = Machine::new();
+    machine.set("wait", "");
+    let mut killed = machine.start();
+    let bench = fs::read_to_string(machine.path("bench.pid")).unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let start = Instant::now();
+    while Path::new("/proc").join(bench.trim()).exists() {
+        assert!(start.elapsed() < Duration::from_secs(30), "the bench process lives on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!machine.path("target/bench/latest").exists());
+    machine.set("go", "");
+    check(&machine.bench(&[]), 0, &["vector_add/cpu/200"]);
+    let left: Vec<_> = fs::read_dir(machine.path("target/bench"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert!(
+        left.iter().all(|name| !name.to_string_lossy().starts_with(".partial")),
+        "{left:?}"
+    );
+}
