@@ -18,11 +18,13 @@ pub(crate) enum Command {
     Bench(cmd::bench::Flags),
     /// Judge a finished run again, without measuring
     Gate(cmd::gate::Flags),
+    /// Find the version split that would break a build, and prove the cure
+    AuditDeps(cmd::audit_deps::Flags),
     /// List the adapters of this machine, and why some cannot be used
     Adapters(cmd::adapters::Flags),
     /// Install what the software adapters need (Debian and Ubuntu), or say what to install
     Setup(cmd::setup::Flags),
-    /// Run what CI runs: set-up, format, lints, tests, documentation, and a quick bench
+    /// Run what CI runs: set-up, format, lints, tests, documentation, dependencies, and a quick bench
     Ci(cmd::ci::Flags),
 }
 

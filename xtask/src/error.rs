@@ -18,6 +18,9 @@ pub(crate) enum Error {
     /// A program that this one runs did not start or did not end with 0.
     #[error("{0}")]
     Command(#[from] xshell::Error),
+    /// An audit of dependencies could not be done.
+    #[error(transparent)]
+    Audit(#[from] crate::audit::error::Error),
     /// Anything that only its own words describe.
     #[error("{0}")]
     Failed(String),

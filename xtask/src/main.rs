@@ -2,6 +2,7 @@
 //!
 //! Only `cmd` and `host` run other programs and read clocks; every other module is a function of its arguments.
 
+mod audit;
 mod baseline;
 mod case;
 mod cli;
@@ -29,12 +30,12 @@ use crate::{error::Error, exit::Exit};
 fn main() -> ExitCode {
     host::console::init();
     let cli = cli::Cli::parse();
-    let exit = cmd::run(cli.command).unwrap_or_else(|error| {
+    cmd::run(cli.command).unwrap_or_else(|error| {
         host::console::error(&error);
-        match error {
+        let exit = match error {
             Error::Usage(_) => Exit::Usage,
             _ => Exit::ToolFailed,
-        }
-    });
-    exit.into()
+        };
+        exit.into()
+    })
 }

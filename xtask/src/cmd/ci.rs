@@ -52,6 +52,8 @@ pub(crate) fn run(_: &Flags) -> Result<Exit, Error> {
         cmd!(sh, "cargo doc --workspace --no-deps --locked --document-private-items")
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
+    let this = std::env::current_exe().map_err(|error| Error::Failed(format!("cannot find this program: {error}")))?;
+    step("dependencies", cmd!(sh, "{this} audit-deps"))?;
     console::status("Bench", "quick; results, counters and errors count, times are shown");
     let exit = bench::run(&bench::Flags::quick_for_ci())?;
     if exit == Exit::Pass {

@@ -1,20 +1,24 @@
 //! One file per command.
 
 pub(crate) mod adapters;
+pub(crate) mod audit_deps;
 pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod gate;
 pub(crate) mod setup;
 
-use crate::{cli::Command, error::Error, exit::Exit};
+use std::process::ExitCode;
+
+use crate::{cli::Command, error::Error};
 
 /// Runs one command.
-pub(crate) fn run(command: Command) -> Result<Exit, Error> {
+pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
-        Command::Bench(flags) => bench::run(&flags),
-        Command::Gate(flags) => gate::run(&flags),
-        Command::Adapters(flags) => adapters::run(&flags),
-        Command::Setup(flags) => setup::run(&flags),
-        Command::Ci(flags) => ci::run(&flags),
+        Command::Bench(flags) => bench::run(&flags).map(Into::into),
+        Command::Gate(flags) => gate::run(&flags).map(Into::into),
+        Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
+        Command::Adapters(flags) => adapters::run(&flags).map(Into::into),
+        Command::Setup(flags) => setup::run(&flags).map(Into::into),
+        Command::Ci(flags) => ci::run(&flags).map(Into::into),
     }
 }
