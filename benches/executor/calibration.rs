@@ -1,26 +1,41 @@
-//! A fixed piece of work that no change to the library can change: it tells how fast the machine is at the moment.
+//! A fixed piece of work that no change to the library can change: it tells how fast the machine is at the moment, and
+//! whether somebody else is using the same core.
 
 use std::{hint::black_box, time::Instant};
 
-/// Steps of the kernel, each waiting for the one before: about 40 µs.
-const STEPS: u64 = 20_000;
-const REPETITIONS: usize = 51;
+const BYTES: usize = 128 << 10;
+/// Copies per repetition: about 20 µs, or 40 while another thread computes on the same core.
+const COPIES: usize = 8;
+const REPETITIONS: usize = 3;
 
-/// The fastest time of the kernel, in nanoseconds: as what it calibrates, it leaves the neighbours out.
-pub(crate) fn fastest_ns() -> u64 {
-    (0..REPETITIONS)
-        .map(|_| {
-            let start = Instant::now();
-            black_box(kernel(black_box(STEPS)));
-            u64::try_from(start.elapsed().as_nanos()).expect("microseconds fit u64")
-        })
-        .min()
-        .expect("at least one repetition")
+/// Copies within the second-level cache: bound by throughput, which is what threads of one core share, and so as sensitive to a
+/// neighbour as the drivers are. A chain of dependent instructions does not notice one.
+#[derive(Debug)]
+pub(crate) struct Calibration {
+    from: Vec<u8>,
+    to: Vec<u8>,
 }
 
-/// A chain of multiplications and shifts in registers: nothing but the core's speed decides its time.
-fn kernel(steps: u64) -> u64 {
-    (0..steps).fold(1, |x: u64, step| {
-        (x ^ (x >> 31)).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step)
-    })
+impl Calibration {
+    pub(crate) fn new() -> Self {
+        Self {
+            from: vec![1; BYTES],
+            to: vec![0; BYTES],
+        }
+    }
+
+    /// The fastest of a few repetitions, in nanoseconds; the first of them warms the cache.
+    pub(crate) fn time_ns(&mut self) -> u64 {
+        (0..REPETITIONS)
+            .map(|_| {
+                let start = Instant::now();
+                for _ in 0..COPIES {
+                    self.to.copy_from_slice(black_box(&self.from));
+                    black_box(&mut self.to);
+                }
+                u64::try_from(start.elapsed().as_nanos()).expect("microseconds fit u64")
+            })
+            .min()
+            .expect("at least one repetition")
+    }
 }

@@ -94,7 +94,6 @@ fn measure(
         .max(Duration::from_millis(1));
     let pause = (plan.pace.measurement() - busy) / u32::try_from(plan.pace.samples()).expect("few samples");
     let recorder = Recorder::new(plan.pace.warm_up(), pause);
-    let before_ns = plan.record.is_some().then(calibration::fastest_ns);
     group
         .sampling_mode(SamplingMode::Flat)
         .sample_size(plan.pace.samples())
@@ -113,16 +112,8 @@ fn measure(
     if let Some(error) = recorder.error() {
         return Err(error);
     }
-    if let (Some(folder), Some(before_ns)) = (&plan.record, before_ns) {
-        let calibration_ns = before_ns.min(calibration::fastest_ns());
-        recorder.write(
-            folder,
-            plan.pace.samples(),
-            executor,
-            operator.name,
-            case,
-            calibration_ns,
-        )?;
+    if let Some(folder) = &plan.record {
+        recorder.write(folder, plan.pace.samples(), executor, operator.name, case)?;
     }
     Ok(())
 }

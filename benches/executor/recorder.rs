@@ -9,18 +9,21 @@ use std::{
 use gpu_executor::{AdapterInfo, Backend, Counters, Executor, workload::Workload};
 use serde::Serialize;
 
-use crate::cases::Case;
+use crate::{calibration::Calibration, cases::Case};
 
 /// One call of criterion's closure.
 struct Batch {
     walls_ns: Vec<u64>,
     counters: Counters,
+    /// Time of the calibration kernel just before.
+    calibration_ns: u64,
 }
 
 /// What was measured of one case.
 pub(crate) struct Recorder {
     batches: RefCell<Vec<Batch>>,
     error: RefCell<Option<String>>,
+    calibration: RefCell<Calibration>,
     warm: Instant,
     pause: Duration,
 }
@@ -36,7 +39,7 @@ struct Record<'a> {
     /// Criterion's full id of the case.
     id: String,
     adapter: &'a AdapterInfo,
-    /// Fastest time of the calibration kernel around this case.
+    /// Time of the calibration kernel between the samples of this case, in the fastest tenth of them.
     calibration_ns: u64,
     /// Counters of each call.
     counters: Counters,
@@ -50,6 +53,7 @@ impl Recorder {
         Self {
             batches: RefCell::default(),
             error: RefCell::default(),
+            calibration: RefCell::new(Calibration::new()),
             warm: Instant::now() + warm_up,
             pause,
         }
@@ -58,7 +62,9 @@ impl Recorder {
     /// Runs the workload `iterations` times and returns the sum of the calls' wall times.
     pub(crate) fn sample(&self, iterations: u64, executor: &Executor, workload: &dyn Workload) -> Duration {
         let mut walls_ns = Vec::with_capacity(usize::try_from(iterations).unwrap_or_default());
-        self.pause(executor, workload);
+        self.pause();
+        let calibration_ns = self.calibration.borrow_mut().time_ns();
+        self.rewarm(executor, workload);
         let before = executor.counters();
         for _ in 0..iterations {
             match workload.run(executor) {
@@ -72,17 +78,24 @@ impl Recorder {
         }
         let counters = executor.counters() - before;
         let total = Duration::from_nanos(walls_ns.iter().sum());
-        self.batches.borrow_mut().push(Batch { walls_ns, counters });
+        self.batches.borrow_mut().push(Batch {
+            walls_ns,
+            counters,
+            calibration_ns,
+        });
         total
     }
 
-    /// Lets time pass, and then makes caches warm again with calls that do not count.
-    fn pause(&self, executor: &Executor, workload: &dyn Workload) {
-        const REWARM: Duration = Duration::from_millis(2);
-        if self.pause < 2 * REWARM || Instant::now() < self.warm {
-            return;
+    /// Lets time pass.
+    fn pause(&self) {
+        if Instant::now() >= self.warm {
+            std::thread::sleep(self.pause);
         }
-        std::thread::sleep(self.pause - REWARM);
+    }
+
+    /// Makes caches warm again with calls that do not count.
+    fn rewarm(&self, executor: &Executor, workload: &dyn Workload) {
+        const REWARM: Duration = Duration::from_millis(2);
         let start = Instant::now();
         while start.elapsed() < REWARM && workload.run(executor).is_ok() {}
     }
@@ -102,7 +115,6 @@ impl Recorder {
         executor: &Executor,
         op: &str,
         case: Case,
-        calibration_ns: u64,
     ) -> Result<(), String> {
         let batches = self.batches.borrow();
         if batches.is_empty() {
@@ -122,7 +134,7 @@ impl Recorder {
             tasks: case.tasks,
             id: format!("{op}/{backend}/{case}"),
             adapter: executor.adapter(),
-            calibration_ns,
+            calibration_ns: fastest_tenth(&measured),
             counters: per_call(&measured)?,
             samples_ns: measured.iter().map(|batch| batch.walls_ns.clone()).collect(),
         };
@@ -133,6 +145,13 @@ impl Recorder {
             .and_then(|()| std::fs::rename(&part, folder.join(name)))
             .map_err(|error| format!("cannot write {}: {error}", part.display()))
     }
+}
+
+/// The calibration kernel's time in the fastest tenth of the samples, as calls are compared by theirs.
+fn fastest_tenth(batches: &[Batch]) -> u64 {
+    let mut times_ns: Vec<u64> = batches.iter().map(|batch| batch.calibration_ns).collect();
+    times_ns.sort_unstable();
+    times_ns[times_ns.len() / 10]
 }
 
 /// The counters of one call, which must be the same for all of them.

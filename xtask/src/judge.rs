@@ -14,14 +14,38 @@ use crate::{
 /// When the calibration kernel has moved by more than this, up or down, suspects must be off by as much more.
 const MOST_CALIBRATION_SHIFT: f64 = 0.05;
 
-/// The cases that look slower or faster, and are to be measured once more. Those whose counters changed are not among
-/// them: that is known already.
+/// A baseline and a run, without the rows whose process was disturbed while it measured them.
+struct Comparable {
+    old: Vec<Row>,
+    new: Vec<Row>,
+}
+
+impl Comparable {
+    fn new(baseline: &[Row], rows: &[Row]) -> Self {
+        let usual_ns = screen::usual_calibration_ns(baseline).unwrap_or(f64::INFINITY);
+        Self {
+            old: screen::undisturbed(baseline, usual_ns),
+            new: screen::undisturbed(rows, usual_ns),
+        }
+    }
+}
+
+/// The cases to measure once more: those that look slower or faster, and those whose process was disturbed. Those whose
+/// counters changed are not among them: that is known already.
 pub(crate) fn suspects(baseline: &[Row], rows: &[Row]) -> Vec<CaseId> {
-    let of_gates: BTreeSet<CaseId> = GATES
+    let comparable = Comparable::new(baseline, rows);
+    let is_comparable = |case: &CaseId| comparable.new.iter().any(|row| row.case == *case);
+    let is_known = |case: &CaseId| baseline.iter().any(|row| row.case == *case);
+    let mut suspects: BTreeSet<CaseId> = GATES
         .iter()
-        .flat_map(|gate| suspects_of(gate, baseline, rows))
+        .flat_map(|gate| suspects_of(gate, &comparable.old, &comparable.new))
         .collect();
-    of_gates
+    suspects.extend(
+        rows.iter()
+            .map(|row| row.case.clone())
+            .filter(|case| is_known(case) && !is_comparable(case)),
+    );
+    suspects
         .into_iter()
         .filter(|case| counters_changed(baseline, rows, case).is_none())
         .collect()
@@ -66,8 +90,16 @@ fn floor(gate: &Gate, baseline: &[Row], case: &CaseId) -> f64 {
 impl<'a> View<'a> {
     fn new(gate: &'a Gate, baseline: &[Row], rows: &[Row]) -> Self {
         let old = screen::times(baseline, Stage::Screen, gate);
-        let suspects = suspects_of(gate, baseline, rows);
+        let mut screened = screen::times(rows, Stage::Screen, gate);
+        let mut suspects = suspects_of(gate, baseline, rows);
         let again = screen::times(rows, Stage::Confirm, gate);
+        for (case, times) in &again {
+            if !screened.contains_key(case) {
+                // Disturbed at first, so that only these processes can speak.
+                screened.insert(case.clone(), times.clone());
+                suspects.push(case.clone());
+            }
+        }
         let confirmable: Vec<(&CaseId, &Times, &Times)> = suspects
             .iter()
             .filter_map(|case| Some((case, old.get(case)?, again.get(case)?)))
@@ -88,7 +120,7 @@ impl<'a> View<'a> {
             .collect();
         Self {
             gate,
-            screened: screen::times(rows, Stage::Screen, gate),
+            screened,
             old,
             confirmed,
             suspects,
@@ -156,9 +188,13 @@ struct Opinion {
 /// A verdict for every case that is in the run or in the baseline, in the order of the cases.
 pub(crate) fn judge(baseline: Option<&[Row]>, rows: &[Row], plan: &Plan) -> Vec<CaseVerdict> {
     let old_rows = baseline.unwrap_or_default();
-    let views = GATES.each_ref().map(|gate| View::new(gate, old_rows, rows));
-    let shift = screen::calibration_shift(old_rows, rows).unwrap_or_default();
-    let cases: BTreeSet<&CaseId> = views[0].old.keys().chain(views[0].screened.keys()).collect();
+    let comparable = Comparable::new(old_rows, rows);
+    let views = GATES
+        .each_ref()
+        .map(|gate| View::new(gate, &comparable.old, &comparable.new));
+    let shift = screen::calibration_shift(&comparable.old, &comparable.new).unwrap_or_default();
+    let cases: BTreeSet<&CaseId> = old_rows.iter().chain(rows).map(|row| &row.case).collect();
+    let has = |rows: &[Row], case: &CaseId| rows.iter().any(|row| row.case == *case);
     let verdict = |case: &CaseId| {
         let bare = |verdict, note: Option<String>| CaseVerdict {
             case: case.clone(),
@@ -169,17 +205,21 @@ pub(crate) fn judge(baseline: Option<&[Row]>, rows: &[Row], plan: &Plan) -> Vec<
             detectable_percent: None,
             note,
         };
-        if !views[0].screened.contains_key(case) {
+        if !has(rows, case) {
             return match plan.covers(case) {
                 Ok(()) => bare(Verdict::Missing, Some("no longer among the benches".to_owned())),
                 Err(reason) => bare(Verdict::NotMeasured, Some(reason)),
             };
         }
-        let Some(old) = views[0].old.get(case) else {
+        if !has(old_rows, case) {
             return bare(Verdict::New, None);
-        };
+        }
         if let Some(difference) = counters_changed(old_rows, rows, case) {
             return bare(Verdict::CountersChanged, Some(difference));
+        }
+        if !has(&comparable.new, case) {
+            let note = "somebody else used the core in every process that measured it".to_owned();
+            return bare(Verdict::Noisy, Some(note));
         }
         // Verdicts are ordered by severity; of equal ones the first gate's counts, which notices more.
         let opinions = views.iter().filter_map(|view| view.opinion(case, shift));
@@ -194,7 +234,8 @@ pub(crate) fn judge(baseline: Option<&[Row]>, rows: &[Row], plan: &Plan) -> Vec<
                 ..bare(verdict, note)
             },
             None => {
-                let note = format!("the baseline has {} run(s) of it, too few to judge by", old.len());
+                let n = comparable.old.iter().filter(|row| row.case == *case).count();
+                let note = format!("the baseline has {n} undisturbed run(s) of it, too few to judge by");
                 bare(Verdict::Inconclusive, Some(note))
             }
         }
@@ -289,9 +330,30 @@ mod tests {
         };
         // The calibration alone became faster, which makes everything look slower.
         check(&shifted(101.5, 0.88), Verdict::Noisy);
-        check(&shifted(101.5, 1.12), Verdict::Noisy);
-        check(&shifted(300.0, 1.17), Verdict::Slower);
+        check(&shifted(101.5, 1.08), Verdict::Noisy);
+        check(&shifted(300.0, 1.08), Verdict::Slower);
         check(&shifted(130.0, 1.03), Verdict::Slower);
+    }
+
+    #[test]
+    fn a_disturbed_process_is_not_held_against_the_code() {
+        let disturb = |rows: &mut [Row]| rows.iter_mut().for_each(|row| row.calibration_ns *= 1.9);
+        // All of the screen was disturbed: suspects, though nothing is known.
+        let mut new = rows(&[160.0], &[]);
+        disturb(&mut new);
+        assert_eq!(suspects(&baseline(), &new).len(), 1);
+        check(&new, Verdict::Noisy);
+        // The processes that were not say that it is as fast as before, or that it is not.
+        let mut new = rows(&[160.0], &[101.5, 101.0, 102.0]);
+        disturb(&mut new[..1]);
+        check(&new, Verdict::Pass);
+        let mut new = rows(&[160.0], &[130.0, 131.0, 132.0, 190.0]);
+        disturb(&mut new[..1]);
+        disturb(&mut new[4..]);
+        check(&new, Verdict::Slower);
+        let mut new = rows(&[130.0], &[160.0, 160.0, 160.0]);
+        disturb(&mut new[1..]);
+        check(&new, Verdict::Inconclusive);
     }
 
     #[test]

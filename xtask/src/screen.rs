@@ -60,6 +60,24 @@ pub(crate) const FEWEST_RUNS: u64 = 3;
 /// Calibrated times of one case: y = ln(quantile / calibration), one of each run.
 pub(crate) type Times = Vec<f64>;
 
+/// A process in which the calibration kernel was slower than this against its usual time had company on its core during
+/// the whole case, even in the fastest tenth: what it measured is not what the code costs.
+const MOST_DISTURBANCE: f64 = 1.10;
+
+/// The usual time of the calibration kernel: its fastest tenth over a baseline.
+pub(crate) fn usual_calibration_ns(baseline: &[Row]) -> Option<f64> {
+    let mut times_ns: Vec<f64> = baseline.iter().map(|row| row.calibration_ns).collect();
+    times_ns.sort_by(f64::total_cmp);
+    times_ns.get(times_ns.len() / 10).copied()
+}
+
+/// The rows whose process was left alone while it measured them. What is left out is decided by the calibration kernel, never
+/// by the times that are judged.
+pub(crate) fn undisturbed(rows: &[Row], usual_calibration_ns: f64) -> Vec<Row> {
+    let is_undisturbed = |row: &&Row| row.calibration_ns <= usual_calibration_ns * MOST_DISTURBANCE;
+    rows.iter().filter(is_undisturbed).cloned().collect()
+}
+
 /// The calibrated times of every case in one stage.
 pub(crate) fn times(rows: &[Row], stage: Stage, gate: &Gate) -> BTreeMap<CaseId, Times> {
     let mut times: BTreeMap<CaseId, Times> = BTreeMap::new();
