@@ -1,11 +1,13 @@
 //! `cargo xtask ci`: what must pass before a change lands.
 
-use std::time::Instant;
+use std::{ffi::OsStr, time::Instant};
 
+use clap::Parser as _;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::{
-    cmd::{bench, setup},
+    cli::{Cli, Command},
+    cmd::{audit_deps, bench, setup},
     error::Error,
     exit::Exit,
     host::{console, workspace},
@@ -52,8 +54,14 @@ pub(crate) fn run(_: &Flags) -> Result<Exit, Error> {
         cmd!(sh, "cargo doc --workspace --no-deps --locked --document-private-items")
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    let this = std::env::current_exe().map_err(|error| Error::Failed(format!("cannot find this program: {error}")))?;
-    step("dependencies", cmd!(sh, "{this} audit-deps"))?;
+    console::status("Check", "dependencies");
+    let root = workspace::root();
+    let audit = Cli::parse_from([OsStr::new("cargo xtask"), OsStr::new("audit-deps"), root.as_os_str()]);
+    if let Command::AuditDeps(flags) = &audit.command
+        && audit_deps::run(flags)? != audit_deps::Exit::Clean
+    {
+        return Err(Error::Failed("the audit of dependencies found errors".to_owned()));
+    }
     console::status("Bench", "quick; results, counters and errors count, times are shown");
     let exit = bench::run(&bench::Flags::quick_for_ci())?;
     if exit == Exit::Pass {
