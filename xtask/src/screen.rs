@@ -11,7 +11,6 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use crate::{
     case::CaseId,
-    quantile::median,
     rows::{Row, Stage},
 };
 
@@ -61,8 +60,9 @@ pub(crate) const FEWEST_RUNS: u64 = 3;
 pub(crate) type Times = Vec<f64>;
 
 /// A process in which the calibration kernel was slower than this against its usual time had company on its core during
-/// the whole case, even in the fastest tenth: what it measured is not what the code costs.
-const MOST_DISTURBANCE: f64 = 1.10;
+/// the whole case, even in the fastest tenth: what it measured is not what the code costs. Company makes it 1.5 to 2 times
+/// slower; where its memory happens to lie in the cache, 1.2 times at most.
+const MOST_DISTURBANCE: f64 = 1.25;
 
 /// The usual time of the calibration kernel: its fastest tenth over a baseline.
 pub(crate) fn usual_calibration_ns(baseline: &[Row]) -> Option<f64> {
@@ -91,11 +91,13 @@ pub(crate) fn times(rows: &[Row], stage: Stage, gate: &Gate) -> BTreeMap<CaseId,
     times
 }
 
-/// The calibration of one process: the median over its cases, which is steadier than each.
+/// The calibration of one process: the fastest of its cases, which neither neighbours nor the cache have touched.
 fn calibration_ns(rows: &[Row], stage: Stage, run: u64, backend: &str) -> f64 {
     let of_process = |row: &&Row| row.stage == stage && row.run == run && row.case.backend == backend;
-    let all: Vec<f64> = rows.iter().filter(of_process).map(|row| row.calibration_ns).collect();
-    median(&all)
+    rows.iter()
+        .filter(of_process)
+        .map(|row| row.calibration_ns)
+        .fold(f64::INFINITY, f64::min)
 }
 
 /// What the baseline's runs say of a case.
@@ -225,11 +227,7 @@ fn student(freedom: f64) -> StudentsT {
 
 /// How far the calibration kernel has moved since the baseline, as a natural logarithm.
 pub(crate) fn calibration_shift(baseline: &[Row], new: &[Row]) -> Option<f64> {
-    let typical_ns = |rows: &[Row]| {
-        let all: Vec<f64> = rows.iter().map(|row| row.calibration_ns).collect();
-        (!all.is_empty()).then(|| median(&all))
-    };
-    Some((typical_ns(new)? / typical_ns(baseline)?).ln())
+    Some((usual_calibration_ns(new)? / usual_calibration_ns(baseline)?).ln())
 }
 
 #[cfg(test)]
