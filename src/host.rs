@@ -75,6 +75,11 @@ pub(crate) struct Copier {
 }
 
 impl Copier {
+    /// One that never uses a second thread.
+    pub(crate) const ALONE: Self = Self {
+        threads_from_bytes: u64::MAX,
+    };
+
     pub(crate) fn new(tuning: &Tuning) -> Self {
         Self {
             threads_from_bytes: tuning.threads_from_bytes,
@@ -90,14 +95,19 @@ impl Copier {
         }
     }
 
+    /// The helpers, and how many of `items` each thread takes; `None` if this thread is to copy alone.
+    pub(crate) fn shares(self, items: usize, item_bytes: usize) -> Option<(&'static rayon::ThreadPool, usize)> {
+        let helpers = self.helpers(items * item_bytes)?;
+        // Whole pages, so that no two threads fault the same one in.
+        let page = 4096 / item_bytes.clamp(1, 4096);
+        Some((helpers, items.div_ceil(threads()).next_multiple_of(page)))
+    }
+
     /// Fills `to` with all of `from`, which is as long.
     pub(crate) fn copy<T: Target>(self, mut to: T, mut from: &[T::Item]) {
-        let Some(helpers) = self.helpers(size_of_val(from)) else {
+        let Some((helpers, share)) = self.shares(from.len(), size_of::<T::Item>()) else {
             return to.write(from);
         };
-        // Shares end where a page of the source may end, so that no two threads fault the same page in.
-        let page = 4096 / size_of::<T::Item>().max(1);
-        let share = from.len().div_ceil(threads()).next_multiple_of(page.max(1));
         helpers.in_place_scope(|scope| {
             while from.len() > share {
                 let (mine, rest) = to.split(share);
@@ -134,7 +144,35 @@ pub(crate) fn reserve<I>(n: usize) -> Result<Vec<I>, Error> {
         adapter: "host".to_owned(),
         bytes: (n as u64).saturating_mul(size_of::<I>() as u64),
     })?;
+    ask_for_huge_pages(items.spare_capacity_mut());
     Ok(items)
+}
+
+/// Asks for pages of 2 MiB where a long vector will lie: of a fresh one of 64 MiB, faulting 16,384 small pages in takes
+/// longer than all copies of its task.
+fn ask_for_huge_pages<I>(memory: &mut [MaybeUninit<I>]) {
+    const HUGE: usize = 2 << 20;
+    #[cfg(target_os = "linux")]
+    if size_of_val(memory) >= 2 * HUGE {
+        let start = memory.as_mut_ptr().cast::<u8>();
+        let skipped = start.align_offset(HUGE);
+        let length = (size_of_val(memory) - skipped) / HUGE * HUGE;
+        #[expect(unsafe_code, reason = "advice on memory is given by its address")]
+        // SAFETY: the range lies within `memory`, which is borrowed here and has no contents yet: less than a huge page is
+        // skipped, there are two or more, and the length is rounded down. The advice changes no contents, only the size of
+        // the pages that hold them.
+        let advised = unsafe {
+            rustix::mm::madvise(
+                start.wrapping_add(skipped).cast(),
+                length,
+                rustix::mm::Advice::LinuxHugepage,
+            )
+        };
+        // A kernel without huge pages has small ones.
+        let _ = advised;
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (memory, HUGE);
 }
 
 #[cfg(test)]

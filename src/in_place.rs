@@ -7,7 +7,7 @@ use wgpu::WriteOnly;
 use crate::{
     error::Error,
     gpu::{Gpu, Part, Spec},
-    host::reserve,
+    host::{Copier, reserve},
     mapped::Mapped,
     op::Task,
 };
@@ -109,7 +109,10 @@ impl<T: Task> InPlace<T> {
                 let mut inputs = inputs.iter_mut();
                 Ok(std::array::from_fn(|_| {
                     let words = inputs.next().expect("one for each stride");
-                    Mapped::typed(WriteOnly::from_mut(&mut bytemuck::cast_slice_mut(words)[..bytes]))
+                    Mapped::typed(
+                        WriteOnly::from_mut(&mut bytemuck::cast_slice_mut(words)[..bytes]),
+                        Copier::ALONE,
+                    )
                 }))
             }
             Memory::Device(seat) => {
@@ -121,6 +124,7 @@ impl<T: Task> InPlace<T> {
                     Some(view) => view,
                     none => none.insert(seat.gpu.inputs(part)?),
                 };
+                let copier = Copier::new(&seat.gpu.tuning());
                 let mut rest = view.slice(..);
                 let mut at = 0;
                 Ok(std::array::from_fn(|index| {
@@ -129,7 +133,7 @@ impl<T: Task> InPlace<T> {
                     let (_, from) = whole.split_at(range.start - at);
                     let (input, behind) = from.split_at(range.len());
                     (at, rest) = (range.end, behind);
-                    Mapped::typed(input)
+                    Mapped::typed(input, copier)
                 }))
             }
         }
@@ -210,6 +214,21 @@ impl<I: bytemuck::Pod> Deref for Output<'_, I> {
             View::Host(items) => items,
             View::Device { view, .. } => bytemuck::cast_slice(view.as_ref().expect("present until it is dropped")),
         }
+    }
+}
+
+impl<I: bytemuck::Pod + Send + Sync> Output<'_, I> {
+    /// Copies the output to a slice: with several threads where that was measured to be faster.
+    ///
+    /// # Panics
+    /// If the slice has another length.
+    pub fn copy_to_slice(&self, to: &mut [I]) {
+        assert_eq!(to.len(), self.len(), "the slice is as long as the output");
+        let copier = match &self.0 {
+            View::Host(_) => Copier::ALONE,
+            View::Device { gpu, .. } => Copier::new(&gpu.tuning()),
+        };
+        copier.copy(to, self);
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use serde::{Deserialize, Serialize};
@@ -72,7 +73,10 @@ impl Store {
     /// is no reason for this one to fail.
     pub(crate) fn keep(&self, name: &str, contents: &[u8]) {
         let Some(folder) = &self.folder else { return };
-        let part = folder.join(format!("{name}.{}", std::process::id()));
+        // Threads and processes may write the same file at once; whole files replace each other.
+        static PARTS: AtomicU64 = AtomicU64::new(0);
+        let number = PARTS.fetch_add(1, Ordering::Relaxed);
+        let part = folder.join(format!("{name}.{}-{number}", std::process::id()));
         let written = fs::create_dir_all(folder)
             .and_then(|()| fs::File::create(&part))
             .and_then(|mut file| file.write_all(contents))
@@ -128,6 +132,21 @@ mod tests {
         assert_eq!(files.len(), 1, "nothing is left beside it");
         fs::write(files[0].as_ref().unwrap().path(), b"{").unwrap();
         assert_eq!(store.tuning(&adapter), None, "damaged");
+    }
+
+    #[test]
+    fn writers_at_the_same_time_leave_one_whole_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(Some(folder.path()));
+        std::thread::scope(|scope| {
+            for byte in 0..4_u8 {
+                let store = &store;
+                scope.spawn(move || (0..50).for_each(|_| store.keep("x", &[byte; 5000])));
+            }
+        });
+        let kept = store.read("x").unwrap();
+        assert_eq!(kept, vec![kept[0]; 5000]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

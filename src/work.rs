@@ -46,11 +46,35 @@ impl<T: Task> Source for Inputs<'_, T> {
 
     fn write(&self, chunk: Chunk, index: usize, mut to: Mapped<'_, u8>, copier: Copier) {
         let stride = T::INPUT_STRIDES[index];
-        for piece in chunk.pieces(self.lengths) {
+        let Some((helpers, share)) = copier.shares(chunk.elements, stride) else {
+            return self.write_here(chunk, index, to);
+        };
+        helpers.in_place_scope(|scope| {
+            let mut parts = chunk.cut(self.lengths, share).peekable();
+            while let Some(part) = parts.next() {
+                let (mine, rest) = to.split_at(part.elements * stride);
+                to = rest;
+                if parts.peek().is_some() {
+                    scope.spawn(move |_| self.write_here(part, index, mine));
+                } else {
+                    // This thread takes the last share while the helpers wake up.
+                    self.write_here(part, index, mine);
+                    break;
+                }
+            }
+        });
+    }
+}
+
+impl<T: Task> Inputs<'_, T> {
+    /// Writes a part of input `index` on this thread.
+    fn write_here(&self, part: Chunk, index: usize, mut to: Mapped<'_, u8>) {
+        let stride = T::INPUT_STRIDES[index];
+        for piece in part.pieces(self.lengths) {
             let bytes =
                 &self.tasks[piece.task].input(index)[piece.elements.start * stride..piece.elements.end * stride];
-            let (part, rest) = to.split_at(bytes.len());
-            copier.copy(part, bytes);
+            let (mut mine, rest) = to.split_at(bytes.len());
+            mine.copy_from_slice(bytes);
             to = rest;
         }
     }

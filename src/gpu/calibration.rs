@@ -31,12 +31,18 @@ pub(super) fn tune(engine: &mut Engine, info: &AdapterInfo, options: &Options, s
     let made = |(adapter, tuning): &(AdapterInfo, Tuning)| (adapter == info).then_some(*tuning);
     let mut tuning = if overrides.is_complete() {
         Tuning::plain(Transfer::STAGED)
-    } else if let Some(tuning) = lock(&MADE).iter().find_map(made).or_else(|| store.tuning(info)) {
+    } else if let Some(tuning) = store.tuning(info) {
         tuning
     } else {
-        let tuning = calibrate(engine)?;
+        let known = lock(&MADE).iter().find_map(made);
+        let tuning = match known {
+            Some(tuning) => tuning,
+            None => calibrate(engine)?,
+        };
         store.keep_tuning(info, tuning);
-        lock(&MADE).push((info.clone(), tuning));
+        if known.is_none() {
+            lock(&MADE).push((info.clone(), tuning));
+        }
         tuning
     };
     overrides.apply(&mut tuning);
@@ -50,8 +56,8 @@ const SIZES: [usize; 3] = [256, 1 << 16, 1 << 20];
 /// Elements of the task that is tried in chunks: far more than a processor's cache holds.
 const LONG: usize = 1 << 22;
 
-/// Sizes of chunks tried.
-const CHUNKS: [u64; 4] = [8 << 20, 4 << 20, 1 << 20, 256 << 10];
+/// Sizes of chunks tried; the first is no limit.
+const CHUNKS: [u64; 4] = [u64::MAX, 4 << 20, 1 << 20, 256 << 10];
 
 /// How much faster something must be than what is simpler: what is found should not hang on the machine's mood.
 const MARGIN: f64 = 0.9;
@@ -71,20 +77,20 @@ fn calibrate(engine: &mut Engine) -> Result<Tuning, Error> {
     } else {
         Transfer::STAGED
     });
-    let asleep = trial.time(SIZES[0], best)?;
     let looking = Tuning { spin_us: 1000, ..best };
-    if trial.time(SIZES[0], looking)? < asleep.mul_f64(MARGIN) {
+    let [asleep, awake] = trial.times(SIZES[0], [best, looking])?;
+    if awake < asleep.mul_f64(MARGIN) {
         // Long enough for a call like this one; a longer one gains little by it.
         best.spin_us = u64::try_from(asleep.as_micros() * 2).unwrap_or(0).clamp(50, 1000);
     }
     if host::threads() > 1 {
-        for size in SIZES.into_iter().rev().take(2) {
-            let threads_from_bytes = (size * size_of::<f32>()) as u64;
+        for size in [1 << 20, 1 << 18, 1 << 17, 1 << 16] {
             let threaded = Tuning {
-                threads_from_bytes,
+                threads_from_bytes: (size * size_of::<f32>()) as u64,
                 ..best
             };
-            if trial.time(size, threaded)? >= trial.time(size, best)?.mul_f64(MARGIN) {
+            let [alone, helped] = trial.times(size, [best, threaded])?;
+            if helped >= alone.mul_f64(MARGIN) {
                 break;
             }
             best = threaded;
@@ -92,12 +98,16 @@ fn calibrate(engine: &mut Engine) -> Result<Tuning, Error> {
     }
     if trial.engine.device.shares_buffers() {
         for (index, size) in SIZES.into_iter().enumerate() {
-            best = trial.best(size, best, Transfer::ALL, |tuning, transfer| {
-                *tuning.transfers()[index] = transfer;
-            })?;
+            let candidates = Transfer::ALL.map(|transfer| {
+                let mut candidate = best;
+                *candidate.transfers()[index] = transfer;
+                candidate
+            });
+            best = trial.best(size, candidates)?;
         }
     }
-    best = trial.best(LONG, best, CHUNKS, |tuning, bytes| tuning.chunk_bytes = bytes)?;
+    let candidates = CHUNKS.map(|chunk_bytes| Tuning { chunk_bytes, ..best });
+    best = trial.best(LONG, candidates)?;
     trial.engine.drop_idle();
     Ok(best)
 }
@@ -109,35 +119,40 @@ struct Trial<'e> {
 }
 
 impl Trial<'_> {
-    /// The best of some settings, or `tuning` itself if none is clearly faster.
-    fn best<V>(
-        &mut self,
-        size: usize,
-        tuning: Tuning,
-        values: impl IntoIterator<Item = V>,
-        set: impl Fn(&mut Tuning, V),
-    ) -> Result<Tuning, Error> {
-        let mut best = tuning;
-        let mut fastest = self.time(size, tuning)?.mul_f64(MARGIN);
-        for value in values {
-            let mut other = tuning;
-            set(&mut other, value);
-            let time = if other == tuning {
-                continue;
-            } else {
-                self.time(size, other)?
-            };
-            if time < fastest {
-                (best, fastest) = (other, time);
+    /// The best of some candidates, or the first, which is the simplest, if none is clearly faster.
+    fn best<const N: usize>(&mut self, size: usize, candidates: [Tuning; N]) -> Result<Tuning, Error> {
+        let times = self.times(size, candidates)?;
+        let mut best = (candidates[0], times[0].mul_f64(MARGIN));
+        for (candidate, time) in candidates.into_iter().zip(times).skip(1) {
+            if time < best.1 {
+                best = (candidate, time);
             }
         }
-        Ok(best)
+        Ok(best.0)
     }
 
-    /// The time of the fastest of some calls.
-    fn time(&mut self, size: usize, tuning: Tuning) -> Result<Duration, Error> {
-        const MOST: Duration = Duration::from_millis(10);
-        self.engine.tune(tuning);
+    /// The median time of each candidate's calls. They take turns, so that a neighbour on the machine disturbs all.
+    fn times<const N: usize>(&mut self, size: usize, candidates: [Tuning; N]) -> Result<[Duration; N], Error> {
+        const MOST: Duration = Duration::from_millis(30);
+        let mut times = [(); N].map(|()| Vec::new());
+        let begin = Instant::now();
+        while times[0].len() < 5 || (times[0].len() < 300 && begin.elapsed() < MOST) {
+            for (candidate, times) in candidates.into_iter().zip(&mut times) {
+                self.engine.tune(candidate);
+                // The first call makes the buffers, or warms the caches.
+                self.call(size)?;
+                let start = Instant::now();
+                self.call(size)?;
+                times.push(start.elapsed());
+            }
+        }
+        Ok(times.map(|mut times| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        }))
+    }
+
+    fn call(&mut self, size: usize) -> Result<(), Error> {
         let task = [VectorAdd {
             a: &self.ones[..size],
             b: &self.ones[..size],
@@ -146,21 +161,9 @@ impl Trial<'_> {
             tasks: &task,
             lengths: &[size],
         };
-        let mut fastest = Duration::MAX;
-        let begin = Instant::now();
-        let mut calls = 0;
-        // The first call makes the buffers.
-        while calls < 4 || (calls < 200 && begin.elapsed() < MOST) {
-            let mut sink = Filled {
-                rest: &mut self.sums[..size],
-            };
-            let start = Instant::now();
-            self.engine.run(&[&inputs], &mut [&mut sink], None)?;
-            if calls > 0 {
-                fastest = fastest.min(start.elapsed());
-            }
-            calls += 1;
-        }
-        Ok(fastest)
+        let mut sink = Filled {
+            rest: &mut self.sums[..size],
+        };
+        self.engine.run(&[&inputs], &mut [&mut sink], None)
     }
 }

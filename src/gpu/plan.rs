@@ -52,6 +52,19 @@ impl Chunk {
     }
 }
 
+impl Chunk {
+    /// The same elements as chunks of at most `most`.
+    pub(crate) fn cut(self, tasks: &[usize], most: usize) -> impl Iterator<Item = Self> {
+        let mut cutter = Cutter {
+            task: self.task,
+            first: self.first,
+            left: self.elements,
+            most,
+        };
+        std::iter::from_fn(move || cutter.next(tasks))
+    }
+}
+
 /// Cuts tasks into chunks of at most `most` elements.
 #[derive(Debug)]
 pub(crate) struct Cutter {
@@ -165,6 +178,11 @@ mod tests {
                     seen.extend(piece.elements.clone().map(|e| (piece.task, e)));
                 }
             }
+            let mut cutter = Cutter::new(&tasks, most);
+            let again = std::iter::from_fn(|| cutter.next(&tasks))
+                .flat_map(|chunk| chunk.cut(&tasks, 7))
+                .flat_map(|part| part.pieces(&tasks).flat_map(|p| p.elements.map(move |e| (p.task, e))));
+            prop_assert_eq!(again.collect::<Vec<_>>(), seen.clone(), "cut once more");
             let expected: Vec<_> =
                 tasks.iter().enumerate().flat_map(|(t, &n)| (0..n).map(move |e| (t, e))).collect();
             prop_assert_eq!(seen, expected);
