@@ -114,8 +114,8 @@ pub(super) fn parse(text: &str) -> Result<Baseline, Fault> {
         times: times_at,
     } = parts(text)?;
     let section = |(from, to): (usize, usize)| {
-        let lines: Vec<&str> = text.lines().skip(from).take(to - from).collect();
-        lines.join("\n")
+        let lines = text.lines().skip(from).take(to - from);
+        lines.flat_map(|line| [line, "\n"]).collect::<String>()
     };
     let counters = counters(&section(counters_at), counters_at.0 as u64 + 1)?;
     let mut rows: Vec<Row> = Vec::new();

@@ -296,8 +296,8 @@ fn save(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Resul
     }
     if !objections.is_empty() && !flags.force {
         console::warning(
-            "nothing was recorded: the machine is too noisy for others to be held against it; record when it is quiet, \
-             the cases named alone with --op, --backend and --size, or with --force",
+            "nothing was recorded: the machine is too noisy to hold others against it; try again when it is quiet, or record \
+             with --force, which the baseline will say",
         );
         return Ok(Exit::Inconclusive);
     }

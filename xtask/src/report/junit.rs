@@ -62,7 +62,8 @@ fn suites<'a>(verdicts: &[&'a CaseVerdict]) -> Vec<Vec<&'a CaseVerdict>> {
 /// Counts and total time of tests, which the schema asks for; the last is not one of all suites together.
 fn tally(report: &Report<'_>, verdicts: &[&CaseVerdict]) -> [(&'static str, String); 5] {
     let count = |wanted: fn(Outcome) -> bool| verdicts.iter().filter(|v| wanted(outcome(report, v))).count();
-    let total_ns: f64 = verdicts.iter().filter_map(|v| v.p50_ns).sum();
+    // A sum of nothing would be -0.
+    let total_ns = verdicts.iter().filter_map(|v| v.p50_ns).fold(0.0, |sum, ns| sum + ns);
     [
         ("tests", verdicts.len().to_string()),
         (
