@@ -20,7 +20,14 @@ impl Table {
     /// # Errors
     /// The line at fault in the file, and what is wrong with it.
     pub(crate) fn read(text: &str, first_line: u64, columns: &[&str]) -> Result<Self, Fault> {
-        let in_file = |line: u64| first_line + line.saturating_sub(1);
+        let lines: Vec<&str> = text.lines().collect();
+        // The reader counts what it passes over before a record as a part of it.
+        let in_file = |line: u64| {
+            let from = line.saturating_sub(1) as usize;
+            let rest = lines.iter().skip(from);
+            let passed_over = rest.take_while(|line| line.is_empty() || line.starts_with('#')).count();
+            first_line + (from + passed_over) as u64
+        };
         let line_of = |error: &csv::Error| in_file(error.position().map_or(1, csv::Position::line));
         let mut reader = csv::ReaderBuilder::new()
             .comment(Some(b'#'))
@@ -30,11 +37,7 @@ impl Table {
             .map_err(|error| (line_of(&error), error.to_string()))?
             .clone();
         if let Some(difference) = difference(columns, &header) {
-            let line = (1..)
-                .zip(text.lines())
-                .find(|(_, line)| !line.starts_with('#'))
-                .map_or(1, |(line, _)| line);
-            return Err((in_file(line), difference));
+            return Err((in_file(1), difference));
         }
         let mut records = Vec::new();
         for record in reader.records() {

@@ -122,7 +122,7 @@ mod tests {
         // One disturbed process in five, processes 5 % apart, and a calibration that moves by 4 %.
         assert!(
             noise_with(|row| if row.run == 3 {
-                row.calibration_ns *= 1.9
+                row.calibration_ns *= 1.9;
             })
             .is_empty()
         );
@@ -146,7 +146,7 @@ mod tests {
         check(
             noise_with(|row| {
                 if row.run <= 2 {
-                    row.calibration_ns *= 1.9
+                    row.calibration_ns *= 1.9;
                 }
             }),
             &["vector_add/cpu/1000: somebody", "2 of 5", "4 must"],

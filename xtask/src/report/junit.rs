@@ -390,7 +390,7 @@ mod tests {
             "a < b && c > \"d\" 'e' ]]> <!-- é µ → 𝄞",
             "a < b && c > \"d\" 'e' ]]> <!-- é µ → 𝄞",
         );
-        check("two\nlines\tand a tab", "two\nlines\tand a tab");
+        check("two\r\nlines\tand a tab", "two\r\nlines\tand a tab");
         check(
             "bell \x07, escape \x1B[31m, null \0, \u{FFFF}",
             "bell \u{FFFD}, escape \u{FFFD}[31m, null \u{FFFD}, \u{FFFD}",
