@@ -15,7 +15,8 @@ const FEWEST_UNDISTURBED: f64 = 0.8;
 /// in two cases, whose last processes were 1.6 times slower than their first.
 const MOST_SPREAD: f64 = 0.15;
 /// Farthest that the calibration kernel's time may move between the processes of a recording, as a natural logarithm:
-/// as far as a run may be from its baseline before its suspects are called noisy. In those three it was 0.04 at most.
+/// as far as a run may be from its baseline before its suspects are called noisy. In those three, whose calibrations were
+/// fastest tenths and not yet medians, it was 0.04 at most.
 const MOST_DRIFT: f64 = 0.05;
 
 /// The cases that have fewer undisturbed processes than `processes`.
