@@ -1,5 +1,6 @@
 //! A report: verdicts, what they rest on, and one file for each form in which they are told.
 
+mod cells;
 mod github;
 mod history;
 mod json;
@@ -52,8 +53,6 @@ pub(crate) struct Report<'a> {
     pub(crate) verdicts: Vec<CaseVerdict>,
     pub(crate) exit: Exit,
 }
-
-const HEADINGS: [&str; 6] = ["case", "median", "baseline", "change*", "noticed from", "verdict"];
 
 impl Report<'_> {
     /// For a terminal; `style` colours a verdict's word.
@@ -220,45 +219,6 @@ fn counts(verdicts: &[CaseVerdict]) -> String {
     counted.join(", ")
 }
 
-/// A case's row of the table.
-fn cells(verdict: &CaseVerdict) -> [String; 6] {
-    let time = |ns: Option<f64>| ns.map_or_else(String::new, duration);
-    let word = match (&verdict.note, verdict.verdict) {
-        (None, word) => word.word().to_owned(),
-        (Some(note), word) => format!("{} ({note})", word.word()),
-    };
-    [
-        verdict.case.to_string(),
-        time(verdict.p50_ns),
-        time(verdict.baseline_p50_ns),
-        match (verdict.change_percent, verdict.quantile.as_deref()) {
-            (Some(percent), Some("median")) => format!("median {percent:+.1} %"),
-            (Some(percent), _) => format!("{percent:+.1} %"),
-            (None, _) => String::new(),
-        },
-        verdict
-            .detectable_percent
-            .map_or_else(String::new, |percent| format!("{percent:.1} %")),
-        word,
-    ]
-}
-
-/// A time with three digits and the unit that fits.
-fn duration(ns: f64) -> String {
-    let (value, unit) = match ns {
-        ns if ns < 1e3 => (ns, "ns"),
-        ns if ns < 1e6 => (ns / 1e3, "µs"),
-        ns if ns < 1e9 => (ns / 1e6, "ms"),
-        ns => (ns / 1e9, "s"),
-    };
-    let decimals = match value {
-        v if v < 9.995 => 2,
-        v if v < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{value:.decimals$} {unit}")
-}
-
 /// The machine, for a person.
 fn machine(fingerprint: &Fingerprint) -> Vec<String> {
     let Fingerprint {
@@ -410,16 +370,5 @@ mod tests {
                 assert_eq!(report.counters(), None);
             }
         });
-    }
-
-    #[test]
-    fn times_have_three_digits() {
-        let check = |ns, expected: &str| assert_eq!(duration(ns), expected);
-        check(0.5, "0.50 ns");
-        check(999.4, "999 ns");
-        check(51_234.0, "51.2 µs");
-        check(1_234_567.0, "1.23 ms");
-        check(9_996_000.0, "10.0 ms");
-        check(2.5e9, "2.50 s");
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use super::{HEADINGS, Report, cells};
+use super::{
+    Report,
+    cells::{HEADINGS, cells},
+};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut md = format!("# Bench: {}\n\n", report.headline());

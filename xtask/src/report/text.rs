@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use super::{HEADINGS, Report, cells};
+use super::{
+    Report,
+    cells::{HEADINGS, cells},
+};
 use crate::{case::in_words, verdict::Verdict};
 
 pub(super) fn render(report: &Report<'_>, style: impl Fn(Verdict) -> Style) -> String {
