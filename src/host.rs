@@ -120,6 +120,24 @@ impl Copier {
         });
     }
 
+    /// Touches every page of fresh memory, with several threads if a copy to it would have them. Chunk by chunk the faults
+    /// of one huge page after the other would be waited for.
+    pub(crate) fn fault_in<I: bytemuck::Pod + Send>(self, memory: &mut [MaybeUninit<I>]) {
+        let Some((helpers, share)) = self.shares(memory.len(), size_of::<I>()) else {
+            return;
+        };
+        let page = (4096 / size_of::<I>().max(1)).max(1);
+        helpers.in_place_scope(|scope| {
+            for share in memory.chunks_mut(share) {
+                scope.spawn(move |_| {
+                    for item in share.iter_mut().step_by(page) {
+                        item.write(I::zeroed());
+                    }
+                });
+            }
+        });
+    }
+
     /// Appends `from` to `vec`, which has the room.
     pub(crate) fn append<I: Copy + Send + Sync>(self, vec: &mut Vec<I>, from: &[I]) {
         if self.helpers(size_of_val(from)).is_none() {

@@ -17,6 +17,6 @@ pub struct Phases {
     pub queue: Duration,
     /// The kernels, by the device's own clock; for a single chunk a part of `queue`. Absent where the adapter has no timestamps.
     pub device: Option<Duration>,
-    /// The host reads the result out of mapped memory.
+    /// The host reads the result out of mapped memory, and before that makes a long one's memory ready.
     pub readback: Duration,
 }

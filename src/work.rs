@@ -24,6 +24,9 @@ pub(crate) trait Source {
 
 /// Where the output of tasks of one operator goes. Chunks come in order.
 pub(crate) trait Sink {
+    /// Makes memory ready for the output, while the device computes.
+    fn prepare(&mut self, _copier: Copier) {}
+
     /// Takes the output of a chunk; an error if the mapping is not aligned for the output's type.
     fn take(&mut self, chunk: Chunk, bytes: &[u8], copier: Copier) -> Result<(), String>;
 }
@@ -115,6 +118,10 @@ impl<I> fmt::Debug for Appended<I> {
 }
 
 impl<I: bytemuck::Pod + Send + Sync> Sink for Appended<I> {
+    fn prepare(&mut self, copier: Copier) {
+        copier.fault_in(self.0.spare_capacity_mut());
+    }
+
     fn take(&mut self, _chunk: Chunk, bytes: &[u8], copier: Copier) -> Result<(), String> {
         copier.append(&mut self.0, items(bytes)?);
         Ok(())

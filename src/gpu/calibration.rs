@@ -14,7 +14,7 @@ use crate::{
     options::Options,
     store::Store,
     tuning::{Overrides, Transfer, Tuning},
-    work::{Filled, Inputs},
+    work::{Appended, Inputs},
 };
 
 /// Calibrations made by this process, in case they cannot be stored.
@@ -66,11 +66,9 @@ const MARGIN: f64 = 0.9;
 fn calibrate(engine: &mut Engine) -> Result<Tuning, Error> {
     let mut trial = Trial {
         ones: reserve(LONG)?,
-        sums: reserve(LONG)?,
         engine,
     };
     trial.ones.resize(LONG, 1.0);
-    trial.sums.resize(LONG, 0.0);
 
     let mut best = Tuning::plain(if trial.engine.device.shares_buffers() {
         Transfer::DIRECT
@@ -115,7 +113,6 @@ fn calibrate(engine: &mut Engine) -> Result<Tuning, Error> {
 struct Trial<'e> {
     engine: &'e mut Engine,
     ones: Vec<f32>,
-    sums: Vec<f32>,
 }
 
 impl Trial<'_> {
@@ -161,9 +158,8 @@ impl Trial<'_> {
             tasks: &task,
             lengths: &[size],
         };
-        let mut sink = Filled {
-            rest: &mut self.sums[..size],
-        };
+        // A fresh vector, as most calls have: its page faults are part of what there is to choose by.
+        let mut sink = Appended::<f32>::new(&[size])?;
         self.engine.run(&[&inputs], &mut [&mut sink], None)
     }
 }

@@ -145,6 +145,7 @@ impl Engine {
             .map(|source| self.cut(*source))
             .collect::<Result<Vec<_>, _>>()?;
         let mut flights = VecDeque::with_capacity(IN_FLIGHT);
+        let mut is_first = true;
         loop {
             if flights.len() == IN_FLIGHT
                 && let Some(oldest) = flights.pop_front()
@@ -154,6 +155,13 @@ impl Engine {
             match self.start(&mut cuts, sources, phases.as_deref_mut())? {
                 Some(flight) => flights.push_back(flight),
                 None => break,
+            }
+            if std::mem::take(&mut is_first) {
+                let begin = phases.is_some().then(Instant::now);
+                sinks.iter_mut().for_each(|sink| sink.prepare(self.copier()));
+                if let (Some(phases), Some(begin)) = (phases.as_deref_mut(), begin) {
+                    phases.readback += begin.elapsed();
+                }
             }
         }
         for flight in flights {
