@@ -5,7 +5,7 @@
 //!
 //! | command | answer |
 //! |---|---|
-//! | (at the start) | `peer ADAPTER`, or `absent REASON` |
+//! | (at the start) | `peer ADAPTER`, which may say more, or `absent REASON` |
 //! | `work SIZE` or `work TASKSxSIZE` | `ready`; the inputs are generated, contestants of other work are gone |
 //! | `open METHOD` | `ready` after a call whose result was right, or `absent REASON` |
 //! | `calls METHOD WARM N` | `nanos` and N wall times, after WARM calls that are not timed |

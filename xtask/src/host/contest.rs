@@ -1,6 +1,6 @@
 //! Has peers do the same work in turns.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{
     error::Error,
@@ -55,10 +55,18 @@ impl<'a> Contest<'a> {
             adapter: adapter.clone(),
             bound,
             results: Vec::new(),
+            about: String::new(),
             absent: Vec::new(),
         };
         for process in 1..=self.processes {
-            let mut peers = self.start(&mut section)?;
+            // What one set of processes calibrated is not handed on to the next.
+            let cache = tempfile::tempdir().map_err(Error::io("create a folder in", &std::env::temp_dir()))?;
+            let mut peers = self.start(cache.path(), &mut section)?;
+            if let Some((_, executor)) = peers.iter().find(|(peer, _)| *peer == Peer::Executor)
+                && process == 1
+            {
+                section.about.clone_from(&executor.about);
+            }
             for event in event::ALL {
                 console::status(
                     "Measuring",
@@ -74,12 +82,12 @@ impl<'a> Contest<'a> {
     }
 
     /// One process of every peer there is.
-    fn start(&self, section: &mut Section) -> Result<Vec<(Peer, Process)>, Error> {
+    fn start(&self, cache: &Path, section: &mut Section) -> Result<Vec<(Peer, Process)>, Error> {
         let mut peers = Vec::new();
         for peer in Peer::ALL {
             let started = if peer.is_cuda() {
                 match &self.programs.cuda {
-                    Ok(program) => Process::start(program, &[peer.name()], section.bound)?,
+                    Ok(program) => Process::start(program, &[peer.name()], cache, section.bound)?,
                     Err(reason) => {
                         note(section, format!("CUDA: {reason}"));
                         continue;
@@ -91,7 +99,7 @@ impl<'a> Contest<'a> {
                 } else {
                     &section.adapter.backend
                 };
-                Process::start(&self.programs.peers, &[peer.name(), backend], section.bound)?
+                Process::start(&self.programs.peers, &[peer.name(), backend], cache, section.bound)?
             };
             match started {
                 (process, Answer::Ready) => peers.push((peer, process)),

@@ -22,6 +22,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub(crate) struct Process {
     /// For messages.
     name: String,
+    /// What it said of itself when it started: its adapter, and whatever else decides how fast it is.
+    pub(crate) about: String,
     child: Child,
     stdin: ChildStdin,
     answers: mpsc::Receiver<String>,
@@ -37,11 +39,16 @@ pub(crate) enum Answer {
 }
 
 impl Process {
-    /// Starts `program` with the arguments; what is absent is so from the start.
+    /// Starts `program` with the arguments, and `cache` in the place of the user's folder of calibrations and pipelines.
     ///
     /// # Errors
     /// As [`Process::ask`].
-    pub(crate) fn start(program: &Path, arguments: &[&str], bound: bool) -> Result<(Self, Answer), Error> {
+    pub(crate) fn start(
+        program: &Path,
+        arguments: &[&str],
+        cache: &Path,
+        bound: bool,
+    ) -> Result<(Self, Answer), Error> {
         let stderr = tempfile::tempfile().map_err(Error::io("create a file in", &std::env::temp_dir()))?;
         let again = stderr.try_clone().map_err(Error::io("open", &std::env::temp_dir()))?;
         let mut command = Command::new(program);
@@ -49,7 +56,8 @@ impl Process {
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(again);
+            .stderr(again)
+            .env("GPU_EXECUTOR_CACHE_DIR", cache);
         quiet_display(&mut command);
         let mut child = if bound {
             affinity::on_one_core(|| command.spawn())
@@ -70,16 +78,20 @@ impl Process {
         });
         let mut process = Self {
             name: arguments.join(" "),
+            about: String::new(),
             child,
             stdin,
             answers,
             stderr,
         };
         let line = process.answer("its start")?;
-        let answer = match line.strip_prefix("absent ") {
-            Some(reason) => Answer::Absent(reason.to_owned()),
-            None if line.starts_with("peer ") => Answer::Ready,
-            None => return Err(process.odd("its start", &line)),
+        let answer = match (line.strip_prefix("absent "), line.strip_prefix("peer ")) {
+            (Some(reason), _) => Answer::Absent(reason.to_owned()),
+            (None, Some(about)) => {
+                about.clone_into(&mut process.about);
+                Answer::Ready
+            }
+            (None, None) => return Err(process.odd("its start", &line)),
         };
         Ok((process, answer))
     }
@@ -192,13 +204,13 @@ mod tests {
     use super::*;
 
     fn start(script: &str) -> Result<(Process, Answer), Error> {
-        Process::start(Path::new("/bin/sh"), &["-c", script], false)
+        Process::start(Path::new("/bin/sh"), &["-c", script], &std::env::temp_dir(), false)
     }
 
     #[test]
     fn a_peer_is_asked_and_answers() {
         let (mut peer, answer) = start("echo peer x; while read c m rest; do case $c in work) echo ready;; open) [ $m = run ] && echo ready || echo absent no $m;; calls) echo nanos 5 6;; check) echo right;; esac; done").unwrap();
-        assert_eq!(answer, Answer::Ready);
+        assert_eq!((answer, peer.about.as_str()), (Answer::Ready, "x"));
         peer.work("256").unwrap();
         assert_eq!(peer.open("run").unwrap(), Answer::Ready);
         assert_eq!(peer.open("fly").unwrap(), Answer::Absent("no fly".to_owned()));

@@ -25,6 +25,8 @@ pub(crate) struct Table {
 pub(crate) struct Section {
     pub(crate) adapter: AdapterPrint,
     pub(crate) bound: bool,
+    /// What this project's executor said of itself in the first process.
+    pub(crate) about: String,
     pub(crate) results: Vec<Results>,
     /// Who was not measured, and why.
     pub(crate) absent: Vec<String>,
@@ -78,10 +80,8 @@ impl Section {
         } else {
             "all cores free"
         };
-        _ = writeln!(
-            text,
-            "\n## {backend}: {name}\n\nDriver {driver} {driver_version}; {cores}.\n"
-        );
+        _ = writeln!(text, "\n## {backend}: {name}\n\nDriver {driver} {driver_version}; {cores}.\n");
+        _ = writeln!(text, "Executor, in its first process: {}.\n", self.about);
         text.push_str("| work | by | median | ratio | 95 % | rounds, calls | target | holds |\n");
         text.push_str("|---|---|---:|---:|---:|---:|---:|---|\n");
         let machine = Machine::of(&self.adapter);
@@ -207,6 +207,7 @@ mod tests {
             sections: vec![Section {
                 adapter,
                 bound: true,
+                about: "llvmpipe (LLVM 15.0.6, 256 bits)".to_owned(),
                 results: vec![
                     results(
                         &event::ALL[0],
