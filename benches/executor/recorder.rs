@@ -23,7 +23,8 @@ struct Batch {
 pub(crate) struct Recorder {
     batches: RefCell<Vec<Batch>>,
     error: RefCell<Option<String>>,
-    calibration: RefCell<Calibration>,
+    /// Absent where criterion measures for itself alone.
+    calibration: Option<RefCell<Calibration>>,
     warm: Instant,
     pause: Duration,
 }
@@ -39,7 +40,7 @@ struct Record<'a> {
     /// Criterion's full id of the case.
     id: String,
     adapter: &'a AdapterInfo,
-    /// Time of the calibration kernel between the samples of this case, in the fastest tenth of them.
+    /// Time of the calibration kernel between the samples of this case, in the middle one of them.
     calibration_ns: u64,
     /// Counters of each call.
     counters: Counters,
@@ -48,12 +49,13 @@ struct Record<'a> {
 }
 
 impl Recorder {
-    /// A recorder that pauses before each sample once `warm_up` is over.
-    pub(crate) fn new(warm_up: Duration, pause: Duration) -> Self {
+    /// A recorder that pauses before each sample once `warm_up` is over, and calibrates; or one for criterion's own reports,
+    /// which does neither.
+    pub(crate) fn new(is_recording: bool, warm_up: Duration, pause: Duration) -> Self {
         Self {
             batches: RefCell::default(),
             error: RefCell::default(),
-            calibration: RefCell::new(Calibration::new()),
+            calibration: is_recording.then(|| RefCell::new(Calibration::new())),
             warm: Instant::now() + warm_up,
             pause,
         }
@@ -62,9 +64,12 @@ impl Recorder {
     /// Runs the workload `iterations` times and returns the sum of the calls' wall times.
     pub(crate) fn sample(&self, iterations: u64, executor: &Executor, workload: &dyn Workload) -> Duration {
         let mut walls_ns = Vec::with_capacity(usize::try_from(iterations).unwrap_or_default());
-        self.pause();
-        let calibration_ns = self.calibration.borrow_mut().time_ns();
-        self.rewarm(executor, workload);
+        let mut calibration_ns = 0;
+        if let Some(calibration) = &self.calibration {
+            self.pause();
+            calibration_ns = calibration.borrow_mut().time_ns();
+            self.rewarm(executor, workload);
+        }
         let before = executor.counters();
         for _ in 0..iterations {
             match workload.run(executor) {
@@ -76,7 +81,7 @@ impl Recorder {
                 }
             }
         }
-        let counters = executor.counters() - before;
+        let counters = (executor.counters() - before).exact();
         let total = Duration::from_nanos(walls_ns.iter().sum());
         self.batches.borrow_mut().push(Batch {
             walls_ns,
@@ -134,7 +139,7 @@ impl Recorder {
             tasks: case.tasks,
             id: format!("{op}/{backend}/{case}"),
             adapter: executor.adapter(),
-            calibration_ns: fastest_tenth(&measured),
+            calibration_ns: median_calibration_ns(&measured),
             counters: per_call(&measured)?,
             samples_ns: measured.iter().map(|batch| batch.walls_ns.clone()).collect(),
         };
@@ -147,11 +152,12 @@ impl Recorder {
     }
 }
 
-/// The calibration kernel's time in the fastest tenth of the samples, as calls are compared by theirs.
-fn fastest_tenth(batches: &[Batch]) -> u64 {
+/// The calibration kernel's median time: it tells of company that was there half of the time. A kernel of microseconds finds a
+/// quiet moment even where calls of milliseconds find none, so that its fastest times tell nothing of theirs.
+fn median_calibration_ns(batches: &[Batch]) -> u64 {
     let mut times_ns: Vec<u64> = batches.iter().map(|batch| batch.calibration_ns).collect();
     times_ns.sort_unstable();
-    times_ns[times_ns.len() / 10]
+    times_ns[times_ns.len() / 2]
 }
 
 /// The counters of one call, which must be the same for all of them.
