@@ -20,6 +20,7 @@ mod report;
 mod rows;
 mod run;
 mod screen;
+mod table;
 mod verdict;
 
 use std::process::ExitCode;

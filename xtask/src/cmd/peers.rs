@@ -23,7 +23,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   cargo xtask peers --quick                    a look: 6 rounds
-  cargo xtask peers --out docs/peers/NAME.md   20 rounds in 4 processes of each peer, the table into a file
+  cargo xtask peers --out docs/peers/NAME.md   9 rounds in 3 processes of each peer, the table into a file
   cargo xtask peers --program ./peers --cuda ./vector_add   programs built elsewhere
 
 The peers: this project's executor; wgpu as tutorials use it; cubecl on wgpu; the CPU; and CUDA where there is nvcc and an NVIDIA device.
@@ -33,10 +33,10 @@ pub(crate) struct Flags {
     #[arg(long, conflicts_with_all = ["processes", "rounds"])]
     quick: bool,
     /// Fresh processes of each peer, one set after the other
-    #[arg(long, value_name = "K", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=100))]
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
     processes: u64,
     /// Rounds with each set, everybody once per round, in random order
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     rounds: u64,
     /// Backends, of vulkan, gles, dx12, metal [default: all with a usable adapter]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]

@@ -5,6 +5,7 @@ pub(crate) mod affinity;
 pub(crate) mod build;
 pub(crate) mod console;
 pub(crate) mod contest;
+pub(crate) mod github;
 pub(crate) mod lock;
 pub(crate) mod machine;
 pub(crate) mod measure;

@@ -80,7 +80,10 @@ impl Section {
         } else {
             "all cores free"
         };
-        _ = writeln!(text, "\n## {backend}: {name}\n\nDriver {driver} {driver_version}; {cores}.\n");
+        _ = writeln!(
+            text,
+            "\n## {backend}: {name}\n\nDriver {driver} {driver_version}; {cores}.\n"
+        );
         _ = writeln!(text, "Executor, in its first process: {}.\n", self.about);
         text.push_str("| work | by | median | ratio | 95 % | rounds, calls | target | holds |\n");
         text.push_str("|---|---|---:|---:|---:|---:|---:|---|\n");
