@@ -136,7 +136,7 @@ impl<'a> Contest<'a> {
         if open.first().is_none_or(|(first, _)| first.peer != Peer::Executor) {
             return Ok(());
         }
-        let results = results_of(section, event, &open);
+        let results = results_of(section, event, &open)?;
         for _ in 0..self.rounds {
             let mut order: Vec<usize> = (0..open.len()).collect();
             for last in (1..order.len()).rev() {
@@ -176,13 +176,20 @@ fn calls_per_turn(process: &mut Process, method: &str) -> Result<usize, Error> {
     Ok(usize::try_from((TURN_NS / typical.max(1)).clamp(1, MOST_CALLS)).expect("a thousand fits"))
 }
 
-/// Where the rounds of an event go; its contestants are the same in every set of processes, or the ratios would not be.
-fn results_of<'s>(section: &'s mut Section, event: &Event, open: &[(Contestant, usize)]) -> &'s mut Results {
-    let at = section
+/// Where the rounds of an event go.
+///
+/// # Errors
+/// [`Error::Failed`] if others take part than in the first set of processes: rounds would not be comparable.
+fn results_of<'s>(
+    section: &'s mut Section,
+    event: &Event,
+    open: &[(Contestant, usize)],
+) -> Result<&'s mut Results, Error> {
+    let known = section
         .results
         .iter()
         .position(|results| results.event.title == event.title);
-    let at = at.unwrap_or_else(|| {
+    let at = known.unwrap_or_else(|| {
         section.results.push(Results {
             event: *event,
             rounds: open
@@ -192,7 +199,17 @@ fn results_of<'s>(section: &'s mut Section, event: &Event, open: &[(Contestant, 
         });
         section.results.len() - 1
     });
-    &mut section.results[at]
+    let results = &mut section.results[at];
+    let before = results.rounds.iter().map(|(contestant, _)| contestant);
+    if before.eq(open.iter().map(|(contestant, _)| contestant)) {
+        Ok(results)
+    } else {
+        Err(Error::Failed(format!(
+            "{}: not all who took part in the first processes do in later ones: {}",
+            event.title,
+            section.absent.join("; ")
+        )))
+    }
 }
 
 fn note(section: &mut Section, reason: String) {
