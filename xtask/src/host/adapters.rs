@@ -22,6 +22,9 @@ pub(crate) struct Listing {
     pub(crate) picked: Vec<Adapter>,
     /// Backends without one.
     pub(crate) absent: Vec<Absent>,
+    /// Of the programs that do the work; said by the peers alone.
+    #[serde(default)]
+    pub(crate) versions: Vec<String>,
 }
 
 impl Listing {
