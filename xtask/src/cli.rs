@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Bench(cmd::bench::Flags),
     /// Judge a finished run again, without measuring
     Gate(cmd::gate::Flags),
+    /// Measure this project, wgpu as tutorials use it, cubecl, the CPU and CUDA against each other
+    Peers(cmd::peers::Flags),
     /// Find the version split that would break a build, and prove the cure
     AuditDeps(cmd::audit_deps::Flags),
     /// List the adapters of this machine, and why some cannot be used
