@@ -2,11 +2,13 @@
 //! `operator/backend/tasks×size` (written `1000x256`) for a batch.
 //!
 //! `cargo bench` measures all that this machine has, with criterion's own flags and reports. `cargo xtask bench` runs
-//! this same program, once per backend and run, and has it record the wall time of every call.
+//! this same program, once per backend and run, and has it record the wall time of every call; `cargo xtask ab` has it serve
+//! windows of calls on demand.
 
 mod calibration;
 mod cases;
 mod recorder;
+mod serve;
 
 use std::{
     io::Write as _,
@@ -30,6 +32,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if std::env::var_os(serve::SERVE_ENV).is_some() {
+        return serve::serve(plan);
+    }
     if plan.record.is_some() {
         end_with_parent();
     }
