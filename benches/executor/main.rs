@@ -98,17 +98,12 @@ fn measure(
         .min(call.saturating_mul(MOST_CALLS))
         .max(Duration::from_millis(1));
     let pause = (plan.pace.measurement() - busy) / u32::try_from(plan.pace.samples()).expect("few samples");
-    let recorder = Recorder::new(plan.pace.warm_up(), pause);
+    let recorder = Recorder::new(plan.record.is_some(), plan.pace.warm_up(), pause);
     group
         .sampling_mode(SamplingMode::Flat)
         .sample_size(plan.pace.samples())
         .warm_up_time(plan.pace.warm_up())
-        .measurement_time(
-            plan.pace
-                .measurement()
-                .min(call.saturating_mul(MOST_CALLS))
-                .max(Duration::from_millis(1)),
-        )
+        .measurement_time(busy)
         .nresamples(2000)
         .throughput(Throughput::Elements((case.size * case.tasks) as u64));
     group.bench_function(BenchmarkId::new(backend.name(), case), |bencher| {

@@ -23,7 +23,8 @@ struct Batch {
 pub(crate) struct Recorder {
     batches: RefCell<Vec<Batch>>,
     error: RefCell<Option<String>>,
-    calibration: RefCell<Calibration>,
+    /// Absent where criterion measures for itself alone.
+    calibration: Option<RefCell<Calibration>>,
     warm: Instant,
     pause: Duration,
 }
@@ -48,12 +49,13 @@ struct Record<'a> {
 }
 
 impl Recorder {
-    /// A recorder that pauses before each sample once `warm_up` is over.
-    pub(crate) fn new(warm_up: Duration, pause: Duration) -> Self {
+    /// A recorder that pauses before each sample once `warm_up` is over, and calibrates; or one for criterion's own reports,
+    /// which does neither.
+    pub(crate) fn new(is_recording: bool, warm_up: Duration, pause: Duration) -> Self {
         Self {
             batches: RefCell::default(),
             error: RefCell::default(),
-            calibration: RefCell::new(Calibration::new()),
+            calibration: is_recording.then(|| RefCell::new(Calibration::new())),
             warm: Instant::now() + warm_up,
             pause,
         }
@@ -62,9 +64,12 @@ impl Recorder {
     /// Runs the workload `iterations` times and returns the sum of the calls' wall times.
     pub(crate) fn sample(&self, iterations: u64, executor: &Executor, workload: &dyn Workload) -> Duration {
         let mut walls_ns = Vec::with_capacity(usize::try_from(iterations).unwrap_or_default());
-        self.pause();
-        let calibration_ns = self.calibration.borrow_mut().time_ns();
-        self.rewarm(executor, workload);
+        let mut calibration_ns = 0;
+        if let Some(calibration) = &self.calibration {
+            self.pause();
+            calibration_ns = calibration.borrow_mut().time_ns();
+            self.rewarm(executor, workload);
+        }
         let before = executor.counters();
         for _ in 0..iterations {
             match workload.run(executor) {

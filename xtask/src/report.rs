@@ -137,9 +137,9 @@ impl Report<'_> {
                 verdict.change_percent.unwrap_or_default(),
                 verdict.detectable_percent.unwrap_or_default(),
             );
-            let case = &verdict.case;
+            let (case, quantile) = (&verdict.case, verdict.quantile.as_deref().unwrap_or_default());
             sentences.push(format!(
-                "{case}: slower by {change:.1} %, confirmed in fresh processes (noticed from {from:.1} %)"
+                "{case}: {quantile} slower by {change:.1} %, confirmed in fresh processes (noticed from {from:.1} %)"
             ));
         }
         for verdict in self.verdicts.iter().filter(|v| v.verdict == Verdict::CountersChanged) {
@@ -163,7 +163,7 @@ impl Report<'_> {
         }
         if self.verdicts.iter().any(|v| v.change_percent.is_some()) {
             sentences.push(
-                "*change of the fastest tenth of the calls, calibrated; medians carry the machine's noise as well"
+                "*calibrated change of the fastest tenth of the calls, or of the median where it says so; medians carry the machine's noise as well"
                     .to_owned(),
             );
         }
@@ -209,9 +209,11 @@ fn cells(verdict: &CaseVerdict) -> [String; 6] {
         verdict.case.to_string(),
         time(verdict.p50_ns),
         time(verdict.baseline_p50_ns),
-        verdict
-            .change_percent
-            .map_or_else(String::new, |percent| format!("{percent:+.1} %")),
+        match (verdict.change_percent, verdict.quantile.as_deref()) {
+            (Some(percent), Some("median")) => format!("median {percent:+.1} %"),
+            (Some(percent), _) => format!("{percent:+.1} %"),
+            (None, _) => String::new(),
+        },
         verdict
             .detectable_percent
             .map_or_else(String::new, |percent| format!("{percent:.1} %")),
@@ -279,6 +281,7 @@ mod tests {
             verdict,
             baseline_p50_ns: change.map(|_| 51_234.0),
             p50_ns: Some(1_234_567.0),
+            quantile: change.map(|_| if backend == "metal" { "median" } else { "fastest tenth" }.to_owned()),
             change_percent: change,
             detectable_percent: change.map(|_| 7.25),
             note: note.map(str::to_owned),

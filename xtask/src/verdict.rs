@@ -55,7 +55,9 @@ pub(crate) struct CaseVerdict {
     pub(crate) baseline_p50_ns: Option<f64>,
     /// Median of this run's processes' medians.
     pub(crate) p50_ns: Option<f64>,
-    /// Calibrated change of the fastest tenth, in per cent; positive is slower.
+    /// The quantile whose change decided: `fastest tenth`, or `median` where only that moved.
+    pub(crate) quantile: Option<String>,
+    /// Calibrated change of that quantile, in per cent; positive is slower.
     pub(crate) change_percent: Option<f64>,
     /// The smallest change that would have been noticed, in per cent.
     pub(crate) detectable_percent: Option<f64>,
@@ -110,6 +112,7 @@ mod tests {
                 verdict,
                 baseline_p50_ns: None,
                 p50_ns: None,
+                quantile: None,
                 change_percent: None,
                 detectable_percent: None,
                 note: None,

@@ -4,6 +4,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod support;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -11,6 +13,8 @@ use std::{
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
+
+use support::check;
 
 /// Measures every size it is asked for: ten samples of two calls, whose time is the file `time_ns` times the size. Waits
 /// for the file `go` if there is a file `wait`.
@@ -136,19 +140,6 @@ fn wait_for(path: &Path) {
     }
 }
 
-#[track_caller]
-fn check(output: &Output, code: i32, expected: &[&str]) {
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert_eq!(output.status.code(), Some(code), "{text}");
-    for part in expected {
-        assert!(text.contains(part), "`{part}` is not in:\n{text}");
-    }
-}
-
 #[test]
 fn a_machine_is_measured_recorded_and_judged() {
     let machine = Machine::new();
@@ -185,8 +176,8 @@ fn a_machine_is_measured_recorded_and_judged() {
         3,
         &[
             "regression",
-            "vector_add/cpu/100: slower by 20",
-            "vector_add/cpu/200: slower by 20",
+            "vector_add/cpu/100: fastest tenth slower by 20",
+            "vector_add/cpu/200: fastest tenth slower by 20",
         ],
     );
     check(&machine.bench(&["--no-gate"]), 0, &["measured, not judged"]);

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod support;
+
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+
+use support::check;
 
 const FINGERPRINT: &str = r#"{"schema":1,"os":"linux","arch":"x86_64","cpu":"test","logical_cores":2,"affinity":"bound","compiler":"rustc 1.95.0","adapters":[]}"#;
 const PLAN: &str = r#"{"schema":1,"started":"2026-01-02T03:04:05Z","commit":"0123456","command":"cargo xtask bench","pace":"default","runs":1,"backends":["cpu"],"skipped":[],"ops":null,"sizes":["1000"]}"#;
@@ -84,19 +88,6 @@ fn gate(run: &Path, baselines: &Path, flags: &[&str]) -> Output {
         .unwrap()
 }
 
-#[track_caller]
-fn check(output: &Output, code: i32, expected: &[&str]) {
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert_eq!(output.status.code(), Some(code), "{text}");
-    for part in expected {
-        assert!(text.contains(part), "`{part}` is not in:\n{text}");
-    }
-}
-
 #[test]
 fn an_unchanged_case_passes_and_the_files_say_so() {
     let machine = Machine::with_baseline();
@@ -116,7 +107,7 @@ fn a_confirmed_slowdown_ends_with_3_and_names_the_case() {
     check(
         &machine.gate(&[]),
         3,
-        &["regression", "vector_add/cpu/1000: slower by 30"],
+        &["regression", "vector_add/cpu/1000: fastest tenth slower by 30"],
     );
 }
 

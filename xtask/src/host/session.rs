@@ -1,6 +1,6 @@
-//! Measures what a plan asks for: every case first, suspects once more.
+//! Measures what a plan asks for: every case first, some of them again.
 
-use std::{path::Path, time::Duration};
+use std::{ops::RangeInclusive, path::Path, time::Duration};
 
 use crate::{
     case::CaseId,
@@ -25,6 +25,15 @@ pub(crate) struct Session<'a> {
     pub(crate) bound: bool,
     /// Folder for what the processes write.
     pub(crate) raw: &'a Path,
+}
+
+/// What is to be measured again.
+#[derive(Clone, Debug)]
+pub(crate) struct Again<'a> {
+    pub(crate) cases: &'a [CaseId],
+    pub(crate) stage: Stage,
+    /// Numbers of the processes, which no others have.
+    pub(crate) runs: RangeInclusive<u64>,
 }
 
 /// What the cases of one process are.
@@ -72,32 +81,34 @@ impl Session<'_> {
         Ok(measured)
     }
 
-    /// Measures suspects again, each in `runs` fresh processes.
-    pub(crate) fn confirm(&self, suspects: &[CaseId], runs: u64) -> Result<Vec<Measured>, Error> {
-        if suspects.is_empty() {
+    /// Measures some cases again, in `runs` fresh processes of each of their backends; `label` says why.
+    pub(crate) fn again(&self, label: &str, again: &Again<'_>) -> Result<Vec<Measured>, Error> {
+        let Again { cases, stage, ref runs } = *again;
+        if cases.is_empty() {
             return Ok(Vec::new());
         }
-        let names: Vec<String> = suspects.iter().map(ToString::to_string).collect();
-        console::status("Confirming", &format!("{} in {runs} fresh processes", names.join(", ")));
-        let progress = Progress::new(suspects.len(), runs);
+        let names: Vec<String> = cases.iter().map(ToString::to_string).collect();
+        let processes = runs.end() - runs.start() + 1;
+        console::status(label, &format!("{} in {processes} fresh process(es)", names.join(", ")));
+        let progress = Progress::new(cases.len(), processes);
         let mut measured = Vec::new();
-        for run in self.plan.runs + 1..=self.plan.runs + runs {
+        for run in runs.clone() {
             for backend in &self.plan.backends {
-                let here: Vec<&CaseId> = suspects.iter().filter(|case| case.backend == *backend).collect();
+                let here: Vec<&CaseId> = cases.iter().filter(|case| case.backend == *backend).collect();
                 if here.is_empty() {
                     continue;
                 }
-                let cases = Cases {
+                let of_process = Cases {
                     backend,
                     ops: Some(sorted(here.iter().map(|case| case.op.as_str()))),
                     sizes: sorted(here.iter().map(|case| case.amount())),
                 };
-                let records = self.process(&cases, Stage::Confirm, run, &progress)?;
-                // Two operators under suspicion for different sizes are both measured at both.
+                let records = self.process(&of_process, stage, run, &progress)?;
+                // Two operators that are to be measured at different sizes are both measured at both.
                 measured.extend(
                     records
                         .into_iter()
-                        .filter(|measured| suspects.contains(&measured.record.case)),
+                        .filter(|measured| cases.contains(&measured.record.case)),
                 );
             }
         }

@@ -1,0 +1,191 @@
+//! What `cargo xtask bench` is asked for.
+
+use std::path::PathBuf;
+
+/// Sizes measured unless `--size` says otherwise: single tasks by their number of elements, and one batch.
+const SIZES: [&str; 8] = [
+    "1000", "20000", "50000", "100000", "250000", "500000", "1000000", "1000x256",
+];
+/// What `--full` adds.
+const FULL_SIZES: [&str; 2] = ["4000000", "16000000"];
+/// Processes a baseline is made of.
+const BASELINE_RUNS: u64 = 5;
+
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask bench --setup                          install software adapters, measure everything
+  cargo xtask bench --quick --backend cpu,vulkan     a look while working
+  cargo xtask bench --save-baseline                  record this machine's baseline, in 5 processes
+
+Exit codes: 0 pass, 1 the tool failed, 2 usage, 3 regression, 4 inconclusive or noisy (--strict),
+5 no baseline (--require-baseline).")]
+pub(crate) struct Flags {
+    /// Install what is missing for the software adapters first
+    #[arg(long)]
+    pub(super) setup: bool,
+    /// About a second a case
+    #[arg(long, conflicts_with = "full")]
+    pub(super) quick: bool,
+    /// Sizes of 4,000,000 and 16,000,000 as well
+    #[arg(long)]
+    pub(super) full: bool,
+    /// Backends to measure, of cpu, vulkan, gles, dx12, metal [default: all there are]
+    #[arg(long, value_name = "LIST", env = "GPU_EXECUTOR_BACKENDS", value_parser = backends)]
+    pub(super) backend: Option<Backends>,
+    /// Operators to measure [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(super) op: Option<Vec<String>>,
+    /// Sizes to measure: 20000, or 1000x256 for a batch of 1000 tasks [default: eight from 1000 to 1000000]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = size)]
+    pub(super) size: Option<Vec<String>>,
+    /// Fresh processes per backend [default: 1; 5 with --save-baseline]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(super) runs: Option<u64>,
+    /// Let software adapters use all cores: closer to what users see, and far noisier
+    #[arg(long)]
+    pub(super) free: bool,
+    /// Record the result as this machine's baseline, replacing the cases measured
+    #[arg(long, conflicts_with_all = ["no_gate", "strict", "require_baseline"])]
+    pub(super) save_baseline: bool,
+    /// Measure only
+    #[arg(long, conflicts_with_all = ["strict", "require_baseline"])]
+    pub(super) no_gate: bool,
+    /// End with 4 if a case is inconclusive, noisy or missing
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// End with 5 if this machine has no baseline
+    #[arg(long)]
+    pub(super) require_baseline: bool,
+    /// Folder of the baselines [default: baselines]
+    #[arg(long, value_name = "DIR")]
+    pub(super) baselines: Option<PathBuf>,
+    /// Folder for the result [default: target/bench/TIME]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Times do not fail the run.
+    #[arg(skip)]
+    pub(super) advisory: bool,
+}
+
+/// Backends by the names of reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Backends(pub(super) Vec<String>);
+
+/// Reads a comma list of backends, as wgpu spells them.
+fn backends(list: &str) -> Result<Backends, String> {
+    let mut names = Vec::new();
+    for name in list.split(',').map(str::trim) {
+        let name = match name.to_ascii_lowercase().as_str() {
+            "cpu" => "cpu",
+            "vulkan" | "vk" => "vulkan",
+            "gles" | "gl" | "opengl" => "gles",
+            "dx12" | "d3d12" => "dx12",
+            "metal" | "mtl" => "metal",
+            _ => {
+                return Err(format!(
+                    "no backend is named `{name}`; there are cpu, vulkan, gles, dx12, metal"
+                ));
+            }
+        };
+        if !names.iter().any(|n| n == name) {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(Backends(names))
+}
+
+/// Checks a size and gives it its one spelling.
+fn size(text: &str) -> Result<String, String> {
+    let numbers: Option<Vec<u64>> = text
+        .split('x')
+        .map(|n| n.trim().parse().ok().filter(|&n| n > 0))
+        .collect();
+    match numbers.as_deref() {
+        Some([size] | [1, size]) => Ok(size.to_string()),
+        Some([tasks, size]) => Ok(format!("{tasks}x{size}")),
+        _ => Err("write 20000, or 1000x256 for a batch of 1000 tasks of 256 elements".to_owned()),
+    }
+}
+
+impl Flags {
+    /// The bench of `cargo xtask ci`.
+    pub(crate) fn quick_for_ci() -> Self {
+        Self {
+            quick: true,
+            advisory: true,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn pace(&self) -> &'static str {
+        if self.quick { "quick" } else { "default" }
+    }
+
+    pub(super) fn runs(&self) -> u64 {
+        self.runs.unwrap_or(if self.save_baseline { BASELINE_RUNS } else { 1 })
+    }
+
+    /// Fresh processes for each suspect.
+    pub(super) fn confirming_runs(&self) -> u64 {
+        if self.quick { 3 } else { 5 }
+    }
+
+    pub(super) fn sizes(&self) -> Vec<String> {
+        let own = |sizes: &[&str]| sizes.iter().map(|&s| s.to_owned()).collect::<Vec<_>>();
+        let mut sizes = self.size.clone().unwrap_or_else(|| own(&SIZES));
+        if self.full {
+            sizes.extend(own(&FULL_SIZES));
+        }
+        let mut seen = Vec::new();
+        sizes.retain(|size| {
+            !seen.contains(size) && {
+                seen.push(size.clone());
+                true
+            }
+        });
+        sizes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_one_spelling() {
+        let check = |text: &str, expected: Option<&str>| assert_eq!(size(text).ok().as_deref(), expected, "{text}");
+        check("20000", Some("20000"));
+        check(" 20000 ", Some("20000"));
+        check("1x5", Some("5"));
+        check("1000x256", Some("1000x256"));
+        for wrong in ["", "0", "-1", "1e3", "1x2x3", "x5", "5x", "0x5", "1_000"] {
+            check(wrong, None);
+        }
+    }
+
+    #[test]
+    fn backends_are_read_as_wgpu_spells_them() {
+        let check = |list: &str, expected: &[&str]| assert_eq!(backends(list).unwrap().0, expected, "{list}");
+        check("cpu", &["cpu"]);
+        check(" VK, opengl ,cpu,vulkan", &["vulkan", "gles", "cpu"]);
+        check("d3d12,mtl", &["dx12", "metal"]);
+        for wrong in ["", "vulcan", "cpu,", "cpu;gles"] {
+            assert!(
+                backends(wrong).unwrap_err().contains("cpu, vulkan, gles, dx12, metal"),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn full_adds_sizes_and_none_is_measured_twice() {
+        let flags = Flags {
+            full: true,
+            size: Some(vec!["5".into(), "5".into(), "4000000".into()]),
+            ..Flags::default()
+        };
+        assert_eq!(flags.sizes(), ["5", "4000000", "16000000"]);
+        assert_eq!(Flags::default().sizes(), SIZES);
+    }
+}
