@@ -81,7 +81,7 @@ impl Recorder {
                 }
             }
         }
-        let counters = executor.counters() - before;
+        let counters = (executor.counters() - before).exact();
         let total = Duration::from_nanos(walls_ns.iter().sum());
         self.batches.borrow_mut().push(Batch {
             walls_ns,

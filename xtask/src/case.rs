@@ -34,39 +34,54 @@ impl fmt::Display for CaseId {
     }
 }
 
-/// Calls into wgpu that each call of a case makes: exact, compared for equality.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Counters {
-    pub(crate) submits: u64,
-    pub(crate) passes: u64,
-    pub(crate) dispatches: u64,
-    pub(crate) buffers_created: u64,
-    pub(crate) bind_groups_created: u64,
-    pub(crate) bytes_up: u64,
-    pub(crate) bytes_down: u64,
-    pub(crate) maps: u64,
+/// Declares the counters once: fields in the order of the columns, and their names.
+macro_rules! counters {
+    ($($field:ident),* $(,)?) => {
+        /// Calls into wgpu that each call of a case makes: exact, compared for equality.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub(crate) struct Counters {
+            $(pub(crate) $field: u64,)*
+        }
+
+        impl Counters {
+            /// The columns, in order.
+            pub(crate) const NAMES: &[&str] = &[$(stringify!($field)),*];
+
+            /// Name and value of each counter, in the order of the columns.
+            pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($field), self.$field)),*].into_iter()
+            }
+
+            /// Reads each counter by its name.
+            ///
+            /// # Errors
+            /// The first that `read` returns.
+            pub(crate) fn read<E>(read: impl Fn(&'static str) -> Result<u64, E>) -> Result<Self, E> {
+                Ok(Self { $($field: read(stringify!($field))?,)* })
+            }
+        }
+    };
+}
+
+counters! {
+    submits,
+    passes,
+    dispatches,
+    copies,
+    buffers_created,
+    bind_groups_created,
+    pipelines_created,
+    bytes_up,
+    bytes_down,
+    maps,
+    pool_hits,
 }
 
 impl Counters {
-    /// Name and value of each counter, in the order of the columns.
-    pub(crate) fn named(&self) -> [(&'static str, u64); 8] {
-        [
-            ("submits", self.submits),
-            ("passes", self.passes),
-            ("dispatches", self.dispatches),
-            ("buffers_created", self.buffers_created),
-            ("bind_groups_created", self.bind_groups_created),
-            ("bytes_up", self.bytes_up),
-            ("bytes_down", self.bytes_down),
-            ("maps", self.maps),
-        ]
-    }
-
     /// How `new` differs from these: `dispatches 1 → 2, passes 1 → 2`; `None` if it does not.
     pub(crate) fn difference(&self, new: &Self) -> Option<String> {
         let changed: Vec<String> = self
             .named()
-            .iter()
             .zip(new.named())
             .filter(|((_, old), (_, new))| old != new)
             .map(|((name, old), (_, new))| format!("{name} {old} → {new}"))

@@ -9,8 +9,8 @@ use crate::{
     record::Record,
 };
 
-/// The columns, in order.
-pub(crate) const COLUMNS: [&str; 21] = [
+/// The columns before those of the counters, in order.
+const COLUMNS: [&str; 13] = [
     "op",
     "backend",
     "size",
@@ -24,15 +24,12 @@ pub(crate) const COLUMNS: [&str; 21] = [
     "p95_ns",
     "p99_ns",
     "calibration_ns",
-    "submits",
-    "passes",
-    "dispatches",
-    "buffers_created",
-    "bind_groups_created",
-    "bytes_up",
-    "bytes_down",
-    "maps",
 ];
+
+/// All columns, in order.
+fn columns() -> impl Iterator<Item = &'static str> + Clone {
+    COLUMNS.into_iter().chain(Counters::NAMES.iter().copied())
+}
 
 /// Why a process was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,12 +97,10 @@ impl Row {
         }
     }
 
-    fn fields(&self) -> [String; COLUMNS.len()] {
+    fn fields(&self) -> Vec<String> {
         // A tenth of a nanosecond: finer than any clock, and short.
         let ns = |value: f64| format!("{value:.1}");
-        let [submits, passes, dispatches, buffers, bind_groups, up, down, maps] =
-            self.counters.named().map(|(_, value)| value.to_string());
-        [
+        let mut fields = vec![
             self.case.op.clone(),
             self.case.backend.clone(),
             self.case.size.to_string(),
@@ -119,21 +114,15 @@ impl Row {
             ns(self.p95_ns),
             ns(self.p99_ns),
             ns(self.calibration_ns),
-            submits,
-            passes,
-            dispatches,
-            buffers,
-            bind_groups,
-            up,
-            down,
-            maps,
-        ]
+        ];
+        fields.extend(self.counters.named().map(|(_, value)| value.to_string()));
+        fields
     }
 }
 
 /// Renders rows with their header.
 pub(crate) fn to_csv(rows: &[Row]) -> String {
-    let mut csv = COLUMNS.join(",");
+    let mut csv = columns().collect::<Vec<_>>().join(",");
     csv.push('\n');
     for row in rows {
         csv.push_str(&row.fields().join(","));
@@ -161,7 +150,7 @@ pub(crate) fn from_csv(text: &str) -> Result<Vec<Row>, (u64, String)> {
         .headers()
         .map_err(|error| (line_of(&error), error.to_string()))?
         .clone();
-    if header.iter().ne(COLUMNS) {
+    if header.iter().ne(columns()) {
         let line = (1..)
             .zip(text.lines())
             .find(|(_, line)| !line.starts_with('#'))
@@ -205,10 +194,7 @@ fn merge_marker(text: &str) -> Option<(u64, &str)> {
 
 fn row(record: &csv::StringRecord) -> Result<Row, String> {
     let text = |column: &str| {
-        let index = COLUMNS
-            .iter()
-            .position(|c| *c == column)
-            .expect("a column of this format");
+        let index = columns().position(|c| c == column).expect("a column of this format");
         record.get(index).unwrap_or_default()
     };
     let name = |column: &str| match text(column) {
@@ -242,16 +228,7 @@ fn row(record: &csv::StringRecord) -> Result<Row, String> {
         p95_ns: time("p95_ns")?,
         p99_ns: time("p99_ns")?,
         calibration_ns: time("calibration_ns")?,
-        counters: Counters {
-            submits: integer("submits")?,
-            passes: integer("passes")?,
-            dispatches: integer("dispatches")?,
-            buffers_created: integer("buffers_created")?,
-            bind_groups_created: integer("bind_groups_created")?,
-            bytes_up: integer("bytes_up")?,
-            bytes_down: integer("bytes_down")?,
-            maps: integer("maps")?,
-        },
+        counters: Counters::read(integer)?,
     };
     if row.case.size == 0 || row.case.tasks == 0 || row.calls == 0 {
         return Err("`size`, `tasks` and `calls` must be at least 1".to_owned());
@@ -350,7 +327,7 @@ pub(crate) mod tests {
     #[test]
     fn a_file_cut_off_anywhere_within_a_row_is_refused() {
         let whole = to_csv(&[example("cpu", 1000, 1, 100.0)]);
-        let header = COLUMNS.join(",").len() + 1;
+        let header = whole.lines().next().unwrap().len() + 1;
         for end in header + 1..whole.len() - 2 {
             assert!(
                 from_csv(&whole[..end]).is_err(),

@@ -41,8 +41,8 @@ for size in $(echo "$GPU_EXECUTOR_BENCH_SIZES" | tr , ' '); do
     echo "{\"iters\":[${iters#,}],\"times\":[${times#,}]}" > "$CRITERION_HOME/$n/new/sample.json"
     cat > "$GPU_EXECUTOR_BENCH_RECORD/$n.json" <<END
 {"schema":1,"op":"vector_add","backend":"$GPU_EXECUTOR_BACKENDS","size":$size,"tasks":1,"id":"$id","calibration_ns":40000,
-"counters":{"submits":1,"passes":1,"dispatches":$(cat "$here/dispatches"),"buffers_created":0,"bind_groups_created":0,
-"bytes_up":8,"bytes_down":4,"maps":2},"samples_ns":[${samples#,}]}
+"counters":{"submits":1,"passes":1,"dispatches":$(cat "$here/dispatches"),"copies":0,"buffers_created":0,
+"bind_groups_created":0,"pipelines_created":0,"bytes_up":8,"bytes_down":4,"maps":2,"pool_hits":1},"samples_ns":[${samples#,}]}
 END
 done
 "#;

@@ -14,11 +14,11 @@ use support::check;
 
 const FINGERPRINT: &str = r#"{"schema":1,"os":"linux","arch":"x86_64","cpu":"test","logical_cores":2,"affinity":"bound","compiler":"rustc 1.95.0","adapters":[]}"#;
 const PLAN: &str = r#"{"schema":1,"started":"2026-01-02T03:04:05Z","commit":"0123456","command":"cargo xtask bench","pace":"default","runs":1,"backends":["cpu"],"skipped":[],"ops":null,"sizes":["1000"]}"#;
-const COLUMNS: &str = "op,backend,size,tasks,stage,run,calls,p10_ns,p50_ns,p90_ns,p95_ns,p99_ns,calibration_ns,submits,passes,dispatches,buffers_created,bind_groups_created,bytes_up,bytes_down,maps";
+const COLUMNS: &str = "op,backend,size,tasks,stage,run,calls,p10_ns,p50_ns,p90_ns,p95_ns,p99_ns,calibration_ns,submits,passes,dispatches,copies,buffers_created,bind_groups_created,pipelines_created,bytes_up,bytes_down,maps,pool_hits";
 
 fn row(stage: &str, run: usize, p10_ns: f64, dispatches: u64) -> String {
     format!(
-        "vector_add,cpu,1000,1,{stage},{run},1000,{p10_ns},{},{},{},{},60000,1,1,{dispatches},0,0,8000,4000,2\n",
+        "vector_add,cpu,1000,1,{stage},{run},1000,{p10_ns},{},{},{},{},60000,1,1,{dispatches},0,0,0,0,8000,4000,2,1\n",
         p10_ns * 1.5,
         p10_ns * 2.0,
         p10_ns * 2.5,
