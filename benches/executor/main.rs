@@ -88,7 +88,7 @@ fn measure(
     let workload = (operator.workload)(case.size, case.tasks, 1);
     // A benchmark is a test as well: a fast wrong result is worth nothing.
     workload.check(executor).map_err(|error| error.to_string())?;
-    let call = probe(&*workload, executor).map_err(|error| error.to_string())?;
+    let call = probe(&*workload, executor, Duration::from_millis(20)).map_err(|error| error.to_string())?;
 
     // What the calls of a short case leave of the time goes between its samples: a neighbour on the machine comes and
     // goes in tenths of a second, and all of a microsecond case would fall into one of its moods.
@@ -118,13 +118,13 @@ fn measure(
     Ok(())
 }
 
-/// About how long a call takes, once caches are warm.
-fn probe(workload: &dyn Workload, executor: &Executor) -> Result<Duration, gpu_executor::Error> {
+/// About how long a call takes, once caches are warm, looked for during `time`.
+fn probe(workload: &dyn Workload, executor: &Executor, time: Duration) -> Result<Duration, gpu_executor::Error> {
     let start = Instant::now();
     let mut fastest = Duration::MAX;
     for calls in 0.. {
         fastest = fastest.min(workload.run(executor)?);
-        if calls >= 3 && start.elapsed() > Duration::from_millis(20) {
+        if calls >= 3 && start.elapsed() > time {
             break;
         }
     }

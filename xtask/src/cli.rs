@@ -16,6 +16,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Measure every operator on every backend, and hold the result against this machine's baseline
     Bench(cmd::bench::Flags),
+    /// Compare two revisions on this machine, in fresh processes that take turns
+    Ab(cmd::ab::Flags),
     /// Judge a finished run again, without measuring
     Gate(cmd::gate::Flags),
     /// Find the version split that would break a build, and prove the cure

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod ab;
 pub(crate) mod adapters;
 pub(crate) mod audit_deps;
 pub(crate) mod bench;
@@ -15,6 +16,7 @@ use crate::{cli::Command, error::Error};
 pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Bench(flags) => bench::run(&flags).map(Into::into),
+        Command::Ab(flags) => ab::run(&flags).map(Into::into),
         Command::Gate(flags) => gate::run(&flags).map(Into::into),
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
         Command::Adapters(flags) => adapters::run(&flags).map(Into::into),

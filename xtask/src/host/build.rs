@@ -1,7 +1,7 @@
 //! Builds the library's programs, which this one runs but does not depend on.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -18,7 +18,7 @@ pub(crate) struct Programs {
 
 /// Builds bench and listing; cargo says what it does on standard error.
 pub(crate) fn programs() -> Result<Programs, Error> {
-    let mut built = build(&["--bench", "executor", "--example", "adapters"])?;
+    let mut built = own(&["--bench", "executor", "--example", "adapters"])?;
     Ok(Programs {
         bench: take(&mut built, "executor")?,
         adapters: take(&mut built, "adapters")?,
@@ -27,23 +27,39 @@ pub(crate) fn programs() -> Result<Programs, Error> {
 
 /// Builds the listing alone.
 pub(crate) fn listing() -> Result<PathBuf, Error> {
-    take(&mut build(&["--example", "adapters"])?, "adapters")
+    take(&mut own(&["--example", "adapters"])?, "adapters")
 }
 
-fn take(built: &mut Vec<(String, PathBuf)>, name: &str) -> Result<PathBuf, Error> {
-    let at = built.iter().position(|(target, _)| target == name);
+/// A program that cargo built.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) is_bench: bool,
+}
+
+fn take(built: &mut Vec<Built>, name: &str) -> Result<PathBuf, Error> {
+    let at = built.iter().position(|built| built.name == name);
     let missing = || Error::Failed(format!("cargo built no program `{name}`"));
-    at.map(|at| built.swap_remove(at).1).ok_or_else(missing)
+    at.map(|at| built.swap_remove(at).path).ok_or_else(missing)
 }
 
-fn build(targets: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
+fn own(targets: &[&str]) -> Result<Vec<Built>, Error> {
+    let args = [
+        &["build", "--release", "--locked", "--package", "gpu-executor"],
+        targets,
+    ]
+    .concat();
+    build(&workspace::root(), &workspace::target(), &args)
+}
+
+/// Runs cargo in `folder`, and returns the programs it built.
+pub(crate) fn build(folder: &Path, target: &Path, args: &[&str]) -> Result<Vec<Built>, Error> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let root = workspace::root();
     let mut child = Command::new(&cargo)
-        .current_dir(&root)
-        .env("CARGO_TARGET_DIR", workspace::target())
-        .args(["build", "--release", "--locked", "--package", "gpu-executor"])
-        .args(targets)
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", target)
+        .args(args)
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped())
         .spawn()
@@ -55,7 +71,11 @@ fn build(targets: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
             message.map_err(|error| Error::Failed(format!("cannot read cargo's messages: {error}")))?
             && let Some(path) = artifact.executable
         {
-            built.push((artifact.target.name, path.into_std_path_buf()));
+            built.push(Built {
+                is_bench: artifact.target.is_bench(),
+                name: artifact.target.name,
+                path: path.into_std_path_buf(),
+            });
         }
     }
     let status = child
@@ -64,8 +84,6 @@ fn build(targets: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
     if status.success() {
         Ok(built)
     } else {
-        Err(Error::Failed(
-            "the library does not build; cargo's message is above".to_owned(),
-        ))
+        Err(Error::Failed("it does not build; cargo's message is above".to_owned()))
     }
 }

@@ -57,7 +57,10 @@ mod tests {
         let effect = Effect::of(&differences, 0.05);
         assert!((effect.estimate - 0.46).abs() < 5e-4, "{effect:?}");
         // Ranks 6 and 40 of the 45 means, as the table of the signed-rank statistic wants for n = 9.
-        assert!((effect.low - 0.010).abs() < 1e-3 && (effect.high - 0.786).abs() < 1e-3, "{effect:?}");
+        assert!(
+            (effect.low - 0.010).abs() < 1e-3 && (effect.high - 0.786).abs() < 1e-3,
+            "{effect:?}"
+        );
     }
 
     #[test]
@@ -66,7 +69,10 @@ mod tests {
         let before = Effect::of(&differences, 0.01);
         differences[3] = 5.0;
         let after = Effect::of(&differences, 0.01);
-        assert!((before.estimate - after.estimate).abs() < 0.0003, "{before:?} {after:?}");
+        assert!(
+            (before.estimate - after.estimate).abs() < 0.0003,
+            "{before:?} {after:?}"
+        );
     }
 
     #[test]

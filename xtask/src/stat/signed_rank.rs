@@ -67,21 +67,63 @@ mod tests {
                 let ranks: Vec<usize> = (1..=n).collect();
                 let up_to = |w: usize| distribution(&ranks)[..=w].iter().sum::<f64>();
                 assert!(up_to(critical) <= level, "n = {n}, level {level}: {}", up_to(critical));
-                assert!(up_to(critical + 1) > level, "n = {n}, level {level}: {}", up_to(critical + 1));
+                assert!(
+                    up_to(critical + 1) > level,
+                    "n = {n}, level {level}: {}",
+                    up_to(critical + 1)
+                );
                 assert_eq!(quantile(level, n), critical + 1, "n = {n}, level {level}");
             }
         };
         check(
             0.05,
-            &[(5, 0), (6, 2), (7, 3), (8, 5), (9, 8), (10, 10), (12, 17), (15, 30), (20, 60), (25, 100), (30, 151), (40, 286), (50, 466)],
+            &[
+                (5, 0),
+                (6, 2),
+                (7, 3),
+                (8, 5),
+                (9, 8),
+                (10, 10),
+                (12, 17),
+                (15, 30),
+                (20, 60),
+                (25, 100),
+                (30, 151),
+                (40, 286),
+                (50, 466),
+            ],
         );
         check(
             0.025,
-            &[(6, 0), (7, 2), (8, 3), (9, 5), (10, 8), (12, 13), (15, 25), (20, 52), (25, 89), (30, 137), (40, 264), (50, 434)],
+            &[
+                (6, 0),
+                (7, 2),
+                (8, 3),
+                (9, 5),
+                (10, 8),
+                (12, 13),
+                (15, 25),
+                (20, 52),
+                (25, 89),
+                (30, 137),
+                (40, 264),
+                (50, 434),
+            ],
         );
         check(
             0.005,
-            &[(8, 0), (9, 1), (10, 3), (12, 7), (15, 15), (20, 37), (25, 68), (30, 109), (40, 220), (50, 373)],
+            &[
+                (8, 0),
+                (9, 1),
+                (10, 3),
+                (12, 7),
+                (15, 15),
+                (20, 37),
+                (25, 68),
+                (30, 109),
+                (40, 220),
+                (50, 373),
+            ],
         );
     }
 
@@ -93,7 +135,9 @@ mod tests {
             let found = p_greater(differences);
             assert!((found - expected).abs() < 1e-12, "{differences:?}: {found}");
         };
-        let maize = [6., 8., 14., 16., 23., 24., 28., 29., 41., -48., 49., 56., 60., -67., 75.];
+        let maize = [
+            6., 8., 14., 16., 23., 24., 28., 29., 41., -48., 49., 56., 60., -67., 75.,
+        ];
         check(&maize, 0.020_629_882_812_5);
         let mixed = [0.5, -1.2, 2.3, 3.1, -0.4, 1.9, 2.8, 4.4, -2.2, 3.3, 1.1, 0.9];
         check(&mixed, 0.021_240_234_375);
@@ -119,7 +163,10 @@ mod tests {
         let mut random = crate::stat::random::SplitMix64(3);
         for n in 1..=10_usize {
             for _ in 0..20 {
-                let differences: Vec<f64> = (0..n).map(|_| random.below(7) as f64 - 3.0).filter(|d| *d != 0.0).collect();
+                let differences: Vec<f64> = (0..n)
+                    .map(|_| random.below(7) as f64 - 3.0)
+                    .filter(|d| *d != 0.0)
+                    .collect();
                 let n = differences.len();
                 let rank = |d: f64| -> f64 {
                     let below = differences.iter().filter(|o| o.abs() < d.abs()).count() as f64;
@@ -130,10 +177,15 @@ mod tests {
                     (0..n).filter(|&i| is_up(i)).map(|i| rank(differences[i])).sum()
                 };
                 let observed = sum(&|i| differences[i] > 0.0);
-                let as_large = (0..1_usize << n).filter(|signs| sum(&|i| signs >> i & 1 == 1) >= observed).count();
+                let as_large = (0..1_usize << n)
+                    .filter(|signs| sum(&|i| signs >> i & 1 == 1) >= observed)
+                    .count();
                 let expected = as_large as f64 / (1_usize << n) as f64;
                 let found = p_greater(&differences);
-                assert!((found - expected).abs() < 1e-12, "{differences:?}: {found}, by counting {expected}");
+                assert!(
+                    (found - expected).abs() < 1e-12,
+                    "{differences:?}: {found}, by counting {expected}"
+                );
             }
         }
     }
