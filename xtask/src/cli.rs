@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Ab(cmd::ab::Flags),
     /// Judge a finished run again, without measuring
     Gate(cmd::gate::Flags),
+    /// Measure how often `ab` is wrong on this machine, with unchanged code and planted slowdowns
+    ValidateGate(cmd::validate_gate::Flags),
     /// Find the version split that would break a build, and prove the cure
     AuditDeps(cmd::audit_deps::Flags),
     /// List the adapters of this machine, and why some cannot be used

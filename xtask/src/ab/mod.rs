@@ -4,3 +4,4 @@ pub(crate) mod compare;
 pub(crate) mod judge;
 pub(crate) mod recording;
 pub(crate) mod report;
+pub(crate) mod validation;

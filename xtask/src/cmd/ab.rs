@@ -88,11 +88,6 @@ pub(crate) struct Flags {
     out: Option<PathBuf>,
 }
 
-/// Where comparisons are kept.
-pub(super) fn store() -> PathBuf {
-    workspace::target().join("ab")
-}
-
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let _lock = Lock::take(&workspace::runs())?;
     interrupt::note();
@@ -168,16 +163,21 @@ pub(super) fn verdicts(outcome: &Outcome) -> Vec<Judged> {
     verdicts
 }
 
+/// This project.
+pub(super) fn own_project() -> Project {
+    Project {
+        folder: workspace::root(),
+        target: workspace::target(),
+        store: workspace::target().join("ab"),
+        package: Some("gpu-executor".to_owned()),
+        bench: Some("executor".to_owned()),
+        is_own: true,
+    }
+}
+
 fn project(flags: &Flags) -> Result<Project, Error> {
     let Some(manifest) = &flags.manifest_path else {
-        return Ok(Project {
-            folder: workspace::root(),
-            target: workspace::target(),
-            store: store(),
-            package: Some("gpu-executor".to_owned()),
-            bench: Some("executor".to_owned()),
-            is_own: true,
-        });
+        return Ok(own_project());
     };
     let manifest = std::path::absolute(manifest).map_err(Error::io("find", manifest))?;
     let metadata = cargo_metadata::MetadataCommand::new()
@@ -273,6 +273,9 @@ pub(super) fn seed() -> u64 {
     (now ^ (u64::from(std::process::id()) << 20)) % 1_000_000_000
 }
 
+/// A way to ask a program for its cases.
+type Inspect = fn(&Start<'_>) -> Result<(Kind, Vec<String>), Error>;
+
 /// The cases both programs have and that were asked for, and whether both serve windows of them.
 fn cases(
     flags: &Flags,
@@ -280,28 +283,25 @@ fn cases(
     environment: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<(Vec<String>, bool), Error> {
-    let raw = folder.join("raw").join("list");
-    let start = |side: &'_ Side| (side.program.clone(), side.revision.clone());
-    let [base, head] = sides.map(start);
-    let inspect = |(program, revision): &(PathBuf, String),
-                   how: fn(&Start<'_>) -> Result<(Kind, Vec<String>), Error>| {
+    let folder = folder.join("raw").join("list");
+    let inspect = |side: &Side, how: Inspect| {
         let start = Start {
-            program,
+            program: &side.program,
             environment,
             bound: false,
-            folder: &raw,
+            folder: &folder,
         };
         how(&start).map_err(|error| match error {
             Error::Usage(message) => Error::Usage(message),
-            error => Error::Failed(format!("{revision}: {error}")),
+            error => Error::Failed(format!("{}: {error}", side.revision)),
         })
     };
-    let (mut base_kind, mut base_cases) = inspect(&base, arm::inspect)?;
-    let (mut head_kind, mut head_cases) = inspect(&head, arm::inspect)?;
+    let (mut base_kind, mut base_cases) = inspect(sides[0], arm::inspect)?;
+    let (mut head_kind, mut head_cases) = inspect(sides[1], arm::inspect)?;
     if base_kind != head_kind {
         // One of them is older than serving: both are driven as criterion programs.
-        (base_kind, base_cases) = inspect(&base, arm::listed)?;
-        (head_kind, head_cases) = inspect(&head, arm::listed)?;
+        (base_kind, base_cases) = inspect(sides[0], arm::listed)?;
+        (head_kind, head_cases) = inspect(sides[1], arm::listed)?;
     }
     let only = |these: &[String], those: &[String]| -> Vec<String> {
         these

@@ -7,6 +7,7 @@ pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod gate;
 pub(crate) mod setup;
+pub(crate) mod validate_gate;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Bench(flags) => bench::run(&flags).map(Into::into),
         Command::Ab(flags) => ab::run(&flags).map(Into::into),
         Command::Gate(flags) => gate::run(&flags).map(Into::into),
+        Command::ValidateGate(flags) => validate_gate::run(&flags).map(Into::into),
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
         Command::Adapters(flags) => adapters::run(&flags).map(Into::into),
         Command::Setup(flags) => setup::run(&flags).map(Into::into),

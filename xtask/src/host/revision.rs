@@ -25,7 +25,8 @@ pub(crate) const WORKTREE: &str = "worktree";
 pub(crate) struct Project {
     /// Folder of the manifest, in the work tree.
     pub(crate) folder: PathBuf,
-    /// Cargo's target folder: dependencies are compiled once for all revisions.
+    /// Cargo's target folder for the work tree. Commits have another one in common: cargo tells a package in a worktree from the same
+    /// package here by the age of its files alone, and would take one's programs for the other's.
     pub(crate) target: PathBuf,
     /// Folder for worktrees and programs.
     pub(crate) store: PathBuf,
@@ -109,7 +110,9 @@ impl Project {
             program,
         };
         if commit == WORKTREE {
-            let built = self.build(&self.folder).map_err(|error| unbuilt(revision, &error))?;
+            let built = self
+                .build(&self.folder, &self.target)
+                .map_err(|error| unbuilt(revision, &error))?;
             let content = fs::read(&built).map_err(Error::io("read", &built))?;
             let kept = self.kept(&format!("{WORKTREE}-{:08x}", checksum(&content)))?;
             return Ok(side(keep(&built, &kept)?));
@@ -120,7 +123,9 @@ impl Project {
         }
         console::status("Building", &format!("{revision} ({})", &commit[..commit.len().min(12)]));
         let tree = Tree::add(self, &commit)?;
-        let built = self.build(&tree.folder).map_err(|error| unbuilt(revision, &error))?;
+        let built = self
+            .build(&tree.folder, &self.store.join("build"))
+            .map_err(|error| unbuilt(revision, &error))?;
         Ok(side(keep(&built, &kept)?))
     }
 
@@ -137,7 +142,7 @@ impl Project {
             .join(format!("{name}-{sum:08x}{}", std::env::consts::EXE_SUFFIX)))
     }
 
-    fn build(&self, folder: &Path) -> Result<PathBuf, Error> {
+    fn build(&self, folder: &Path, target: &Path) -> Result<PathBuf, Error> {
         let mut args: Vec<&str> = if self.is_own {
             vec!["build", "--release"]
         } else {
@@ -153,7 +158,7 @@ impl Project {
             Some(bench) => args.extend(["--bench", bench]),
             None => args.push("--benches"),
         }
-        let built = build::build(folder, &self.target, &args)?;
+        let built = build::build(folder, target, &args)?;
         let benches: BTreeMap<String, PathBuf> = built
             .into_iter()
             .filter(|built| built.is_bench)

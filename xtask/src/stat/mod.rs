@@ -6,5 +6,6 @@ pub(crate) mod holm;
 pub(crate) mod looks;
 pub(crate) mod mann_whitney;
 pub(crate) mod random;
+pub(crate) mod rivals;
 pub(crate) mod schedule;
 pub(crate) mod signed_rank;
