@@ -77,17 +77,35 @@ counters! {
     pool_hits,
 }
 
+/// A counter that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CounterChange {
+    pub(crate) name: &'static str,
+    pub(crate) old: u64,
+    pub(crate) new: u64,
+}
+
+impl fmt::Display for CounterChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} → {}", self.name, self.old, self.new)
+    }
+}
+
 impl Counters {
-    /// How `new` differs from these: `dispatches 1 → 2, passes 1 → 2`; `None` if it does not.
-    pub(crate) fn difference(&self, new: &Self) -> Option<String> {
-        let changed: Vec<String> = self
-            .named()
+    /// How `new` differs from these, in the order of the columns.
+    pub(crate) fn changes(&self, new: &Self) -> Vec<CounterChange> {
+        self.named()
             .zip(new.named())
             .filter(|((_, old), (_, new))| old != new)
-            .map(|((name, old), (_, new))| format!("{name} {old} → {new}"))
-            .collect();
-        (!changed.is_empty()).then(|| changed.join(", "))
+            .map(|((name, old), (_, new))| CounterChange { name, old, new })
+            .collect()
     }
+}
+
+/// Changes in one line: `passes 1 → 2, dispatches 1 → 2`.
+pub(crate) fn in_words(changes: &[CounterChange]) -> String {
+    let words: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    words.join(", ")
 }
 
 #[cfg(test)]
@@ -116,12 +134,12 @@ mod tests {
             dispatches: 1,
             ..Counters::default()
         };
-        assert_eq!(old.difference(&old), None);
+        assert!(old.changes(&old).is_empty());
         let new = Counters {
             dispatches: 2,
             maps: 2,
             ..old
         };
-        assert_eq!(old.difference(&new).unwrap(), "dispatches 1 → 2, maps 0 → 2");
+        assert_eq!(in_words(&old.changes(&new)), "dispatches 1 → 2, maps 0 → 2");
     }
 }

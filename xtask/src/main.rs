@@ -21,6 +21,7 @@ mod rows;
 mod run;
 mod screen;
 mod stat;
+mod table;
 mod verdict;
 
 use std::process::ExitCode;

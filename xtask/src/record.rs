@@ -15,7 +15,7 @@ pub(crate) struct Record {
     pub(crate) case: CaseId,
     /// Criterion's full id.
     pub(crate) id: String,
-    /// Time of the calibration kernel between the samples of this case, in the fastest tenth of them.
+    /// Time of the calibration kernel between the samples of this case, in the middle one of them.
     pub(crate) calibration_ns: u64,
     /// Counters of each call.
     pub(crate) counters: Counters,

@@ -1,6 +1,6 @@
 //! A finished run: what was asked for, what was measured, and the files it is kept in.
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub(crate) struct Plan {
     pub(crate) started: String,
     /// Commit, with `-dirty` if the tree was changed; empty outside of a repository.
     pub(crate) commit: String,
+    /// Versions of what was measured and of what measured it: gpu-executor, wgpu, criterion.
+    #[serde(default)]
+    pub(crate) versions: BTreeMap<String, String>,
     /// The command line.
     pub(crate) command: String,
     /// `quick` or `default`.
@@ -267,6 +270,7 @@ pub(crate) mod tests {
             schema: SCHEMA,
             started: "2026-01-02T03:04:05Z".to_owned(),
             commit: "0123456".to_owned(),
+            versions: [("wgpu".to_owned(), "30.0.1".to_owned())].into(),
             command: "cargo xtask bench".to_owned(),
             pace: "default".to_owned(),
             runs: 1,

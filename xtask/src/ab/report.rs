@@ -10,7 +10,7 @@ use crate::{
     exit::Exit,
     files,
     fingerprint::SCHEMA,
-    report::duration,
+    report::cells::duration,
     verdict::Verdict,
 };
 

@@ -307,7 +307,7 @@ mod tests {
     fn a_process_that_hangs_is_stopped() {
         let (result, _) = run_script(
             "echo 'gpu-executor-bench: 1 o/cpu/1'; exec sleep 600",
-            Duration::from_millis(300),
+            Duration::from_secs(3),
         );
         let message = result.unwrap_err().to_string();
         assert!(

@@ -6,6 +6,7 @@ pub(crate) mod arm;
 pub(crate) mod build;
 pub(crate) mod calibration;
 pub(crate) mod console;
+pub(crate) mod github;
 pub(crate) mod interrupt;
 pub(crate) mod lock;
 pub(crate) mod machine;
