@@ -11,10 +11,11 @@ use crate::{
 /// What is compared.
 pub(crate) type Time = fn(&Window) -> Option<f64>;
 
-/// The windows of one case, by block and round; rounds in which an arm was never left alone are left out.
+/// The windows of one case, by block and arm; those whose arm was never left alone are left out, and blocks in which that leaves an
+/// arm without any.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rounds<'a> {
-    blocks: BTreeMap<u64, Vec<[&'a Window; 3]>>,
+pub(crate) struct Blocks<'a> {
+    quiet: BTreeMap<u64, [Vec<&'a Window>; 3]>,
     /// Blocks in which the case was measured, quiet or not.
     pub(crate) attempted: usize,
 }
@@ -36,66 +37,64 @@ pub(crate) fn usual_calibration_ns(windows: &[Window]) -> f64 {
 }
 
 /// Sorts the windows by case.
-pub(crate) fn rounds(windows: &[Window]) -> BTreeMap<&str, Rounds<'_>> {
+pub(crate) fn by_case(windows: &[Window]) -> BTreeMap<&str, Blocks<'_>> {
     let limit_ns = usual_calibration_ns(windows) * MOST_DISTURBANCE;
-    let mut by_round: BTreeMap<(&str, u64, u64), BTreeMap<Arm, &Window>> = BTreeMap::new();
+    let mut cases: BTreeMap<&str, Blocks<'_>> = BTreeMap::new();
     for window in windows {
-        let round = by_round.entry((&window.case, window.block, window.round)).or_default();
-        round.insert(window.arm, window);
-    }
-    let mut cases: BTreeMap<&str, Rounds<'_>> = BTreeMap::new();
-    let mut attempted: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
-    for ((case, block, _), round) in by_round {
-        attempted.entry(case).or_default().insert(block);
-        let rounds = cases.entry(case).or_default();
-        let quiet = |arm: Arm| {
-            let window = round.get(&arm)?;
-            (window.samples > 0 && window.calibration_ns <= limit_ns).then_some(*window)
-        };
-        if let (Some(base), Some(head), Some(again)) = (quiet(Arm::Base), quiet(Arm::Head), quiet(Arm::Again)) {
-            rounds.blocks.entry(block).or_default().push([base, head, again]);
+        let block = cases
+            .entry(&window.case)
+            .or_default()
+            .quiet
+            .entry(window.block)
+            .or_default();
+        if window.samples > 0 && window.calibration_ns <= limit_ns {
+            block[window.arm as usize].push(window);
         }
     }
-    for (case, blocks) in attempted {
-        cases.entry(case).or_default().attempted = blocks.len();
+    for blocks in cases.values_mut() {
+        blocks.attempted = blocks.quiet.len();
+        blocks
+            .quiet
+            .retain(|_, arms| arms.iter().all(|windows| !windows.is_empty()));
     }
     cases
 }
 
-impl<'a> Rounds<'a> {
-    /// Blocks with at least one quiet round.
-    pub(crate) fn blocks(&self) -> usize {
-        self.blocks.len()
+impl<'a> Blocks<'a> {
+    /// Blocks in which every arm was left alone for a while.
+    pub(crate) fn len(&self) -> usize {
+        self.quiet.len()
     }
 
     /// The differences of the first `most` blocks in which all arms have the time.
     pub(crate) fn differences(&self, time: impl Fn(&Window) -> Option<f64>, most: usize) -> Vec<Difference> {
-        let of_block = |(&block, rounds): (&u64, &Vec<[&Window; 3]>)| {
-            let mean = |arm: usize| -> Option<f64> {
-                let logarithms: Option<Vec<f64>> = rounds.iter().map(|round| time(round[arm]).map(f64::ln)).collect();
+        let of_block = |(&block, arms): (&u64, &[Vec<&Window>; 3])| {
+            let mean = |arm: Arm| -> Option<f64> {
+                let windows = arms[arm as usize].iter();
+                let logarithms: Option<Vec<f64>> = windows.map(|window| time(window).map(f64::ln)).collect();
                 logarithms.map(|l| l.iter().sum::<f64>() / l.len() as f64)
             };
-            let (base, head, again) = (mean(0)?, mean(1)?, mean(2)?);
+            let (base, head, again) = (mean(Arm::Base)?, mean(Arm::Head)?, mean(Arm::Again)?);
             Some(Difference {
                 block,
                 head: head - f64::midpoint(base, again),
                 again: again - base,
             })
         };
-        self.blocks.iter().take(most).filter_map(of_block).collect()
+        self.quiet.iter().take(most).filter_map(of_block).collect()
     }
 
     /// The median over the first `most` blocks of an arm's time, or of all bases'.
     pub(crate) fn typical_ns(&self, arm: Arm, time: impl Fn(&Window) -> Option<f64>, most: usize) -> Option<f64> {
         let is_asked = |window: &&Window| window.arm == arm || (arm == Arm::Base && window.arm == Arm::Again);
-        let rounds = self.blocks.values().take(most).flatten();
-        let times: Vec<f64> = rounds.flatten().copied().filter(is_asked).filter_map(time).collect();
+        let windows = self.quiet.values().take(most).flatten().flatten().copied();
+        let times: Vec<f64> = windows.filter(is_asked).filter_map(time).collect();
         (!times.is_empty()).then(|| median(&times))
     }
 
     /// The names of the phases that every window has.
     pub(crate) fn phases(&self) -> BTreeSet<&'a str> {
-        let mut windows = self.blocks.values().flatten().flatten().copied();
+        let mut windows = self.quiet.values().flatten().flatten().copied();
         let mut common: BTreeSet<&str> = windows
             .next()
             .map(|window| window.phases_ns.keys().map(String::as_str).collect())
@@ -108,8 +107,9 @@ impl<'a> Rounds<'a> {
 
     /// How the head's counters differ from the base's, in any block.
     pub(crate) fn counters_changed(&self) -> Option<String> {
-        let of_round = |[base, head, _]: &[&Window; 3]| {
-            let (old, new) = (&base.counters, &head.counters);
+        let of_block = |arms: &[Vec<&Window>; 3]| {
+            let counters = |arm: Arm| &arms[arm as usize][0].counters;
+            let (old, new) = (counters(Arm::Base), counters(Arm::Head));
             if old.is_empty() || new.is_empty() {
                 return None;
             }
@@ -121,7 +121,7 @@ impl<'a> Rounds<'a> {
                 .collect();
             (!changed.is_empty()).then(|| changed.join(", "))
         };
-        self.blocks.values().flatten().find_map(of_round)
+        self.quiet.values().find_map(of_block)
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_block_is_the_mean_of_its_rounds() {
         let windows = [round(1, 1, [100.0, 110.0, 100.0]), round(1, 2, [100.0, 121.0, 100.0])].concat();
-        let cases = rounds(&windows);
+        let cases = by_case(&windows);
         let differences = cases["a"].differences(P10, 9);
         assert_eq!(differences.len(), 1);
         assert!((differences[0].head - 1.5 * 1.1_f64.ln()).abs() < 1e-12 && differences[0].again == 0.0);
@@ -151,23 +151,26 @@ mod tests {
     }
 
     #[test]
-    fn a_round_in_which_an_arm_had_company_does_not_count() {
-        let mut windows = [
+    fn a_block_in_which_an_arm_always_had_company_does_not_count() {
+        let blocks = [
             round(1, 1, [100.0; 3]),
             round(2, 1, [100.0, 170.0, 100.0]),
             round(3, 1, [100.0; 3]),
-        ]
-        .concat();
+        ];
+        let mut windows = blocks.concat();
         windows[4].calibration_ns *= 1.6;
-        let cases = rounds(&windows);
-        let blocks: Vec<u64> = cases["a"].differences(P10, 9).iter().map(|d| d.block).collect();
-        assert_eq!((blocks, cases["a"].attempted, cases["a"].blocks()), (vec![1, 3], 3, 2));
-        // The same where nothing was kept of the window, and where an arm is missing.
+        let cases = by_case(&windows);
+        let numbers: Vec<u64> = cases["a"].differences(P10, 9).iter().map(|d| d.block).collect();
+        assert_eq!((numbers, cases["a"].attempted, cases["a"].len()), (vec![1, 3], 3, 2));
+        // The same where nothing was kept of the window, and where it is missing.
         windows[4].calibration_ns = 18_000.0;
         windows[4].samples = 0;
-        assert_eq!(rounds(&windows)["a"].blocks(), 2);
+        assert_eq!(by_case(&windows)["a"].len(), 2);
         windows.remove(4);
-        assert_eq!(rounds(&windows)["a"].blocks(), 2);
+        assert_eq!(by_case(&windows)["a"].len(), 2);
+        // One quiet window of the arm is enough.
+        windows.push(window("a", 2, 2, Arm::Head, 100.0));
+        assert_eq!(by_case(&windows)["a"].differences(P10, 9)[1].head, 0.0);
     }
 
     #[test]
@@ -180,9 +183,9 @@ mod tests {
         };
         windows[0].counters = counters(1, None);
         windows[1].counters = counters(1, Some(3));
-        assert_eq!(rounds(&windows)["a"].counters_changed(), None);
+        assert_eq!(by_case(&windows)["a"].counters_changed(), None);
         windows[1].counters = counters(2, Some(3));
-        assert_eq!(rounds(&windows)["a"].counters_changed().unwrap(), "dispatches 1 → 2");
+        assert_eq!(by_case(&windows)["a"].counters_changed().unwrap(), "dispatches 1 → 2");
     }
 
     #[test]
@@ -191,10 +194,10 @@ mod tests {
         for window in &mut windows {
             window.phases_ns = [("device".to_owned(), 1.0), ("upload".to_owned(), 2.0)].into();
         }
-        assert_eq!(rounds(&windows)["a"].phases().len(), 2);
+        assert_eq!(by_case(&windows)["a"].phases().len(), 2);
         windows[2].phases_ns.remove("device");
         assert_eq!(
-            rounds(&windows)["a"].phases().into_iter().collect::<Vec<_>>(),
+            by_case(&windows)["a"].phases().into_iter().collect::<Vec<_>>(),
             ["upload"]
         );
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     ab::{
-        compare::{self, Rounds, Time},
+        compare::{self, Blocks, Time},
         recording::{Arm, Window},
     },
     stat::{
@@ -32,7 +32,7 @@ const GATES: [Gate; 2] = [
     Gate {
         name: "fastest tenth",
         time: |window| Some(window.p10_ns),
-        floor: |typical_ns| if typical_ns < SHORT_NS { 0.05 } else { 0.025 },
+        floor: |typical_ns| if typical_ns < SHORT_NS { 0.05 } else { 0.02 },
     },
     Gate {
         name: "median",
@@ -102,55 +102,61 @@ pub(crate) struct Judgement {
 /// Judges `cases` by what was recorded of them. Looks are taken in their order, so that the same windows give the same verdicts
 /// whenever they are judged.
 pub(crate) fn judge(cases: &[String], windows: &[Window]) -> Judgement {
-    let all = compare::rounds(windows);
-    let none = Rounds::default();
-    let rounds: Vec<&Rounds<'_>> = cases
+    let all = compare::by_case(windows);
+    let none = Blocks::default();
+    let recorded: Vec<&Blocks<'_>> = cases
         .iter()
         .map(|case| all.get(case.as_str()).unwrap_or(&none))
         .collect();
     let mut judged: Vec<Option<Judged>> = vec![None; cases.len()];
     let mut next = LOOKS[0].blocks;
     for (number, look) in LOOKS.iter().enumerate() {
-        let testable: Vec<bool> = rounds
+        let testable: Vec<bool> = recorded
             .iter()
             .zip(&judged)
-            .map(|(rounds, judged)| judged.is_none() && rounds.blocks() >= look.blocks)
+            .map(|(recorded, judged)| judged.is_none() && recorded.len() >= look.blocks)
             .collect();
         if !testable.contains(&true) {
             break;
         }
-        take_look(look, cases, &rounds, &testable, &mut judged);
+        take_look(look, cases, &recorded, &testable, &mut judged);
         next = LOOKS.get(number + 1).map_or(LAST.blocks, |look| look.blocks);
     }
     let open = cases
         .iter()
         .zip(&judged)
-        .zip(&rounds)
-        .filter(|((_, judged), rounds)| judged.is_none() && rounds.blocks() < LAST.blocks)
+        .zip(&recorded)
+        .filter(|((_, judged), recorded)| judged.is_none() && recorded.len() < LAST.blocks)
         // A case that the machine kept from the last look goes on to that one first.
-        .map(|((case, _), rounds)| {
+        .map(|((case, _), recorded)| {
             let due = LOOKS
                 .iter()
                 .map(|look| look.blocks)
-                .find(|&blocks| blocks > rounds.blocks());
+                .find(|&blocks| blocks > recorded.len());
             (case.clone(), due.unwrap_or(next))
         })
         .collect();
     let cases = cases
         .iter()
         .zip(judged)
-        .zip(&rounds)
-        .map(|((case, judged), rounds)| judged.unwrap_or_else(|| conclude(case, rounds, cases.len())))
+        .zip(&recorded)
+        .map(|((case, judged), recorded)| judged.unwrap_or_else(|| conclude(case, recorded, cases.len())))
         .collect();
     Judgement { cases, open }
 }
 
 /// Tests every testable case, and judges those of which enough is known.
-fn take_look(look: &Look, cases: &[String], rounds: &[&Rounds<'_>], testable: &[bool], judged: &mut [Option<Judged>]) {
-    let views: Vec<Option<[View; GATES.len()]>> = rounds
+fn take_look(
+    look: &Look,
+    cases: &[String],
+    recorded: &[&Blocks<'_>],
+    testable: &[bool],
+    judged: &mut [Option<Judged>],
+) {
+    let views: Vec<Option<[View; GATES.len()]>> = recorded
         .iter()
         .zip(testable)
-        .map(|(rounds, &testable)| testable.then(|| views(rounds, look.blocks)))
+        .map(|(recorded, &testable)| testable.then(|| views(recorded, look.blocks)))
         .collect();
     // Cases judged before stay in the family: those convicted as rejected, the others as never to be.
     let family = |p: fn(&View) -> f64, convicted: Verdict| -> Vec<f64> {
@@ -181,7 +187,7 @@ fn take_look(look: &Look, cases: &[String], rounds: &[&Rounds<'_>], testable: &[
             p_adjusted: Some(p),
             ..describe(
                 &cases[index],
-                rounds[index],
+                recorded[index],
                 look.blocks,
                 &views[gate],
                 gate,
@@ -212,8 +218,8 @@ fn take_look(look: &Look, cases: &[String], rounds: &[&Rounds<'_>], testable: &[
 }
 
 /// The verdict on a case that no look has decided.
-fn conclude(case: &str, rounds: &Rounds<'_>, cases: usize) -> Judged {
-    let blocks = rounds.blocks();
+fn conclude(case: &str, recorded: &Blocks<'_>, cases: usize) -> Judged {
+    let blocks = recorded.len();
     let bare = |verdict, note: String| Judged {
         case: case.to_owned(),
         verdict,
@@ -227,15 +233,15 @@ fn conclude(case: &str, rounds: &Rounds<'_>, cases: usize) -> Judged {
         p_adjusted: None,
         detectable_percent: None,
         sentinel_percent: None,
-        counters: rounds.counters_changed(),
+        counters: recorded.counters_changed(),
         phases: Vec::new(),
         note: Some(note),
     };
-    if rounds.attempted == 0 {
+    if recorded.attempted == 0 {
         return bare(Verdict::NotMeasured, "no block was measured".to_owned());
     }
     if blocks < FEWEST_BLOCKS {
-        let had_company = rounds.attempted >= 2 * FEWEST_BLOCKS;
+        let had_company = recorded.attempted >= 2 * FEWEST_BLOCKS;
         let verdict = if had_company {
             Verdict::Noisy
         } else {
@@ -245,14 +251,14 @@ fn conclude(case: &str, rounds: &Rounds<'_>, cases: usize) -> Judged {
             verdict,
             format!(
                 "the machine was left alone in {blocks} of {} blocks, too few to tell",
-                rounds.attempted
+                recorded.attempted
             ),
         );
     }
-    let views = views(rounds, blocks);
+    let views = views(recorded, blocks);
     let describe = |verdict, note: Option<String>| Judged {
         note,
-        ..describe(case, rounds, blocks, &views[0], 0, verdict, cases)
+        ..describe(case, recorded, blocks, &views[0], 0, verdict, cases)
     };
     if views
         .iter()
@@ -278,13 +284,13 @@ struct View {
     deviation: f64,
 }
 
-fn views(rounds: &Rounds<'_>, blocks: usize) -> [View; GATES.len()] {
+fn views(recorded: &Blocks<'_>, blocks: usize) -> [View; GATES.len()] {
     GATES.each_ref().map(|gate| {
-        let differences = rounds.differences(gate.time, blocks);
+        let differences = recorded.differences(gate.time, blocks);
         let head: Vec<f64> = differences.iter().map(|d| d.head).collect();
         let again: Vec<f64> = differences.iter().map(|d| d.again).collect();
         let negative = |values: &[f64]| values.iter().map(|d| -d).collect::<Vec<_>>();
-        let typical_ns = rounds.typical_ns(Arm::Base, gate.time, blocks).unwrap_or_default();
+        let typical_ns = recorded.typical_ns(Arm::Base, gate.time, blocks).unwrap_or_default();
         View {
             effect: Effect::of(&head, INTERVAL_ERROR),
             sentinel: Effect::of(&again, INTERVAL_ERROR),
@@ -309,7 +315,7 @@ impl View {
 
 fn describe(
     case: &str,
-    rounds: &Rounds<'_>,
+    recorded: &Blocks<'_>,
     blocks: usize,
     view: &View,
     gate: usize,
@@ -323,8 +329,8 @@ fn describe(
         case: case.to_owned(),
         verdict,
         blocks,
-        base_ns: rounds.typical_ns(Arm::Base, gate.time, blocks),
-        head_ns: rounds.typical_ns(Arm::Head, gate.time, blocks),
+        base_ns: recorded.typical_ns(Arm::Base, gate.time, blocks),
+        head_ns: recorded.typical_ns(Arm::Head, gate.time, blocks),
         quantile: gate.name,
         change_percent: Some(percent(view.effect.estimate)),
         low_percent: Some(percent(view.effect.low)),
@@ -332,30 +338,34 @@ fn describe(
         p_adjusted: None,
         detectable_percent: Some(percent(least.max(view.floor))),
         sentinel_percent: Some(percent(view.sentinel.estimate)),
-        counters: rounds.counters_changed(),
-        phases: if is_changed { phases(rounds, blocks) } else { Vec::new() },
+        counters: recorded.counters_changed(),
+        phases: if is_changed {
+            phases(recorded, blocks)
+        } else {
+            Vec::new()
+        },
         note: None,
     }
 }
 
 /// The phases whose interval leaves out zero, by how much of the call they changed.
-fn phases(rounds: &Rounds<'_>, blocks: usize) -> Vec<Phase> {
+fn phases(recorded: &Blocks<'_>, blocks: usize) -> Vec<Phase> {
     let moved = |name: &str| {
         let time = |window: &Window| window.phases_ns.get(name).copied().filter(|ns| *ns > 0.0);
-        let differences: Vec<f64> = rounds.differences(time, blocks).iter().map(|d| d.head).collect();
+        let differences: Vec<f64> = recorded.differences(time, blocks).iter().map(|d| d.head).collect();
         if differences.len() < FEWEST_BLOCKS {
             return None;
         }
         let effect = Effect::of(&differences, INTERVAL_ERROR);
         (effect.low > 0.0 || effect.high < 0.0).then_some(())?;
-        let base_ns = rounds.typical_ns(Arm::Base, time, blocks)?;
+        let base_ns = recorded.typical_ns(Arm::Base, time, blocks)?;
         Some(Phase {
             name: name.to_owned(),
             change_percent: percent(effect.estimate),
             change_ns: base_ns * effect.estimate.exp_m1(),
         })
     };
-    let mut phases: Vec<Phase> = rounds.phases().into_iter().filter_map(moved).collect();
+    let mut phases: Vec<Phase> = recorded.phases().into_iter().filter_map(moved).collect();
     phases.sort_by(|a, b| b.change_ns.abs().total_cmp(&a.change_ns.abs()));
     phases
 }

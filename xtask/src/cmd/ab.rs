@@ -8,11 +8,7 @@ use std::{
 };
 
 use crate::{
-    ab::{
-        judge::Judged,
-        recording::Arm,
-        report::{self, Plan, Report, Side},
-    },
+    ab::report::{self, Plan, Report, Side},
     error::Error,
     exit::Exit,
     files,
@@ -24,10 +20,9 @@ use crate::{
         build, console, interrupt,
         lock::Lock,
         revision::{Project, WORKTREE},
-        turns::{self, Outcome, Turns},
+        turns::Turns,
         workspace,
     },
-    verdict::Verdict,
 };
 
 #[derive(Debug, Default, clap::Args)]
@@ -117,50 +112,27 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             folder.display()
         ),
     );
-    let outcome = Turns {
+    let finished = Turns {
         plan: &plan,
         environment: [&environment, &environment],
-        is_bound: &|backend| is_software(listing.as_ref(), backend),
+        is_software: &|backend| is_software(listing.as_ref(), backend),
         folder: &folder,
         deadline: flags
             .time_budget
             .map(|seconds| Instant::now() + Duration::from_secs(seconds)),
-        is_interrupted: &interrupt::is_noted,
     }
     .run()?;
-    let verdicts = verdicts(&outcome);
-    turns::warn_of_refused(&outcome.refused);
-    let failed = outcome.refused.values().any(|(arm, _)| *arm == Arm::Head);
+    let verdicts = finished.verdicts;
     let exit = match report::exit(&verdicts, flags.allow_counters, flags.strict) {
-        Exit::Pass if failed => Exit::ToolFailed,
+        Exit::Pass if finished.head_failed => Exit::ToolFailed,
         exit => exit,
     };
     let report = Report::new(&plan, &verdicts, exit);
     files::write(&folder.join("verdicts.json"), report.json().as_bytes())?;
     files::write(&folder.join("summary.md"), report.markdown().as_bytes())?;
-    let raw = folder.join("raw");
-    if raw.exists() {
-        fs::remove_dir_all(&raw).map_err(Error::io("remove", &raw))?;
-    }
     console::result(&report.text(console::style));
     console::status("Wrote", &folder.display().to_string());
     Ok(exit)
-}
-
-/// The verdicts, with what became of cases that an arm could not run or that time ran out for.
-pub(super) fn verdicts(outcome: &Outcome) -> Vec<Judged> {
-    let mut verdicts = outcome.judgement.cases.clone();
-    for judged in &mut verdicts {
-        if let Some((arm, message)) = outcome.refused.get(&judged.case) {
-            let arm = if *arm == Arm::Head { "head" } else { "base" };
-            judged.verdict = Verdict::NotMeasured;
-            judged.note = Some(format!("{arm} cannot run it: {message}"));
-        } else if outcome.timed_out && outcome.judgement.open.contains_key(&judged.case) {
-            let note = judged.note.take().map(|note| format!("; {note}")).unwrap_or_default();
-            judged.note = Some(format!("the time was up{note}"));
-        }
-    }
-    verdicts
 }
 
 /// This project.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -28,13 +27,13 @@ use crate::{
 const SIZES: &str = "1000,20000,100000";
 /// Cases that are slowed down: so many as may be escalated to a comparison, and such whose time grows with their elements.
 const PLANTED_CASES: [&str; 5] = [
-    "vector_add/cpu/500000",
+    "vector_add/cpu/100000",
     "vector_add/gles/20000",
     "vector_add/gles/50000",
     "vector_add/vulkan/20000",
     "vector_add/vulkan/50000",
 ];
-const PLANTED_SIZES: &str = "20000,50000,500000";
+const PLANTED_SIZES: &str = "20000,50000,100000";
 /// Elements that are added to find out how the time of a case grows with them.
 const SLOPE: f64 = 1.10;
 
@@ -186,9 +185,9 @@ fn factors(setup: &Setup, dir: &Path, percent: i32) -> Result<BTreeMap<String, f
     }
     let windows = windows(&folder)?;
     let wanted = (f64::from(percent) / 100.0).ln_1p();
-    let rounds = compare::rounds(&windows);
+    let recorded = compare::by_case(&windows);
     let factor = |case: &String| {
-        let differences = rounds.get(case.as_str())?.differences(|w| Some(w.p10_ns), usize::MAX);
+        let differences = recorded.get(case.as_str())?.differences(|w| Some(w.p10_ns), usize::MAX);
         let grown: Vec<f64> = differences.iter().map(|d| d.head).collect();
         if grown.is_empty() {
             return None;
@@ -268,23 +267,17 @@ fn suite(setup: &Setup, folder: &Path, number: usize, factors: &BTreeMap<String,
         head.insert("GPU_EXECUTOR_BENCH_PLANT".to_owned(), planted.join(","));
     }
     let start = Instant::now();
-    let outcome = Turns {
+    let finished = Turns {
         plan: &plan,
         environment: [&base, &head],
-        is_bound: &|backend| setup.software.iter().any(|software| software == backend),
+        is_software: &|backend| setup.software.iter().any(|software| software == backend),
         folder,
         deadline: None,
-        is_interrupted: &interrupt::is_noted,
     }
     .run()?;
-    let verdicts = ab::verdicts(&outcome);
     // Planted cases have other bytes to move; the counters say so, and are not what is validated.
-    let exit = report::exit(&verdicts, true, false);
-    let report = Report::new(&plan, &verdicts, exit);
-    let raw = folder.join("raw");
-    if raw.exists() {
-        fs::remove_dir_all(&raw).map_err(Error::io("remove", &raw))?;
-    }
+    let exit = report::exit(&finished.verdicts, true, false);
+    let report = Report::new(&plan, &finished.verdicts, exit);
     files::write(&folder.join("summary.md"), report.markdown().as_bytes())?;
     files::write(&folder.join("verdicts.json"), report.json().as_bytes())?;
     let took = start.elapsed().as_secs_f64();
@@ -330,6 +323,8 @@ fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
