@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Ab(cmd::ab::Flags),
     /// Judge a finished run again, without measuring
     Gate(cmd::gate::Flags),
+    /// Find the commit that made a case slower, with the statistics of `ab`
+    Bisect(cmd::bisect::Flags),
     /// Measure how often `ab` is wrong on this machine, with unchanged code and planted slowdowns
     ValidateGate(cmd::validate_gate::Flags),
     /// Find the version split that would break a build, and prove the cure

@@ -20,7 +20,7 @@ use crate::{
         build, console, interrupt,
         lock::Lock,
         revision::{Project, WORKTREE},
-        turns::Turns,
+        turns::{PATIENCE, Turns},
         workspace,
     },
 };
@@ -66,6 +66,9 @@ pub(crate) struct Flags {
     /// Stop after so many seconds of measuring, and judge by what is there
     #[arg(long, value_name = "SECONDS")]
     time_budget: Option<u64>,
+    /// A program that says nothing for so many seconds hangs [default: 120]
+    #[arg(long, value_name = "SECONDS")]
+    patience: Option<u64>,
     /// Seed of the random order [default: another one each time]
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -117,6 +120,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         environment: [&environment, &environment],
         is_software: &|backend| is_software(listing.as_ref(), backend),
         folder: &folder,
+        patience: patience(flags),
         deadline: flags
             .time_budget
             .map(|seconds| Instant::now() + Duration::from_secs(seconds)),
@@ -238,6 +242,10 @@ fn begin(flags: &Flags, project: &Project, environment: &BTreeMap<String, String
     Ok((folder, plan))
 }
 
+fn patience(flags: &Flags) -> Duration {
+    flags.patience.map_or(PATIENCE, Duration::from_secs)
+}
+
 /// A number nobody chose.
 pub(super) fn seed() -> u64 {
     let now = jiff::Timestamp::now().as_nanosecond() as u64;
@@ -245,8 +253,52 @@ pub(super) fn seed() -> u64 {
     (now ^ (u64::from(std::process::id()) << 20)) % 1_000_000_000
 }
 
-/// A way to ask a program for its cases.
-type Inspect = fn(&Start<'_>) -> Result<(Kind, Vec<String>), Error>;
+/// Cases of base and head, and whether both serve windows of them. If one of them is older than serving, both are driven as
+/// criterion programs.
+fn ask(
+    sides: [&Side; 2],
+    environment: &BTreeMap<String, String>,
+    folder: &Path,
+    patience: Duration,
+) -> Result<([Vec<String>; 2], bool), Error> {
+    type Inspect = fn(&Start<'_>) -> Result<(Kind, Vec<String>), Error>;
+    let folder = folder.join("raw").join("list");
+    let inspect = |side: &Side, how: Inspect| {
+        let start = Start {
+            program: &side.program,
+            environment,
+            bound: false,
+            folder: &folder,
+            patience,
+        };
+        how(&start).map_err(|error| match error {
+            Error::Usage(message) => Error::Usage(message),
+            error => Error::Failed(format!("{}: {error}", side.revision)),
+        })
+    };
+    let both = |how| Ok::<_, Error>((inspect(sides[0], how)?, inspect(sides[1], how)?));
+    let ((base_kind, mut base), (head_kind, mut head)) = both(arm::inspect)?;
+    if base_kind != head_kind {
+        ((_, base), (_, head)) = both(arm::listed)?;
+    }
+    Ok(([base, head], base_kind == Kind::Serving && head_kind == Kind::Serving))
+}
+
+/// Whether both programs serve windows of a case, which both must have.
+pub(super) fn serves(
+    sides: [&Side; 2],
+    case: &str,
+    environment: &BTreeMap<String, String>,
+    folder: &Path,
+) -> Result<bool, Error> {
+    let (cases, serving) = ask(sides, environment, folder, PATIENCE)?;
+    for (side, cases) in sides.iter().zip(&cases) {
+        if !cases.iter().any(|there| there == case) {
+            return Err(Error::Failed(format!("{} has no case {case}", side.revision)));
+        }
+    }
+    Ok(serving)
+}
 
 /// The cases both programs have and that were asked for, and whether both serve windows of them.
 fn cases(
@@ -255,26 +307,7 @@ fn cases(
     environment: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<(Vec<String>, bool), Error> {
-    let folder = folder.join("raw").join("list");
-    let inspect = |side: &Side, how: Inspect| {
-        let start = Start {
-            program: &side.program,
-            environment,
-            bound: false,
-            folder: &folder,
-        };
-        how(&start).map_err(|error| match error {
-            Error::Usage(message) => Error::Usage(message),
-            error => Error::Failed(format!("{}: {error}", side.revision)),
-        })
-    };
-    let (mut base_kind, mut base_cases) = inspect(sides[0], arm::inspect)?;
-    let (mut head_kind, mut head_cases) = inspect(sides[1], arm::inspect)?;
-    if base_kind != head_kind {
-        // One of them is older than serving: both are driven as criterion programs.
-        (base_kind, base_cases) = inspect(sides[0], arm::listed)?;
-        (head_kind, head_cases) = inspect(sides[1], arm::listed)?;
-    }
+    let ([base_cases, head_cases], serving) = ask(sides, environment, folder, patience(flags))?;
     let only = |these: &[String], those: &[String]| -> Vec<String> {
         these
             .iter()
@@ -300,7 +333,7 @@ fn cases(
             sides[0].revision, sides[1].revision
         )));
     }
-    Ok((common, base_kind == Kind::Serving && head_kind == Kind::Serving))
+    Ok((common, serving))
 }
 
 fn is_wanted(case: &str, flags: &Flags) -> bool {

@@ -19,7 +19,13 @@ use crate::{
     exit::Exit,
     files,
     fingerprint::{Affinity, SCHEMA},
-    host::{adapters, affinity, build, console, interrupt, lock::Lock, machine, turns::Turns, workspace},
+    host::{
+        adapters, affinity, build, console, interrupt,
+        lock::Lock,
+        machine,
+        turns::{PATIENCE, Turns},
+        workspace,
+    },
     quantile::median,
 };
 
@@ -272,6 +278,7 @@ fn suite(setup: &Setup, folder: &Path, number: usize, factors: &BTreeMap<String,
         environment: [&base, &head],
         is_software: &|backend| setup.software.iter().any(|software| software == backend),
         folder,
+        patience: PATIENCE,
         deadline: None,
     }
     .run()?;

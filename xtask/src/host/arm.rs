@@ -31,6 +31,8 @@ pub(crate) struct Start<'a> {
     pub(crate) bound: bool,
     /// Folder for what it writes, which nobody else uses at the same time.
     pub(crate) folder: &'a Path,
+    /// How long it may say nothing before it counts as hung.
+    pub(crate) patience: Duration,
 }
 
 /// How a program can be measured.
@@ -113,6 +115,7 @@ struct Running {
     lines: mpsc::Receiver<String>,
     folder: PathBuf,
     name: String,
+    patience: Duration,
 }
 
 impl Running {
@@ -140,17 +143,19 @@ impl Running {
             lines,
             folder: start.folder.to_owned(),
             name: start.program.display().to_string(),
+            patience: start.patience,
         })
     }
 
     /// The next line; `None` if there are no more.
-    fn line(&mut self, limit: Duration, at: &str) -> Result<Option<String>, Error> {
-        match self.lines.recv_timeout(limit) {
+    fn line(&mut self, at: &str) -> Result<Option<String>, Error> {
+        match self.lines.recv_timeout(self.patience) {
             Ok(line) => Ok(Some(line)),
             Err(mpsc::RecvTimeoutError::Disconnected) => Ok(None),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(Error::Failed(format!(
-                "{} said nothing for {limit:?} at {at} and was stopped{}",
+                "{} said nothing for {:?} at {at} and was stopped{}",
                 self.name,
+                self.patience,
                 complaints(&self.folder)
             ))),
         }
@@ -186,14 +191,11 @@ impl Drop for Running {
     }
 }
 
-/// How long a program may take to say what it is, or to build a case.
-const START_LIMIT: Duration = Duration::from_secs(120);
-
 /// Asks a program what it is and which cases it has.
 pub(crate) fn inspect(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
     let mut running = Running::start(start, &["--bench", "--list"])?;
     let mut cases = Vec::new();
-    while let Some(line) = running.line(START_LIMIT, "its start")? {
+    while let Some(line) = running.line("its start")? {
         if let Some(answer) = said(&line) {
             return match answer.map_err(|error| Error::Failed(format!("{}: {error}", running.name)))? {
                 Answer::Serving {
@@ -229,7 +231,7 @@ pub(crate) fn listed(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
     };
     let mut running = Running::start(&start, &["--bench", "--list"])?;
     let mut cases = Vec::new();
-    while let Some(line) = running.line(START_LIMIT, "its list of benchmarks")? {
+    while let Some(line) = running.line("its list of benchmarks")? {
         cases.extend(line.strip_suffix(": benchmark").map(str::to_owned));
     }
     Ok((Kind::Criterion, cases))
@@ -248,7 +250,7 @@ pub(crate) struct Serving(Running);
 impl Serving {
     pub(crate) fn start(start: &Start<'_>) -> Result<Self, Error> {
         let mut serving = Self(Running::start(start, &["--bench", "--list"])?);
-        match serving.answer("its start", START_LIMIT) {
+        match serving.answer("its start") {
             Ok(Answer::Serving { .. }) => Ok(serving),
             Ok(other) => Err(Error::Failed(format!("{} does not serve: {other:?}", serving.0.name))),
             Err(Refusal::Case(message)) => Err(Error::Failed(message)),
@@ -258,7 +260,7 @@ impl Serving {
 
     /// Has a case built, checked and warmed up.
     pub(crate) fn prepare(&mut self, case: &str) -> Result<Prepared, Refusal> {
-        match self.ask(&format!("prepare {case}"), case, START_LIMIT)? {
+        match self.ask(&format!("prepare {case}"), case)? {
             Answer::Prepared(prepared) if prepared.call_ns > 0.0 => Ok(prepared),
             other => Err(self.nonsense(case, &other)),
         }
@@ -273,7 +275,7 @@ impl Serving {
         limit_ns: f64,
     ) -> Result<Measured, Refusal> {
         let request = format!("measure {case} {} {batch} {}", keep.as_millis(), limit_ns as u64);
-        match self.ask(&request, case, 20 * keep + Duration::from_secs(60))? {
+        match self.ask(&request, case)? {
             Answer::Measured(measured) if measured.samples_ns.iter().all(|ns| *ns > 0.0 && ns.is_finite()) => {
                 Ok(measured)
             }
@@ -281,17 +283,17 @@ impl Serving {
         }
     }
 
-    fn ask(&mut self, request: &str, case: &str, limit: Duration) -> Result<Answer, Refusal> {
+    fn ask(&mut self, request: &str, case: &str) -> Result<Answer, Refusal> {
         let stdin = self.0.stdin.as_mut().expect("open until it is dropped");
         if writeln!(stdin, "{request}").and_then(|()| stdin.flush()).is_err() {
             return Err(Refusal::Program(self.0.gone(case)));
         }
-        self.answer(case, limit)
+        self.answer(case)
     }
 
-    fn answer(&mut self, at: &str, limit: Duration) -> Result<Answer, Refusal> {
+    fn answer(&mut self, at: &str) -> Result<Answer, Refusal> {
         loop {
-            let Some(line) = self.0.line(limit, at).map_err(Refusal::Program)? else {
+            let Some(line) = self.0.line(at).map_err(Refusal::Program)? else {
                 return Err(Refusal::Program(self.0.gone(at)));
             };
             // Drivers write what they like to standard output.
@@ -341,7 +343,7 @@ pub(crate) fn criterion(start: &Start<'_>, case: &str) -> Result<Measured, Refus
         ];
         let before_ns = calibration::time_ns(start.bound);
         let mut running = Running::start(start, &args)?;
-        while running.line(START_LIMIT, case)?.is_some() {}
+        while running.line(case)?.is_some() {}
         let status = running.child.wait().map_err(Error::io("wait for", start.program))?;
         if !status.success() {
             return Err(running.gone(case));

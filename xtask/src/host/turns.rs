@@ -31,9 +31,14 @@ pub(crate) struct Turns<'a> {
     pub(crate) is_software: &'a dyn Fn(&str) -> bool,
     /// Folder of the comparison: what is there already is not measured again.
     pub(crate) folder: &'a Path,
+    /// How long a program may say nothing.
+    pub(crate) patience: Duration,
     /// No block begins after this.
     pub(crate) deadline: Option<Instant>,
 }
+
+/// How long a program may say nothing unless somebody says otherwise: a case is built in seconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A finished comparison.
 pub(crate) struct Finished {

@@ -189,6 +189,7 @@ impl Block<'_> {
             environment,
             bound,
             folder,
+            patience: self.turns.patience,
         }
     }
 
