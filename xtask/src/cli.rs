@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Bisect(cmd::bisect::Flags),
     /// Measure how often `ab` is wrong on this machine, with unchanged code and planted slowdowns
     ValidateGate(cmd::validate_gate::Flags),
+    /// Measure this project, wgpu as tutorials use it, cubecl, the CPU and CUDA against each other
+    Peers(cmd::peers::Flags),
     /// Find the version split that would break a build, and prove the cure
     AuditDeps(cmd::audit_deps::Flags),
     /// List the adapters of this machine, and why some cannot be used

@@ -14,6 +14,7 @@ mod files;
 mod fingerprint;
 mod host;
 mod judge;
+mod peers;
 mod quantile;
 mod record;
 mod report;

@@ -88,7 +88,11 @@ impl Repository {
             .args(args)
             .output()
             .unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -140,14 +144,30 @@ fn unchanged_code_passes_and_a_change_is_called_what_it_is() {
     repository.commit("slow", Program { ns: 105_000, ..PLAIN });
     repository.commit("chatty", Program { dispatches: 2, ..PLAIN });
     check(&repository.ab(&["plain", "plain"]), 0, &["pass: 2 pass", "16 blocks"]);
-    check(&repository.ab(&["plain", "slow"]), 3, &["+5.0 %", "slower (16 blocks)", "regression: 2 slower"]);
+    check(
+        &repository.ab(&["plain", "slow"]),
+        3,
+        &["+5.0 %", "slower (16 blocks)", "regression: 2 slower"],
+    );
     check(&repository.ab(&["slow", "plain"]), 0, &["-4.8 %", "2 faster"]);
     let changed = ["o/cpu/1: calls into wgpu changed: dispatches 1 → 2", "regression"];
     check(&repository.ab(&["plain", "chatty"]), 3, &changed);
-    check(&repository.ab(&["plain", "chatty", "--allow-counters"]), 0, &changed[..1]);
-    check(&repository.ab(&["plain", "slow", "--case", "o/cpu/2"]), 3, &["regression: 1 slower"]);
+    check(
+        &repository.ab(&["plain", "chatty", "--allow-counters"]),
+        0,
+        &changed[..1],
+    );
+    check(
+        &repository.ab(&["plain", "slow", "--case", "o/cpu/2"]),
+        3,
+        &["regression: 1 slower"],
+    );
     // The work tree is `chatty`; changed and not committed it is another program.
-    check(&repository.ab(&["chatty"]), 0, &["worktree (worktree) against chatty", "2 pass"]);
+    check(
+        &repository.ab(&["chatty"]),
+        0,
+        &["worktree (worktree) against chatty", "2 pass"],
+    );
     check(&repository.ab(&["plain", "worktree", "--seed", "7"]), 3, &["seed 7"]);
 }
 
@@ -156,17 +176,35 @@ fn what_cannot_be_compared_is_said_before_anything_is_measured() {
     let repository = Repository::new();
     fs::remove_file(repository.path("repo/bench.sh")).unwrap();
     repository.save("broken");
-    repository.commit("other", Program { cases: r#""p/cpu/1""#, ..PLAIN });
+    repository.commit(
+        "other",
+        Program {
+            cases: r#""p/cpu/1""#,
+            ..PLAIN
+        },
+    );
     check(
         &repository.ab(&["broken", "plain"]),
         1,
         &["found end of file", "broken cannot be measured: it does not build"],
     );
     check(&repository.ab(&["plain", "broken"]), 1, &["broken cannot be measured"]);
-    let only = ["only base has o/cpu/1, o/cpu/2", "only head has p/cpu/1", "no case in common"];
+    let only = [
+        "only base has o/cpu/1, o/cpu/2",
+        "only head has p/cpu/1",
+        "no case in common",
+    ];
     check(&repository.ab(&["plain", "other"]), 2, &only);
-    check(&repository.ab(&["nonsense", "plain"]), 2, &["`nonsense` names no commit", "worktree"]);
-    check(&repository.ab(&["plain", "plain", "--case", "q"]), 2, &["no case in common"]);
+    check(
+        &repository.ab(&["nonsense", "plain"]),
+        2,
+        &["`nonsense` names no commit", "worktree"],
+    );
+    check(
+        &repository.ab(&["plain", "plain", "--case", "q"]),
+        2,
+        &["no case in common"],
+    );
 }
 
 #[test]
@@ -174,10 +212,17 @@ fn a_case_that_one_revision_cannot_run_is_not_measured_and_the_others_are() {
     let repository = Repository::new();
     let fault = r#"[ $case = o/cpu/2 ] && { say '{"failed":"wrong result: 3, the CPU has 4"}'; continue; }"#;
     repository.commit("wrong", Program { fault, ..PLAIN });
-    let said = ["o/cpu/2: base cannot run it: wrong result: 3, the CPU has 4", "1 pass, 1 not measured"];
+    let said = [
+        "o/cpu/2: base cannot run it: wrong result: 3, the CPU has 4",
+        "1 pass, 1 not measured",
+    ];
     check(&repository.ab(&["wrong", "plain"]), 0, &said);
     check(&repository.ab(&["wrong", "plain", "--strict"]), 4, &said[..1]);
-    check(&repository.ab(&["plain", "wrong"]), 1, &["o/cpu/2: head cannot run it: wrong result"]);
+    check(
+        &repository.ab(&["plain", "wrong"]),
+        1,
+        &["o/cpu/2: head cannot run it: wrong result"],
+    );
 }
 
 #[test]
@@ -187,11 +232,26 @@ fn a_program_that_crashes_hangs_or_talks_nonsense_gets_no_verdict() {
         repository.commit(tag, Program { fault, ..PLAIN });
         let output = repository.ab(&["plain", tag, "--patience", "1"]);
         check(&output, 1, expected);
-        assert!(!String::from_utf8_lossy(&output.stdout).contains("pass"), "a verdict was invented");
+        assert!(
+            !String::from_utf8_lossy(&output.stdout).contains("pass"),
+            "a verdict was invented"
+        );
     };
-    check_fault("crash", "[ $verb = measure ] && { echo 'device lost' >&2; exit 9; }", &["head crash", "exit status: 9", "device lost", "o/cpu/"]);
-    check_fault("signal", "[ $verb = measure ] && kill -SEGV $$", &["head signal", "signal: 11"]);
-    check_fault("hang", "[ $verb = measure ] && sleep 30", &["said nothing for 1s at o/cpu/", "was stopped"]);
+    check_fault(
+        "crash",
+        "[ $verb = measure ] && { echo 'device lost' >&2; exit 9; }",
+        &["head crash", "exit status: 9", "device lost", "o/cpu/"],
+    );
+    check_fault(
+        "signal",
+        "[ $verb = measure ] && kill -SEGV $$",
+        &["head signal", "signal: 11"],
+    );
+    check_fault(
+        "hang",
+        "[ $verb = measure ] && sleep 30",
+        &["said nothing for 1s at o/cpu/", "was stopped"],
+    );
     check_fault("babble", "say 'what?'; continue", &["makes no sense", "what?"]);
     check_fault("zero", "ns=0", &["makes no sense"]);
     check_fault("negative", "[ $verb = measure ] && ns=-5", &["makes no sense"]);
@@ -203,9 +263,24 @@ fn an_interrupted_comparison_goes_on() {
     let out = repository.path("out");
     let out = out.to_str().unwrap();
     let fault = "[ $verb = measure ] && [ -e ../crash ] && exit 9";
-    repository.commit("weak", Program { ns: 110_000, fault, ..PLAIN });
-    check(&repository.ab(&["plain", "weak", "--out", out, "--time-budget", "0"]), 0, &["the time was up"]);
-    check(&repository.ab(&["plain", "weak", "--out", out]), 2, &["exists", "--resume"]);
+    repository.commit(
+        "weak",
+        Program {
+            ns: 110_000,
+            fault,
+            ..PLAIN
+        },
+    );
+    check(
+        &repository.ab(&["plain", "weak", "--out", out, "--time-budget", "0"]),
+        0,
+        &["the time was up"],
+    );
+    check(
+        &repository.ab(&["plain", "weak", "--out", out]),
+        2,
+        &["exists", "--resume"],
+    );
     check(&repository.ab(&["--resume", out]), 3, &["regression: 2 slower"]);
     let lines = || fs::read_to_string(Path::new(out).join("windows.jsonl")).unwrap();
     let whole = lines();
@@ -213,7 +288,11 @@ fn an_interrupted_comparison_goes_on() {
     check(&repository.ab(&["--resume", out]), 3, &["regression: 2 slower"]);
     fs::write(Path::new(out).join("windows.jsonl"), format!("?\n{whole}")).unwrap();
     check(&repository.ab(&["--resume", out]), 1, &["windows.jsonl:1: "]);
-    check(&repository.ab(&["--resume", repository.path("nowhere").to_str().unwrap()]), 1, &["plan.json"]);
+    check(
+        &repository.ab(&["--resume", repository.path("nowhere").to_str().unwrap()]),
+        1,
+        &["plan.json"],
+    );
 }
 
 #[test]
@@ -221,7 +300,11 @@ fn a_full_disk_is_an_error_and_no_verdict() {
     let repository = Repository::new();
     let out = repository.path("out");
     // Built already, so that the limit meets the windows alone: 16 KiB are a few blocks.
-    check(&repository.ab(&["plain", "plain", "--out", out.to_str().unwrap(), "--time-budget", "0"]), 0, &[]);
+    check(
+        &repository.ab(&["plain", "plain", "--out", out.to_str().unwrap(), "--time-budget", "0"]),
+        0,
+        &[],
+    );
     let xtask = repository.command(&["--resume", out.to_str().unwrap()]);
     let mut shell = Command::new("sh");
     shell
@@ -243,13 +326,21 @@ fn an_interruption_while_building_leaves_no_worktree() {
     fs::write(repository.path("cargo.slow"), "").unwrap();
     let mut command = repository.command(&["plain", "new"]);
     // As a terminal does, the signal goes to all processes of the group.
-    let mut child = command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let start = Instant::now();
     while !repository.path("cargo.building").exists() {
         assert!(start.elapsed() < Duration::from_secs(60), "the build does not begin");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let status = Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]).status().unwrap();
+    let status = Command::new("kill")
+        .args(["-INT", "--", &format!("-{}", child.id())])
+        .status()
+        .unwrap();
     assert!(status.success());
     assert_eq!(child.wait().unwrap().code(), Some(1));
     repository.is_tidy();

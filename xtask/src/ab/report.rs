@@ -1,6 +1,6 @@
 //! Renders a comparison: a table for the terminal, Markdown, JSON.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use anstyle::Style;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     /// Whether processes are bound to one core where they compute on the CPU.
     pub(crate) bound: bool,
+    /// How tasks reach the adapters of the backends: the same for both revisions, where the library lets it be said.
+    #[serde(default)]
+    pub(crate) tuning: BTreeMap<String, String>,
     /// Whether both programs serve windows of calls; else criterion's own samples are compared.
     pub(crate) serving: bool,
 }

@@ -19,6 +19,7 @@ use crate::{
         arm::{self, Kind, Start},
         build, console, interrupt,
         lock::Lock,
+        measure::TUNING_ENV,
         revision::{Project, WORKTREE},
         turns::{PATIENCE, Turns},
         workspace,
@@ -90,11 +91,8 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let _lock = Lock::take(&workspace::runs())?;
     interrupt::note();
     let project = project(flags)?;
-    let listing = if project.is_own {
-        Some(adapters::list(&build::listing()?)?)
-    } else {
-        None
-    };
+    let program = project.is_own.then(build::listing).transpose()?;
+    let listing = program.as_deref().map(adapters::list).transpose()?;
     let environment = environment(listing.as_ref(), flags);
     let (folder, plan) = match &flags.resume {
         Some(folder) => {
@@ -102,7 +100,13 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             let plan = resumed(&folder)?;
             (folder, plan)
         }
-        None => begin(flags, &project, &environment)?,
+        None => {
+            let tuning = match (&program, &listing) {
+                (Some(program), Some(listing)) => tuning(program, listing, is_bound(flags))?,
+                _ => BTreeMap::new(),
+            };
+            begin(flags, &project, &environment, tuning)?
+        }
     };
     console::status(
         "Comparing",
@@ -200,7 +204,12 @@ pub(super) fn is_software(listing: Option<&Listing>, backend: &str) -> bool {
 }
 
 /// Builds both revisions, asks them for their cases, and writes down what is going to be compared.
-fn begin(flags: &Flags, project: &Project, environment: &BTreeMap<String, String>) -> Result<(PathBuf, Plan), Error> {
+fn begin(
+    flags: &Flags,
+    project: &Project,
+    environment: &BTreeMap<String, String>,
+    tuning: BTreeMap<String, String>,
+) -> Result<(PathBuf, Plan), Error> {
     project.tidy()?;
     let base = match &flags.base {
         Some(base) => base.clone(),
@@ -235,11 +244,29 @@ fn begin(flags: &Flags, project: &Project, environment: &BTreeMap<String, String
         head,
         cases,
         seed: flags.seed.unwrap_or_else(seed),
-        bound: !flags.free && affinity::is_possible(),
+        bound: is_bound(flags),
+        tuning,
         serving,
     };
     files::write(&folder.join("plan.json"), files::json(&plan).as_bytes())?;
     Ok((folder, plan))
+}
+
+fn is_bound(flags: &Flags) -> bool {
+    !flags.free && affinity::is_possible()
+}
+
+/// How tasks reach the adapters: found out once and told to both revisions, so that they are compared as they are and not by what each
+/// process finds out for itself. Whoever sets it in the environment has it their way.
+pub(super) fn tuning(program: &Path, listing: &Listing, bound: bool) -> Result<BTreeMap<String, String>, Error> {
+    let mut tunings = BTreeMap::new();
+    if std::env::var_os(TUNING_ENV).is_none() {
+        for print in listing.picked.iter().map(|adapter| &adapter.print) {
+            let tuning = adapters::tuning(program, &print.backend, bound && print.kind == "software")?;
+            tunings.extend(tuning.map(|tuning| (print.backend.clone(), tuning)));
+        }
+    }
+    Ok(tunings)
 }
 
 fn patience(flags: &Flags) -> Duration {
@@ -267,6 +294,7 @@ fn ask(
         let start = Start {
             program: &side.program,
             environment,
+            tuning: None,
             bound: false,
             folder: &folder,
             patience,

@@ -75,8 +75,11 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             flags.good, flags.bad
         )));
     }
+    let program = build::listing()?;
+    let listing = adapters::list(&program)?;
     let bench = Bench {
-        listing: adapters::list(&build::listing()?)?,
+        tuning: ab::tuning(&program, &listing, affinity::is_possible())?,
+        listing,
         base: project.side(&good)?,
         flags,
         seed: flags.seed.unwrap_or_else(ab::seed),
@@ -150,6 +153,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 /// Comparisons of one case with one commit.
 struct Bench<'a> {
     listing: Listing,
+    tuning: BTreeMap<String, String>,
     base: Side,
     flags: &'a Flags,
     seed: u64,
@@ -181,6 +185,7 @@ impl Bench<'_> {
             cases: vec![case.clone()],
             seed: self.seed,
             bound: affinity::is_possible(),
+            tuning: self.tuning.clone(),
             serving,
         };
         self.measure(&plan, &environment, &folder)

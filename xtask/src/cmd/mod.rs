@@ -7,6 +7,7 @@ pub(crate) mod bench;
 pub(crate) mod bisect;
 pub(crate) mod ci;
 pub(crate) mod gate;
+pub(crate) mod peers;
 pub(crate) mod setup;
 pub(crate) mod validate_gate;
 
@@ -22,6 +23,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Gate(flags) => gate::run(&flags).map(Into::into),
         Command::Bisect(flags) => bisect::run(&flags).map(Into::into),
         Command::ValidateGate(flags) => validate_gate::run(&flags).map(Into::into),
+        Command::Peers(flags) => peers::run(&flags).map(Into::into),
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
         Command::Adapters(flags) => adapters::run(&flags).map(Into::into),
         Command::Setup(flags) => setup::run(&flags).map(Into::into),

@@ -87,6 +87,9 @@ struct Setup {
     backends: Vec<String>,
     /// Backends that compute on the CPU.
     software: Vec<String>,
+    /// How tasks reach the adapters.
+    #[serde(default)]
+    tuning: BTreeMap<String, String>,
 }
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
@@ -138,7 +141,8 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
         return json(&path);
     }
     let project = ab::own_project();
-    let listing = adapters::list(&build::listing()?)?;
+    let program = build::listing()?;
+    let listing = adapters::list(&program)?;
     let sh = xshell::Shell::new()?;
     let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
     let bound = if affinity::is_possible() {
@@ -151,6 +155,7 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
         schema: SCHEMA,
         machine: machine::fingerprint(&sh, prints, bound)?.id(),
         side: project.side(&flags.revision)?,
+        tuning: ab::tuning(&program, &listing, bound == Affinity::Bound)?,
         backends: listing.picked.iter().map(backend).collect(),
         software: listing
             .picked
@@ -248,6 +253,7 @@ fn suite(setup: &Setup, folder: &Path, number: usize, factors: &BTreeMap<String,
             cases,
             seed: ab::seed(),
             bound: affinity::is_possible(),
+            tuning: setup.tuning.clone(),
             serving: true,
         };
         files::write(&path, files::json(&plan).as_bytes())?;

@@ -28,6 +28,8 @@ pub(crate) struct Start<'a> {
     pub(crate) program: &'a Path,
     /// What the program is told by its environment.
     pub(crate) environment: &'a BTreeMap<String, String>,
+    /// How tasks reach the adapter; `None` to leave that to the program.
+    pub(crate) tuning: Option<&'a str>,
     pub(crate) bound: bool,
     /// Folder for what it writes, which nobody else uses at the same time.
     pub(crate) folder: &'a Path,
@@ -87,6 +89,9 @@ fn command(start: &Start<'_>, args: &[&str]) -> Result<Command, Error> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log);
+    if let Some(tuning) = start.tuning {
+        command.env(measure::TUNING_ENV, tuning);
+    }
     quiet_display(&mut command);
     Ok(command)
 }
@@ -122,8 +127,7 @@ impl Running {
     fn start(start: &Start<'_>, args: &[&str]) -> Result<Self, Error> {
         let mut command = command(start, args)?;
         let spawned = if start.bound {
-            affinity::on_one_core(|| command.spawn())
-                .ok_or_else(|| Error::Failed("this system cannot bind a process to one core; pass --free".to_owned()))?
+            affinity::on_one_core(|| command.spawn()).ok_or_else(affinity::impossible)?
         } else {
             command.spawn()
         };

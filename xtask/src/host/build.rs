@@ -44,6 +44,51 @@ fn take(built: &mut Vec<Built>, name: &str) -> Result<PathBuf, Error> {
     at.map(|at| built.swap_remove(at).path).ok_or_else(missing)
 }
 
+/// Builds the peers, in their own workspace.
+pub(crate) fn peers() -> Result<PathBuf, Error> {
+    let folder = workspace::root().join("benches/peers");
+    take(
+        &mut build(
+            &folder,
+            &workspace::target().join("peers"),
+            &["build", "--release", "--locked"],
+        )?,
+        "peers",
+    )
+}
+
+/// Builds the CUDA program; the inner error says why there is none.
+pub(crate) fn cuda() -> Result<Result<PathBuf, String>, Error> {
+    let homes = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(std::env::var_os);
+    let found = homes
+        .map(|home| PathBuf::from(home).join("bin/nvcc"))
+        .find(|nvcc| nvcc.is_file());
+    let nvcc = found.unwrap_or_else(|| "nvcc".into());
+    let is_there = Command::new(&nvcc)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !is_there {
+        return Ok(Err("no nvcc, neither below CUDA_HOME nor on the PATH".to_owned()));
+    }
+    let program = workspace::target().join("peers/vector_add");
+    let source = workspace::root().join("benches/peers/cuda/vector_add.cu");
+    let status = Command::new(&nvcc)
+        .args(["-O3", "-arch=native", "-cudart", "static", "-o"])
+        .args([&program, &source])
+        .status()
+        .map_err(Error::io("run", &nvcc))?;
+    if status.success() {
+        Ok(Ok(program))
+    } else {
+        Err(Error::Failed(format!(
+            "{} does not build; nvcc's message is above",
+            source.display()
+        )))
+    }
+}
+
 fn own(targets: &[&str]) -> Result<Vec<Built>, Error> {
     let args = [
         &["build", "--release", "--locked", "--package", "gpu-executor"],
@@ -84,6 +129,9 @@ pub(crate) fn build(folder: &Path, target: &Path, args: &[&str]) -> Result<Vec<B
     if status.success() {
         Ok(built)
     } else {
-        Err(Error::Failed("it does not build; cargo's message is above".to_owned()))
+        Err(Error::Failed(format!(
+            "{} does not build; cargo's message is above",
+            folder.display()
+        )))
     }
 }

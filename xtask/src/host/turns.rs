@@ -2,7 +2,13 @@
 
 mod block;
 
-use std::{collections::BTreeMap, fs, io::Write as _, path::Path, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use block::{Block, State};
 

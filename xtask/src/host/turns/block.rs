@@ -92,11 +92,10 @@ impl Block<'_> {
         let mut windows = Vec::new();
         for (group, mut cases) in groups {
             random.shuffle(&mut cases);
-            let bound = plan.bound && (self.turns.is_software)(group);
             windows.extend(if plan.serving {
-                self.serve(&cases, bound, &mut random, state)?
+                self.serve(group, &cases, &mut random, state)?
             } else {
-                self.criterion(&cases, bound, &mut random, state)?
+                self.criterion(group, &cases, &mut random, state)?
             });
         }
         Ok(windows)
@@ -105,17 +104,19 @@ impl Block<'_> {
     /// Has the processes of all arms serve windows in turn.
     fn serve(
         &self,
+        group: &str,
         cases: &[&str],
-        bound: bool,
         random: &mut SplitMix64,
         state: &mut State<'_>,
     ) -> Result<Vec<Window>, Error> {
+        let bound = self.is_bound(group);
         let mut order = Arm::ALL;
         random.shuffle(&mut order);
         let mut processes = BTreeMap::new();
         for arm in order {
             let folder = self.folder(arm);
-            let process = Serving::start(&self.start(arm, bound, &folder)).map_err(|error| self.blame(arm, &error))?;
+            let process =
+                Serving::start(&self.start(arm, group, bound, &folder)).map_err(|error| self.blame(arm, &error))?;
             processes.insert(arm, process);
         }
         let mut windows = Vec::new();
@@ -154,11 +155,12 @@ impl Block<'_> {
     /// Measures every case once in a criterion process of each arm.
     fn criterion(
         &self,
+        group: &str,
         cases: &[&str],
-        bound: bool,
         random: &mut SplitMix64,
         state: &mut State<'_>,
     ) -> Result<Vec<Window>, Error> {
+        let bound = self.is_bound(group);
         let mut windows = Vec::new();
         for case in cases {
             state.progress.begin(case);
@@ -166,7 +168,7 @@ impl Block<'_> {
             random.shuffle(&mut order);
             for arm in order {
                 let folder = self.folder(arm);
-                let answer = arm::criterion(&self.start(arm, bound, &folder), case);
+                let answer = arm::criterion(&self.start(arm, group, bound, &folder), case);
                 if let Some(measured) = state.accept(self, case, arm, answer)? {
                     windows.push(measured.window(case, self.number, 1, arm));
                 }
@@ -175,11 +177,15 @@ impl Block<'_> {
         Ok(windows)
     }
 
+    fn is_bound(&self, group: &str) -> bool {
+        self.turns.plan.bound && (self.turns.is_software)(group)
+    }
+
     fn folder(&self, arm: Arm) -> PathBuf {
         self.turns.folder.join("raw").join(format!("{arm:?}").to_lowercase())
     }
 
-    fn start<'b>(&'b self, arm: Arm, bound: bool, folder: &'b Path) -> Start<'b> {
+    fn start<'b>(&'b self, arm: Arm, backend: &str, bound: bool, folder: &'b Path) -> Start<'b> {
         let (side, environment) = match arm {
             Arm::Head => (&self.turns.plan.head, self.turns.environment[1]),
             Arm::Base | Arm::Again => (&self.turns.plan.base, self.turns.environment[0]),
@@ -187,6 +193,7 @@ impl Block<'_> {
         Start {
             program: &side.program,
             environment,
+            tuning: self.turns.plan.tuning.get(backend).map(String::as_str),
             bound,
             folder,
             patience: self.turns.patience,
