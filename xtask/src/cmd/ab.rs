@@ -79,8 +79,8 @@ pub(crate) struct Flags {
     /// End with 4 if a case is inconclusive, noisy or not measured
     #[arg(long)]
     strict: bool,
-    /// Go on with an interrupted comparison
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["base", "head", "seed", "manifest_path", "out"])]
+    /// Go on with an interrupted comparison, with the flags it was begun with
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["base", "head", "seed", "out"])]
     resume: Option<PathBuf>,
     /// Folder for the result [default: target/ab/TIME]
     #[arg(long, value_name = "DIR")]
@@ -224,7 +224,7 @@ fn begin(
     let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let folder = match &flags.out {
         Some(out) => std::path::absolute(out).map_err(Error::io("find", out))?,
-        None => project.store.join(started.replace(':', "-")),
+        None => free(&project.store.join(started.replace(':', "-"))),
     };
     if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Error::Usage(format!(
@@ -271,6 +271,22 @@ pub(super) fn tuning(program: &Path, listing: &Listing, bound: bool) -> Result<B
 
 fn patience(flags: &Flags) -> Duration {
     flags.patience.map_or(PATIENCE, Duration::from_secs)
+}
+
+/// A folder that is not there: two comparisons may begin within a second, and clocks are set back.
+pub(super) fn free(folder: &Path) -> PathBuf {
+    let numbered = |number: u32| {
+        let suffix = if number == 1 {
+            String::new()
+        } else {
+            format!("-{number}")
+        };
+        PathBuf::from(format!("{}{suffix}", folder.display()))
+    };
+    (1..)
+        .map(numbered)
+        .find(|folder| !folder.exists())
+        .expect("numbers do not end")
 }
 
 /// A number nobody chose.

@@ -174,7 +174,7 @@ impl Bench<'_> {
             ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), size.to_owned()),
         ]);
         let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
-        let folder = project.store.join(format!("{started}-{}", &commit[..12]));
+        let folder = ab::free(&project.store.join(format!("{started}-{}", &commit[..12])));
         let serving = ab::serves([&self.base, &head], case, &environment, &folder)?;
         let plan = Plan {
             schema: SCHEMA,
