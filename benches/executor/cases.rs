@@ -131,4 +131,30 @@ impl Plan {
             .as_ref()
             .is_none_or(|names| names.iter().any(|name| name == operator))
     }
+
+    /// The ids of all cases, whether or not there is an adapter for them.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        for backend in &self.backends {
+            for operator in op::ALL.iter().filter(|o| self.wants(o.name)) {
+                ids.extend(
+                    self.cases
+                        .iter()
+                        .map(|case| format!("{}/{backend}/{case}", operator.name)),
+                );
+            }
+        }
+        ids
+    }
+
+    /// The case of an id.
+    pub(crate) fn find(&self, id: &str) -> Result<(op::Operator, Backend, Case), String> {
+        let unknown = || format!("no case is named `{id}`");
+        let [operator, backend, size] = id.split('/').collect::<Vec<_>>()[..] else {
+            return Err(unknown());
+        };
+        let operator = op::ALL.iter().find(|o| o.name == operator).ok_or_else(unknown)?;
+        let backend = self.backends.iter().find(|b| b.name() == backend).ok_or_else(unknown)?;
+        Ok((*operator, *backend, size.parse()?))
+    }
 }

@@ -2,11 +2,13 @@
 //! `operator/backend/tasks×size` (written `1000x256`) for a batch.
 //!
 //! `cargo bench` measures all that this machine has, with criterion's own flags and reports. `cargo xtask bench` runs
-//! this same program, once per backend and run, and has it record the wall time of every call.
+//! this same program, once per backend and run, and has it record the wall time of every call; `cargo xtask ab` has it serve
+//! windows of calls on demand.
 
 mod calibration;
 mod cases;
 mod recorder;
+mod serve;
 
 use std::{
     io::Write as _,
@@ -30,6 +32,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if std::env::var_os(serve::SERVE_ENV).is_some() {
+        return serve::serve(plan);
+    }
     if plan.record.is_some() {
         end_with_parent();
     }
@@ -83,7 +88,7 @@ fn measure(
     let workload = (operator.workload)(case.size, case.tasks, 1);
     // A benchmark is a test as well: a fast wrong result is worth nothing.
     workload.check(executor).map_err(|error| error.to_string())?;
-    let call = probe(&*workload, executor).map_err(|error| error.to_string())?;
+    let call = probe(&*workload, executor, Duration::from_millis(20)).map_err(|error| error.to_string())?;
 
     // What the calls of a short case leave of the time goes between its samples: a neighbour on the machine comes and
     // goes in tenths of a second, and all of a microsecond case would fall into one of its moods.
@@ -113,13 +118,13 @@ fn measure(
     Ok(())
 }
 
-/// About how long a call takes, once caches are warm.
-fn probe(workload: &dyn Workload, executor: &Executor) -> Result<Duration, gpu_executor::Error> {
+/// About how long a call takes, once caches are warm, looked for during `time`.
+fn probe(workload: &dyn Workload, executor: &Executor, time: Duration) -> Result<Duration, gpu_executor::Error> {
     let start = Instant::now();
     let mut fastest = Duration::MAX;
     for calls in 0.. {
         fastest = fastest.min(workload.run(executor)?);
-        if calls >= 3 && start.elapsed() > Duration::from_millis(20) {
+        if calls >= 3 && start.elapsed() > time {
             break;
         }
     }

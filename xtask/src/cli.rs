@@ -16,8 +16,14 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Measure every operator on every backend, and hold the result against this machine's baseline
     Bench(cmd::bench::Flags),
+    /// Compare two revisions on this machine, in fresh processes that take turns
+    Ab(cmd::ab::Flags),
     /// Judge a finished run again, without measuring
     Gate(cmd::gate::Flags),
+    /// Find the commit that made a case slower, with the statistics of `ab`
+    Bisect(cmd::bisect::Flags),
+    /// Measure how often `ab` is wrong on this machine, with unchanged code and planted slowdowns
+    ValidateGate(cmd::validate_gate::Flags),
     /// Measure this project, wgpu as tutorials use it, cubecl, the CPU and CUDA against each other
     Peers(cmd::peers::Flags),
     /// Find the version split that would break a build, and prove the cure

@@ -2,6 +2,7 @@
 //!
 //! Only `cmd` and `host` run other programs and read clocks; every other module is a function of its arguments.
 
+mod ab;
 mod audit;
 mod baseline;
 mod case;
@@ -20,6 +21,7 @@ mod report;
 mod rows;
 mod run;
 mod screen;
+mod stat;
 mod table;
 mod verdict;
 

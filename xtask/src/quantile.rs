@@ -2,6 +2,8 @@
 
 use statrs::function::beta::beta_reg;
 
+use crate::stat::random::SplitMix64;
+
 /// The Harrell–Davis estimate of quantile `p`: a mean of all order statistics, weighted by how likely each is the
 /// quantile. Smoother than a single order statistic, and so less noisy from run to run.
 ///
@@ -124,23 +126,6 @@ fn order_statistic(blocks: &[&[u64]], rank: usize) -> u64 {
         }
     }
     low
-}
-
-/// A small generator; the bootstrap's numbers are the same on every machine.
-///
-/// Source: G. L. Steele, D. Lea and C. H. Flood, OOPSLA 2014.
-#[derive(Debug)]
-pub(crate) struct SplitMix64(pub(crate) u64);
-
-impl SplitMix64 {
-    /// Uniform in `0..n`; the bias of the remainder is below n / 2⁶⁴.
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % n as u64) as usize
-    }
 }
 
 #[cfg(test)]

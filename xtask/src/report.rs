@@ -1,6 +1,6 @@
 //! A report: verdicts, what they rest on, and one file for each form in which they are told.
 
-mod cells;
+pub(crate) mod cells;
 mod github;
 mod history;
 mod json;

@@ -1,12 +1,15 @@
 //! One file per command.
 
+pub(crate) mod ab;
 pub(crate) mod adapters;
 pub(crate) mod audit_deps;
 pub(crate) mod bench;
+pub(crate) mod bisect;
 pub(crate) mod ci;
 pub(crate) mod gate;
 pub(crate) mod peers;
 pub(crate) mod setup;
+pub(crate) mod validate_gate;
 
 use std::process::ExitCode;
 
@@ -16,7 +19,10 @@ use crate::{cli::Command, error::Error};
 pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Bench(flags) => bench::run(&flags).map(Into::into),
+        Command::Ab(flags) => ab::run(&flags).map(Into::into),
         Command::Gate(flags) => gate::run(&flags).map(Into::into),
+        Command::Bisect(flags) => bisect::run(&flags).map(Into::into),
+        Command::ValidateGate(flags) => validate_gate::run(&flags).map(Into::into),
         Command::Peers(flags) => peers::run(&flags).map(Into::into),
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
         Command::Adapters(flags) => adapters::run(&flags).map(Into::into),

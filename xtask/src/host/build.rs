@@ -18,7 +18,7 @@ pub(crate) struct Programs {
 
 /// Builds bench and listing; cargo says what it does on standard error.
 pub(crate) fn programs() -> Result<Programs, Error> {
-    let mut built = build(&["--bench", "executor", "--example", "adapters"])?;
+    let mut built = own(&["--bench", "executor", "--example", "adapters"])?;
     Ok(Programs {
         bench: take(&mut built, "executor")?,
         adapters: take(&mut built, "adapters")?,
@@ -27,20 +27,32 @@ pub(crate) fn programs() -> Result<Programs, Error> {
 
 /// Builds the listing alone.
 pub(crate) fn listing() -> Result<PathBuf, Error> {
-    take(&mut build(&["--example", "adapters"])?, "adapters")
+    take(&mut own(&["--example", "adapters"])?, "adapters")
 }
 
-fn take(built: &mut Vec<(String, PathBuf)>, name: &str) -> Result<PathBuf, Error> {
-    let at = built.iter().position(|(target, _)| target == name);
+/// A program that cargo built.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) is_bench: bool,
+}
+
+fn take(built: &mut Vec<Built>, name: &str) -> Result<PathBuf, Error> {
+    let at = built.iter().position(|built| built.name == name);
     let missing = || Error::Failed(format!("cargo built no program `{name}`"));
-    at.map(|at| built.swap_remove(at).1).ok_or_else(missing)
+    at.map(|at| built.swap_remove(at).path).ok_or_else(missing)
 }
 
 /// Builds the peers, in their own workspace.
 pub(crate) fn peers() -> Result<PathBuf, Error> {
     let folder = workspace::root().join("benches/peers");
     take(
-        &mut cargo_build(&folder, &workspace::target().join("peers"), &[])?,
+        &mut build(
+            &folder,
+            &workspace::target().join("peers"),
+            &["build", "--release", "--locked"],
+        )?,
         "peers",
     )
 }
@@ -77,18 +89,22 @@ pub(crate) fn cuda() -> Result<Result<PathBuf, String>, Error> {
     }
 }
 
-fn build(targets: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
-    let arguments = [&["--package", "gpu-executor"], targets].concat();
-    cargo_build(&workspace::root(), &workspace::target(), &arguments)
+fn own(targets: &[&str]) -> Result<Vec<Built>, Error> {
+    let args = [
+        &["build", "--release", "--locked", "--package", "gpu-executor"],
+        targets,
+    ]
+    .concat();
+    build(&workspace::root(), &workspace::target(), &args)
 }
 
-fn cargo_build(folder: &Path, target: &Path, arguments: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
+/// Runs cargo in `folder`, and returns the programs it built.
+pub(crate) fn build(folder: &Path, target: &Path, args: &[&str]) -> Result<Vec<Built>, Error> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut child = Command::new(&cargo)
         .current_dir(folder)
         .env("CARGO_TARGET_DIR", target)
-        .args(["build", "--release", "--locked"])
-        .args(arguments)
+        .args(args)
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped())
         .spawn()
@@ -100,7 +116,11 @@ fn cargo_build(folder: &Path, target: &Path, arguments: &[&str]) -> Result<Vec<(
             message.map_err(|error| Error::Failed(format!("cannot read cargo's messages: {error}")))?
             && let Some(path) = artifact.executable
         {
-            built.push((artifact.target.name, path.into_std_path_buf()));
+            built.push(Built {
+                is_bench: artifact.target.is_bench(),
+                name: artifact.target.name,
+                path: path.into_std_path_buf(),
+            });
         }
     }
     let status = child

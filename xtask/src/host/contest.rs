@@ -14,7 +14,7 @@ use crate::{
         ratio::Rounds,
         table::{Results, Section},
     },
-    quantile::SplitMix64,
+    stat::random::SplitMix64,
 };
 
 /// How long a contestant's calls in one round should take; one call at least.

@@ -187,7 +187,7 @@ fn collect(records: &Path, criterion: &Path) -> Result<Vec<Record>, Error> {
 }
 
 /// Criterion's measurements below a folder, with their full ids: folder names are cut short and changed, ids are not.
-fn samples(folder: &Path) -> Result<Vec<(String, Sample)>, Error> {
+pub(crate) fn samples(folder: &Path) -> Result<Vec<(String, Sample)>, Error> {
     #[derive(serde::Deserialize)]
     struct Benchmark {
         full_id: String,

@@ -28,7 +28,7 @@ pub(super) fn cells(verdict: &CaseVerdict) -> [String; 6] {
 }
 
 /// A time with three digits and the unit that fits.
-fn duration(ns: f64) -> String {
+pub(crate) fn duration(ns: f64) -> String {
     let (value, unit) = match ns {
         ns if ns < 1e3 => (ns, "ns"),
         ns if ns < 1e6 => (ns / 1e3, "µs"),

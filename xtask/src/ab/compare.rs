@@ -1,0 +1,204 @@
+//! From windows to differences: one number for each case and block.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    ab::recording::{Arm, Window, fastest_tenth},
+    quantile::median,
+    screen::MOST_DISTURBANCE,
+};
+
+/// What is compared.
+pub(crate) type Time = fn(&Window) -> Option<f64>;
+
+/// The windows of one case, by block and arm; those whose arm was never left alone are left out, and blocks in which that leaves an
+/// arm without any.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Blocks<'a> {
+    quiet: BTreeMap<u64, [Vec<&'a Window>; 3]>,
+    /// Blocks in which the case was measured, quiet or not.
+    pub(crate) attempted: usize,
+}
+
+/// How much the arms of one block differ, as natural logarithms: 0.05 is about 5 % slower.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Difference {
+    pub(crate) block: u64,
+    /// The head against the mean of both bases.
+    pub(crate) head: f64,
+    /// The second base against the first.
+    pub(crate) again: f64,
+}
+
+/// The usual time of the calibration kernel in a comparison.
+pub(crate) fn usual_calibration_ns(windows: &[Window]) -> f64 {
+    let times: Vec<f64> = windows.iter().map(|window| window.calibration_ns).collect();
+    fastest_tenth(&times)
+}
+
+/// Sorts the windows by case.
+pub(crate) fn by_case(windows: &[Window]) -> BTreeMap<&str, Blocks<'_>> {
+    let limit_ns = usual_calibration_ns(windows) * MOST_DISTURBANCE;
+    let mut cases: BTreeMap<&str, Blocks<'_>> = BTreeMap::new();
+    for window in windows {
+        let block = cases
+            .entry(&window.case)
+            .or_default()
+            .quiet
+            .entry(window.block)
+            .or_default();
+        if window.samples > 0 && window.calibration_ns <= limit_ns {
+            block[window.arm as usize].push(window);
+        }
+    }
+    for blocks in cases.values_mut() {
+        blocks.attempted = blocks.quiet.len();
+        blocks
+            .quiet
+            .retain(|_, arms| arms.iter().all(|windows| !windows.is_empty()));
+    }
+    cases
+}
+
+impl<'a> Blocks<'a> {
+    /// Blocks in which every arm was left alone for a while.
+    pub(crate) fn len(&self) -> usize {
+        self.quiet.len()
+    }
+
+    /// The differences of the first `most` blocks in which all arms have the time.
+    pub(crate) fn differences(&self, time: impl Fn(&Window) -> Option<f64>, most: usize) -> Vec<Difference> {
+        let of_block = |(&block, arms): (&u64, &[Vec<&Window>; 3])| {
+            let mean = |arm: Arm| -> Option<f64> {
+                let windows = arms[arm as usize].iter();
+                let logarithms: Option<Vec<f64>> = windows.map(|window| time(window).map(f64::ln)).collect();
+                logarithms.map(|l| l.iter().sum::<f64>() / l.len() as f64)
+            };
+            let (base, head, again) = (mean(Arm::Base)?, mean(Arm::Head)?, mean(Arm::Again)?);
+            Some(Difference {
+                block,
+                head: head - f64::midpoint(base, again),
+                again: again - base,
+            })
+        };
+        self.quiet.iter().take(most).filter_map(of_block).collect()
+    }
+
+    /// The median over the first `most` blocks of an arm's time, or of all bases'.
+    pub(crate) fn typical_ns(&self, arm: Arm, time: impl Fn(&Window) -> Option<f64>, most: usize) -> Option<f64> {
+        let is_asked = |window: &&Window| window.arm == arm || (arm == Arm::Base && window.arm == Arm::Again);
+        let windows = self.quiet.values().take(most).flatten().flatten().copied();
+        let times: Vec<f64> = windows.filter(is_asked).filter_map(time).collect();
+        (!times.is_empty()).then(|| median(&times))
+    }
+
+    /// The names of the phases that every window has.
+    pub(crate) fn phases(&self) -> BTreeSet<&'a str> {
+        let mut windows = self.quiet.values().flatten().flatten().copied();
+        let mut common: BTreeSet<&str> = windows
+            .next()
+            .map(|window| window.phases_ns.keys().map(String::as_str).collect())
+            .unwrap_or_default();
+        for window in windows {
+            common.retain(|name| window.phases_ns.contains_key(*name));
+        }
+        common
+    }
+
+    /// How the head's counters differ from the base's, in any block.
+    pub(crate) fn counters_changed(&self) -> Option<String> {
+        let of_block = |arms: &[Vec<&Window>; 3]| {
+            let counters = |arm: Arm| &arms[arm as usize][0].counters;
+            let (old, new) = (counters(Arm::Base), counters(Arm::Head));
+            if old.is_empty() || new.is_empty() {
+                return None;
+            }
+            let names: BTreeSet<&String> = old.keys().filter(|name| new.contains_key(*name)).collect();
+            let changed: Vec<String> = names
+                .into_iter()
+                .filter(|name| old[*name] != new[*name])
+                .map(|name| format!("{name} {} → {}", old[name], new[name]))
+                .collect();
+            (!changed.is_empty()).then(|| changed.join(", "))
+        };
+        self.quiet.values().find_map(of_block)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ab::recording::tests::window;
+
+    fn round(block: u64, round: u64, times: [f64; 3]) -> Vec<Window> {
+        Arm::ALL
+            .iter()
+            .zip(times)
+            .map(|(&arm, ns)| window("a", block, round, arm, ns))
+            .collect()
+    }
+
+    const P10: Time = |window| Some(window.p10_ns);
+
+    #[test]
+    fn a_block_is_the_mean_of_its_rounds() {
+        let windows = [round(1, 1, [100.0, 110.0, 100.0]), round(1, 2, [100.0, 121.0, 100.0])].concat();
+        let cases = by_case(&windows);
+        let differences = cases["a"].differences(P10, 9);
+        assert_eq!(differences.len(), 1);
+        assert!((differences[0].head - 1.5 * 1.1_f64.ln()).abs() < 1e-12 && differences[0].again == 0.0);
+        assert_eq!(cases["a"].typical_ns(Arm::Base, P10, 9), Some(100.0));
+    }
+
+    #[test]
+    fn a_block_in_which_an_arm_always_had_company_does_not_count() {
+        let blocks = [
+            round(1, 1, [100.0; 3]),
+            round(2, 1, [100.0, 170.0, 100.0]),
+            round(3, 1, [100.0; 3]),
+        ];
+        let mut windows = blocks.concat();
+        windows[4].calibration_ns *= 1.6;
+        let cases = by_case(&windows);
+        let numbers: Vec<u64> = cases["a"].differences(P10, 9).iter().map(|d| d.block).collect();
+        assert_eq!((numbers, cases["a"].attempted, cases["a"].len()), (vec![1, 3], 3, 2));
+        // The same where nothing was kept of the window, and where it is missing.
+        windows[4].calibration_ns = 18_000.0;
+        windows[4].samples = 0;
+        assert_eq!(by_case(&windows)["a"].len(), 2);
+        windows.remove(4);
+        assert_eq!(by_case(&windows)["a"].len(), 2);
+        // One quiet window of the arm is enough.
+        windows.push(window("a", 2, 2, Arm::Head, 100.0));
+        assert_eq!(by_case(&windows)["a"].differences(P10, 9)[1].head, 0.0);
+    }
+
+    #[test]
+    fn only_what_both_have_counted_is_compared() {
+        let mut windows = round(1, 1, [100.0; 3]);
+        let counters = |n, more: Option<u64>| {
+            let mut counters = BTreeMap::from([("dispatches".to_owned(), n)]);
+            counters.extend(more.map(|n| ("copies".to_owned(), n)));
+            counters
+        };
+        windows[0].counters = counters(1, None);
+        windows[1].counters = counters(1, Some(3));
+        assert_eq!(by_case(&windows)["a"].counters_changed(), None);
+        windows[1].counters = counters(2, Some(3));
+        assert_eq!(by_case(&windows)["a"].counters_changed().unwrap(), "dispatches 1 → 2");
+    }
+
+    #[test]
+    fn phases_are_compared_where_every_window_has_them() {
+        let mut windows = round(1, 1, [100.0; 3]);
+        for window in &mut windows {
+            window.phases_ns = [("device".to_owned(), 1.0), ("upload".to_owned(), 2.0)].into();
+        }
+        assert_eq!(by_case(&windows)["a"].phases().len(), 2);
+        windows[2].phases_ns.remove("device");
+        assert_eq!(
+            by_case(&windows)["a"].phases().into_iter().collect::<Vec<_>>(),
+            ["upload"]
+        );
+    }
+}

@@ -1,0 +1,309 @@
+//! How often the gate is wrong: counted over suites of unchanged code and of planted slowdowns, beside other tools' tests on the
+//! same recordings.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use crate::{
+    ab::{
+        compare,
+        judge::judge,
+        recording::{Arm, Window},
+    },
+    stat::{
+        looks::LAST,
+        random::SplitMix64,
+        rivals::{self, Change},
+    },
+    verdict::Verdict,
+};
+
+/// A finished suite.
+#[derive(Clone, Debug)]
+pub(crate) struct Suite {
+    pub(crate) kind: Kind,
+    pub(crate) cases: Vec<String>,
+    pub(crate) windows: Vec<Window>,
+}
+
+/// What a suite compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// A program with itself.
+    Unchanged,
+    /// With itself and so many per cent more time.
+    Planted(i32),
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Unchanged => "unchanged".to_owned(),
+            Self::Planted(percent) => format!("planted{percent:+}"),
+        }
+    }
+}
+
+/// Tools in the order of the columns.
+const TOOLS: [&str; 4] = [
+    "this gate",
+    "criterion's test",
+    "tango-bench's test",
+    "benchstat's test",
+];
+
+/// What every tool says of a case.
+fn opinions(case: &str, windows: &[Window], ours: Verdict, random: &mut SplitMix64) -> [Change; 4] {
+    let ours = match ours {
+        Verdict::Slower => Change::Slower,
+        Verdict::Faster => Change::Faster,
+        _ => Change::None,
+    };
+    let of = |arm: Arm| {
+        windows
+            .iter()
+            .filter(move |w| w.case == case && w.arm == arm && w.samples > 0)
+    };
+    let means = |arm| of(arm).map(|w| w.mean_ns).collect::<Vec<_>>();
+    // One figure for each process.
+    let medians = |arm| {
+        let mut blocks: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+        for window in of(arm) {
+            blocks.entry(window.block).or_default().push(window.p50_ns);
+        }
+        blocks
+            .values()
+            .map(|all| all.iter().sum::<f64>() / all.len() as f64)
+            .collect::<Vec<_>>()
+    };
+    let paired: BTreeMap<(u64, u64), f64> = of(Arm::Base).map(|w| ((w.block, w.round), w.mean_ns)).collect();
+    let (base, head): (Vec<f64>, Vec<f64>) = of(Arm::Head)
+        .filter_map(|w| Some((*paired.get(&(w.block, w.round))?, w.mean_ns)))
+        .unzip();
+    [
+        ours,
+        rivals::criterion(&means(Arm::Base), &means(Arm::Head), random),
+        rivals::tango(&base, &head),
+        rivals::benchstat(&medians(Arm::Base), &medians(Arm::Head)),
+    ]
+}
+
+/// Counts of one kind of suite.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) suites: usize,
+    pub(crate) cases: usize,
+    /// For each tool, suites in which any case was called slower, and faster.
+    pub(crate) suites_slower: [usize; 4],
+    pub(crate) suites_faster: [usize; 4],
+    /// For each tool, cases called slower, and faster.
+    pub(crate) slower: [usize; 4],
+    pub(crate) faster: [usize; 4],
+    /// Cases that this gate called neither.
+    pub(crate) inconclusive: usize,
+    pub(crate) noisy: usize,
+    pub(crate) blocks: usize,
+}
+
+impl Counts {
+    fn add(&mut self, suite: &Suite, random: &mut SplitMix64) {
+        let judged = judge(&suite.cases, &suite.windows).cases;
+        let all: Vec<[Change; 4]> = judged
+            .iter()
+            .map(|judged| opinions(&judged.case, &suite.windows, judged.verdict, random))
+            .collect();
+        self.suites += 1;
+        self.cases += judged.len();
+        for tool in 0..TOOLS.len() {
+            let count = |change| all.iter().filter(|opinions| opinions[tool] == change).count();
+            let (slower, faster) = (count(Change::Slower), count(Change::Faster));
+            self.slower[tool] += slower;
+            self.faster[tool] += faster;
+            self.suites_slower[tool] += usize::from(slower > 0);
+            self.suites_faster[tool] += usize::from(faster > 0);
+        }
+        let verdicts = |verdict| judged.iter().filter(|judged| judged.verdict == verdict).count();
+        self.inconclusive += verdicts(Verdict::Inconclusive);
+        self.noisy += verdicts(Verdict::Noisy);
+        self.blocks += judged.iter().map(|judged| judged.blocks).sum::<usize>();
+    }
+}
+
+/// Counts of suites that were measured, by kind.
+pub(crate) fn count(suites: &[Suite]) -> BTreeMap<Kind, Counts> {
+    let mut random = SplitMix64(1);
+    let mut counts: BTreeMap<Kind, Counts> = BTreeMap::new();
+    for suite in suites {
+        counts.entry(suite.kind).or_default().add(suite, &mut random);
+    }
+    counts
+}
+
+/// Counts of suites made by relabelling: every block of every suite of unchanged code goes into one pool, and each pseudo-suite
+/// draws as many as the last look needs, with its three processes in random roles.
+pub(crate) fn relabelled(suites: &[Suite], n: usize) -> Option<Counts> {
+    let mut pool: BTreeMap<&str, Vec<Vec<&Window>>> = BTreeMap::new();
+    for suite in suites.iter().filter(|suite| suite.kind == Kind::Unchanged) {
+        let mut blocks: BTreeMap<(&str, u64), Vec<&Window>> = BTreeMap::new();
+        for window in &suite.windows {
+            blocks.entry((&window.case, window.block)).or_default().push(window);
+        }
+        for ((case, _), windows) in blocks {
+            pool.entry(case).or_default().push(windows);
+        }
+    }
+    // Cases of which there is not even twice what a suite needs would make one suite again and again.
+    pool.retain(|_, blocks| blocks.len() >= 2 * LAST.blocks);
+    if pool.is_empty() {
+        return None;
+    }
+    let cases: Vec<String> = pool.keys().map(|case| (*case).to_owned()).collect();
+    let mut random = SplitMix64(2);
+    let mut counts = Counts::default();
+    for _ in 0..n {
+        let mut windows = Vec::new();
+        for blocks in pool.values_mut() {
+            random.shuffle(blocks);
+            for (number, block) in (1..).zip(blocks.iter().take(LAST.blocks)) {
+                let mut roles = Arm::ALL;
+                random.shuffle(&mut roles);
+                windows.extend(block.iter().map(|window| Window {
+                    block: number,
+                    arm: roles[window.arm as usize],
+                    ..(*window).clone()
+                }));
+            }
+        }
+        let suite = Suite {
+            kind: Kind::Unchanged,
+            cases: cases.clone(),
+            windows,
+        };
+        counts.add(&suite, &mut random);
+    }
+    Some(counts)
+}
+
+/// The median change that planted suites of a kind really show, in per cent.
+fn true_percent(suites: &[Suite], kind: Kind) -> f64 {
+    let mut differences = Vec::new();
+    for suite in suites.iter().filter(|suite| suite.kind == kind) {
+        for blocks in compare::by_case(&suite.windows).values() {
+            differences.extend(
+                blocks
+                    .differences(|w| Some(w.p10_ns), usize::MAX)
+                    .iter()
+                    .map(|d| d.head),
+            );
+        }
+    }
+    if differences.is_empty() {
+        0.0
+    } else {
+        100.0 * crate::quantile::median(&differences).exp_m1()
+    }
+}
+
+/// The table, in Markdown.
+pub(crate) fn table(suites: &[Suite], pseudo: Option<&Counts>) -> String {
+    let mut md = String::new();
+    let mut line = |text: String| writeln!(md, "{text}").expect("a string takes everything");
+    let heading = |what: &str| format!("| {what} | {} |", TOOLS.join(" | "));
+    line(heading("unchanged code: suites with a false alarm"));
+    line("|---|--:|--:|--:|--:|".to_owned());
+    let counts = count(suites);
+    let rows = |name: &str, counts: &Counts| {
+        let cells = |alarms: [usize; 4]| alarms.map(|n| format!("{n} of {}", counts.suites)).join(" | ");
+        [
+            format!("| {name}: false \"slower\" | {} |", cells(counts.suites_slower)),
+            format!("| {name}: false \"faster\" | {} |", cells(counts.suites_faster)),
+        ]
+    };
+    if let Some(counts) = counts.get(&Kind::Unchanged) {
+        rows("measured", counts).into_iter().for_each(&mut line);
+    }
+    if let Some(pseudo) = pseudo {
+        rows("relabelled", pseudo).into_iter().for_each(&mut line);
+    }
+    line(String::new());
+    line(heading("planted change: cases in which it is found"));
+    line("|---|--:|--:|--:|--:|".to_owned());
+    for (kind, counts) in &counts {
+        if let Kind::Planted(percent) = kind {
+            let found = if *percent > 0 { counts.slower } else { counts.faster };
+            let cells = found.map(|n| format!("{n} of {}", counts.cases)).join(" | ");
+            let really = true_percent(suites, *kind);
+            line(format!(
+                "| {percent:+} % (median of what was measured: {really:+.1} %) | {cells} |"
+            ));
+        }
+    }
+    line(String::new());
+    for (kind, counts) in &counts {
+        line(format!(
+            "- {}: {} suites, {} cases, {} inconclusive, {} noisy, {:.1} blocks a case",
+            kind.name(),
+            counts.suites,
+            counts.cases,
+            counts.inconclusive,
+            counts.noisy,
+            counts.blocks as f64 / counts.cases.max(1) as f64,
+        ));
+    }
+    md
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ab::recording::tests::window;
+
+    fn suite(kind: Kind, effect: f64, random: &mut SplitMix64) -> Suite {
+        let mut windows = Vec::new();
+        for block in 1..=40 {
+            for arm in Arm::ALL {
+                let noise = 1.0 + 0.01 * (random.below(1000) as f64 / 1000.0 - 0.5);
+                let factor = if arm == Arm::Head { 1.0 + effect } else { 1.0 };
+                windows.push(window("a", block, 1, arm, 100_000.0 * factor * noise));
+            }
+        }
+        Suite {
+            kind,
+            cases: vec!["a".to_owned()],
+            windows,
+        }
+    }
+
+    #[test]
+    fn suites_are_counted_by_kind() {
+        let mut random = SplitMix64(1);
+        let suites = [
+            suite(Kind::Unchanged, 0.0, &mut random),
+            suite(Kind::Unchanged, 0.0, &mut random),
+            suite(Kind::Planted(5), 0.05, &mut random),
+            suite(Kind::Planted(-5), -0.05, &mut random),
+        ];
+        let counts = count(&suites);
+        assert_eq!(
+            (
+                counts[&Kind::Unchanged].suites,
+                counts[&Kind::Unchanged].suites_slower[0]
+            ),
+            (2, 0)
+        );
+        assert_eq!(counts[&Kind::Planted(5)].slower, [1; 4]);
+        assert_eq!(counts[&Kind::Planted(-5)].faster, [1; 4]);
+        let pseudo = relabelled(&suites, 20).unwrap();
+        assert_eq!(
+            (pseudo.suites, pseudo.suites_slower[0], pseudo.suites_faster[0]),
+            (20, 0, 0)
+        );
+        assert_eq!(
+            relabelled(&suites[..1], 20),
+            None,
+            "one recording is too little to relabel"
+        );
+        let table = table(&suites, Some(&pseudo));
+        assert!(table.contains("| relabelled: false \"slower\" | 0 of 20 |"), "{table}");
+        assert!(table.contains("| +5 % (median of what was measured: "), "{table}");
+    }
+}

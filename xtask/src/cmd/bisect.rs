@@ -1,0 +1,255 @@
+//! `cargo xtask bisect`: finds the commit that made a case slower, or changed its calls into wgpu, with the statistics of `ab`.
+
+use std::{collections::BTreeMap, path::Path};
+
+use crate::{
+    ab::{
+        judge::Judged,
+        report::{Plan, Side},
+    },
+    cmd::ab,
+    error::Error,
+    exit::Exit,
+    files,
+    fingerprint::SCHEMA,
+    host::{
+        adapters::{self, Listing},
+        affinity, build, console, interrupt,
+        lock::Lock,
+        revision::Project,
+        turns::{PATIENCE, Turns},
+        workspace,
+    },
+    verdict::Verdict,
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask bisect v1.0 HEAD vector_add/vulkan/20000
+
+Every comparison is one with GOOD, in fresh processes that take turns; commits that do not build are passed over.")]
+pub(crate) struct Flags {
+    /// Commit before the change
+    good: String,
+    /// Commit after it
+    bad: String,
+    /// The case, as reports name it
+    case: String,
+    /// Seed of the random order [default: another one each time]
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Slower,
+    Counters,
+}
+
+impl Change {
+    /// Whether a comparison with the good commit shows it; `None` if that cannot be told.
+    fn is_in(self, judged: &Judged) -> Option<bool> {
+        match (self, judged.verdict) {
+            (_, Verdict::NotMeasured) => None,
+            (Self::Counters, _) => Some(judged.counters.is_some()),
+            (Self::Slower, Verdict::Slower) => Some(true),
+            (Self::Slower, Verdict::Pass | Verdict::Faster) => Some(false),
+            (Self::Slower, _) => None,
+        }
+    }
+}
+
+pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
+    let _lock = Lock::take(&workspace::runs())?;
+    interrupt::note();
+    let project = ab::own_project();
+    project.tidy()?;
+    let good = project.resolve(&flags.good)?;
+    let bad = project.resolve(&flags.bad)?;
+    let commits = project.commits_between(&good, &bad)?;
+    if commits.is_empty() {
+        return Err(Error::Usage(format!(
+            "no commit lies between {} and {}",
+            flags.good, flags.bad
+        )));
+    }
+    let program = build::listing()?;
+    let listing = adapters::list(&program)?;
+    let bench = Bench {
+        tuning: ab::tuning(&program, &listing, affinity::is_possible())?,
+        listing,
+        base: project.side(&good)?,
+        flags,
+        seed: flags.seed.unwrap_or_else(ab::seed),
+    };
+    console::status("Bisecting", &format!("{} commits, seed {}", commits.len(), bench.seed));
+    let judged = bench.compare(&project, &bad)?;
+    let change = if Change::Slower.is_in(&judged) == Some(true) {
+        Change::Slower
+    } else if judged.counters.is_some() {
+        Change::Counters
+    } else {
+        console::result(&format!(
+            "{}: {} is neither slower than {} nor does it call wgpu otherwise: {}\n",
+            flags.case,
+            flags.bad,
+            flags.good,
+            judged.verdict.word()
+        ));
+        return Ok(Exit::Pass);
+    };
+    let mut culprit = judged;
+    let found = search(&commits, |index| {
+        let judged = match bench.compare(&project, &commits[index]) {
+            Ok(judged) => judged,
+            // A commit that does not build, or lacks the case, says nothing.
+            Err(error) if !interrupt::is_noted() => {
+                console::warning(&error.to_string());
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let answer = change.is_in(&judged);
+        console::status(
+            "Judged",
+            &format!("{}: {}", &commits[index][..12], judged.verdict.word()),
+        );
+        if answer == Some(true) {
+            culprit = judged;
+        }
+        Ok(answer)
+    })?;
+    let suspects = &commits[found.0..=found.1];
+    let mut text = String::new();
+    for commit in suspects {
+        text.push_str(&format!("{} {}\n", &commit[..12], project.subject(commit)));
+    }
+    let what = match (change, culprit.change_percent, &culprit.counters) {
+        (Change::Slower, Some(percent), _) => format!("{percent:+.1} %"),
+        (_, _, counters) => counters.clone().unwrap_or_default(),
+    };
+    let which = if suspects.len() == 1 {
+        "the first commit with it is"
+    } else {
+        "it is one of these, which cannot be told apart"
+    };
+    console::result(&format!(
+        "{}: {what} against {}; {which}\n{text}",
+        flags.case, flags.good
+    ));
+    if change == Change::Slower {
+        if let Some(counters) = &culprit.counters {
+            console::result(&format!("calls into wgpu changed: {counters}\n"));
+        }
+        for phase in &culprit.phases {
+            console::result(&format!("{}: {:+.1} %\n", phase.name, phase.change_percent));
+        }
+    }
+    Ok(Exit::Pass)
+}
+
+/// Comparisons of one case with one commit.
+struct Bench<'a> {
+    listing: Listing,
+    tuning: BTreeMap<String, String>,
+    base: Side,
+    flags: &'a Flags,
+    seed: u64,
+}
+
+impl Bench<'_> {
+    fn compare(&self, project: &Project, commit: &str) -> Result<Judged, Error> {
+        let head = project.side(commit)?;
+        let case = &self.flags.case;
+        let [Some(backend), Some(size)] = [1, 2].map(|part| case.split('/').nth(part)) else {
+            return Err(Error::Usage(format!(
+                "`{case}` is no case; write `vector_add/vulkan/20000`"
+            )));
+        };
+        let environment = BTreeMap::from([
+            ("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned()),
+            ("GPU_EXECUTOR_BACKENDS".to_owned(), backend.to_owned()),
+            ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), size.to_owned()),
+        ]);
+        let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+        let folder = ab::free(&project.store.join(format!("{started}-{}", &commit[..12])));
+        let serving = ab::serves([&self.base, &head], case, &environment, &folder)?;
+        let plan = Plan {
+            schema: SCHEMA,
+            started,
+            command: format!("cargo xtask bisect {} {} {case}", self.flags.good, self.flags.bad),
+            base: self.base.clone(),
+            head,
+            cases: vec![case.clone()],
+            seed: self.seed,
+            bound: affinity::is_possible(),
+            tuning: self.tuning.clone(),
+            serving,
+        };
+        self.measure(&plan, &environment, &folder)
+    }
+
+    fn measure(&self, plan: &Plan, environment: &BTreeMap<String, String>, folder: &Path) -> Result<Judged, Error> {
+        files::write(&folder.join("plan.json"), files::json(plan).as_bytes())?;
+        let finished = Turns {
+            plan,
+            environment: [environment, environment],
+            is_software: &|backend| ab::is_software(Some(&self.listing), backend),
+            folder,
+            patience: PATIENCE,
+            deadline: None,
+        }
+        .run()?;
+        Ok(finished.verdicts.into_iter().next().expect("one case was compared"))
+    }
+}
+
+/// The first and the last of the commits that can be the one: `is_bad` says of a commit whether it has the change, or that it cannot be
+/// told. The last commit is known to have it.
+fn search(
+    commits: &[String],
+    mut is_bad: impl FnMut(usize) -> Result<Option<bool>, Error>,
+) -> Result<(usize, usize), Error> {
+    // Everything before `first` is good, `last` is bad; between them are those of which nothing is known.
+    let (mut first, mut last) = (0, commits.len() - 1);
+    let mut silent = vec![false; commits.len()];
+    loop {
+        let unknown: Vec<usize> = (first..last).filter(|&index| !silent[index]).collect();
+        let Some(&middle) = unknown.get(unknown.len() / 2) else {
+            return Ok((first, last));
+        };
+        match is_bad(middle)? {
+            Some(true) => last = middle,
+            Some(false) => first = middle + 1,
+            None => silent[middle] = true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bad_commit_is_found_and_silent_ones_are_passed_over() {
+        let commits: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+        let check = |culprit: usize, silent: &[usize], expected: (usize, usize)| {
+            let mut asked = 0;
+            let found = search(&commits, |index| {
+                asked += 1;
+                Ok((!silent.contains(&index)).then_some(index >= culprit))
+            });
+            assert_eq!(found.unwrap(), expected, "culprit {culprit}, silent {silent:?}");
+            assert!(asked <= 6 + silent.len(), "{asked} comparisons");
+        };
+        for culprit in 0..20 {
+            check(culprit, &[], (culprit, culprit));
+        }
+        check(10, &[3, 5], (10, 10));
+        check(10, &[9], (9, 10));
+        check(10, &[8, 9, 10], (8, 11));
+        check(0, &[0], (0, 1));
+    }
+}

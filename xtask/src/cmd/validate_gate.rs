@@ -1,0 +1,358 @@
+//! `cargo xtask validate-gate`: measures how often `cargo xtask ab` is wrong on this machine.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ab::{
+        compare, recording,
+        report::{self, Plan, Report, Side},
+        validation::{self, Kind, Suite},
+    },
+    cmd::ab,
+    error::Error,
+    exit::Exit,
+    files,
+    fingerprint::{Affinity, SCHEMA},
+    host::{
+        adapters, affinity, build, console, interrupt,
+        lock::Lock,
+        machine,
+        turns::{PATIENCE, Turns},
+        workspace,
+    },
+    quantile::median,
+};
+
+/// Sizes of a suite of unchanged code.
+const SIZES: &str = "1000,20000,100000";
+/// Cases that are slowed down: so many as may be escalated to a comparison, and such whose time grows with their elements.
+const PLANTED_CASES: [&str; 5] = [
+    "vector_add/cpu/100000",
+    "vector_add/gles/20000",
+    "vector_add/gles/50000",
+    "vector_add/vulkan/20000",
+    "vector_add/vulkan/50000",
+];
+const PLANTED_SIZES: &str = "20000,50000,100000";
+/// Elements that are added to find out how the time of a case grows with them.
+const SLOPE: f64 = 1.10;
+
+/// Kinds of suites, and how many of each make a validation.
+const TARGETS: [(Kind, usize); 5] = [
+    (Kind::Unchanged, 30),
+    (Kind::Planted(3), 12),
+    (Kind::Planted(5), 12),
+    (Kind::Planted(10), 2),
+    (Kind::Planted(-5), 2),
+];
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask validate-gate                          all suites that are missing, about an hour and a half
+  cargo xtask validate-gate --suites 1               one more
+  cargo xtask validate-gate --suites 0               the table of what is there
+
+Slowdowns are planted as more elements of the same work; a suite that was interrupted goes on where it was.")]
+pub(crate) struct Flags {
+    /// Suites to measure [default: all that are missing]
+    #[arg(long, value_name = "N")]
+    suites: Option<usize>,
+    /// Start no suite after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    time_budget: Option<u64>,
+    /// Pseudo-suites to make by relabelling
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    relabelled: usize,
+    /// Commit whose bench program is validated, when a validation begins
+    #[arg(long, value_name = "REVISION", default_value = "HEAD")]
+    revision: String,
+    /// Folder of the suites [default: target/validate-gate]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// What all suites of a validation have in common.
+#[derive(Debug, Serialize, Deserialize)]
+struct Setup {
+    schema: u32,
+    machine: String,
+    side: Side,
+    backends: Vec<String>,
+    /// Backends that compute on the CPU.
+    software: Vec<String>,
+    /// How tasks reach the adapters.
+    #[serde(default)]
+    tuning: BTreeMap<String, String>,
+}
+
+pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
+    let _lock = Lock::take(&workspace::runs())?;
+    interrupt::note();
+    let dir = flags
+        .dir
+        .clone()
+        .unwrap_or_else(|| workspace::target().join("validate-gate"));
+    let dir = std::path::absolute(&dir).map_err(Error::io("find", &dir))?;
+    let setup = setup(flags, &dir)?;
+    let deadline = flags
+        .time_budget
+        .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    for _ in 0..flags.suites.unwrap_or(usize::MAX) {
+        let Some((kind, number)) = next(&dir) else { break };
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            break;
+        }
+        let factors = match kind {
+            Kind::Unchanged => BTreeMap::new(),
+            Kind::Planted(percent) => factors(&setup, &dir, percent)?,
+        };
+        suite(
+            &setup,
+            &dir.join("suites").join(format!("{}-{number:03}", kind.name())),
+            number,
+            &factors,
+        )?;
+    }
+    let suites = load(&dir)?;
+    let pseudo = validation::relabelled(&suites, flags.relabelled);
+    let table = format!(
+        "Measured on {}, with the bench program of commit {}.\n\n{}",
+        setup.machine,
+        &setup.side.commit[..setup.side.commit.len().min(12)],
+        validation::table(&suites, pseudo.as_ref())
+    );
+    files::write(&dir.join("table.md"), table.as_bytes())?;
+    console::result(&table);
+    console::status("Wrote", &dir.join("table.md").display().to_string());
+    Ok(Exit::Pass)
+}
+
+/// The setup of a validation that was begun, or a new one.
+fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
+    let path = dir.join("setup.json");
+    if path.exists() {
+        return json(&path);
+    }
+    let project = ab::own_project();
+    let program = build::listing()?;
+    let listing = adapters::list(&program)?;
+    let sh = xshell::Shell::new()?;
+    let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
+    let bound = if affinity::is_possible() {
+        Affinity::Bound
+    } else {
+        Affinity::Free
+    };
+    let backend = |adapter: &adapters::Adapter| adapter.print.backend.clone();
+    let setup = Setup {
+        schema: SCHEMA,
+        machine: machine::fingerprint(&sh, prints, bound)?.id(),
+        side: project.side(&flags.revision)?,
+        tuning: ab::tuning(&program, &listing, bound == Affinity::Bound)?,
+        backends: listing.picked.iter().map(backend).collect(),
+        software: listing
+            .picked
+            .iter()
+            .filter(|a| a.print.kind == "software")
+            .map(backend)
+            .collect(),
+    };
+    files::write(&path, files::json(&setup).as_bytes())?;
+    Ok(setup)
+}
+
+/// The suite to measure next: one that was interrupted, or the next of the kind that lacks most.
+fn next(dir: &Path) -> Option<(Kind, usize)> {
+    let name = |kind: Kind, number: usize| dir.join("suites").join(format!("{}-{number:03}", kind.name()));
+    let done = |kind: Kind| {
+        (1..)
+            .take_while(|&number| name(kind, number).join("verdicts.json").exists())
+            .count()
+    };
+    let missing = TARGETS
+        .iter()
+        .map(|&(kind, target)| (kind, target, done(kind)))
+        .filter(|(_, target, done)| done < target);
+    let (kind, _, done) = missing.min_by(|(_, a_target, a_done), (_, b_target, b_done)| {
+        (*a_done as f64 / *a_target as f64).total_cmp(&(*b_done as f64 / *b_target as f64))
+    })?;
+    Some((kind, done + 1))
+}
+
+/// By how much the elements of each planted case must grow for its time to grow by so many per cent: overhead does not grow, and
+/// so it is measured once how much of the time does.
+fn factors(setup: &Setup, dir: &Path, percent: i32) -> Result<BTreeMap<String, f64>, Error> {
+    let folder = dir.join("slope");
+    let planted: BTreeMap<String, f64> = cases_planted(setup).into_iter().map(|case| (case, SLOPE)).collect();
+    if !folder.join("verdicts.json").exists() {
+        suite(setup, &folder, 0, &planted)?;
+    }
+    let windows = windows(&folder)?;
+    let wanted = (f64::from(percent) / 100.0).ln_1p();
+    let recorded = compare::by_case(&windows);
+    let factor = |case: &String| {
+        let differences = recorded.get(case.as_str())?.differences(|w| Some(w.p10_ns), usize::MAX);
+        let grown: Vec<f64> = differences.iter().map(|d| d.head).collect();
+        if grown.is_empty() {
+            return None;
+        }
+        let share = median(&grown) / SLOPE.ln();
+        // A case whose time hardly grows says nothing of whether slowdowns are found.
+        (0.2..=2.0)
+            .contains(&share)
+            .then(|| (case.clone(), (wanted / share).exp()))
+    };
+    Ok(planted.keys().filter_map(factor).collect())
+}
+
+fn cases_planted(setup: &Setup) -> Vec<String> {
+    let is_there = |case: &&&str| {
+        case.split('/')
+            .nth(1)
+            .is_some_and(|b| setup.backends.iter().any(|there| there == b))
+    };
+    PLANTED_CASES
+        .iter()
+        .filter(is_there)
+        .map(|case| (*case).to_owned())
+        .collect()
+}
+
+/// Measures one suite, or goes on with it. Planted cases are compared alone, as suspects are.
+fn suite(setup: &Setup, folder: &Path, number: usize, factors: &BTreeMap<String, f64>) -> Result<(), Error> {
+    let path = folder.join("plan.json");
+    let plan: Plan = if path.exists() {
+        json(&path)?
+    } else {
+        let cases = if factors.is_empty() {
+            let sizes = SIZES.split(',');
+            sizes
+                .flat_map(|size| {
+                    setup
+                        .backends
+                        .iter()
+                        .map(move |backend| format!("vector_add/{backend}/{size}"))
+                })
+                .collect()
+        } else {
+            factors.keys().cloned().collect()
+        };
+        let plan = Plan {
+            schema: SCHEMA,
+            started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            command: "cargo xtask validate-gate".to_owned(),
+            base: setup.side.clone(),
+            head: setup.side.clone(),
+            cases,
+            seed: ab::seed(),
+            bound: affinity::is_possible(),
+            tuning: setup.tuning.clone(),
+            serving: true,
+        };
+        files::write(&path, files::json(&plan).as_bytes())?;
+        plan
+    };
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    console::status(
+        "Validating",
+        &format!("{name}: {} cases, seed {}", plan.cases.len(), plan.seed),
+    );
+    let sizes = if factors.is_empty() { SIZES } else { PLANTED_SIZES };
+    let base = BTreeMap::from([
+        ("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned()),
+        ("GPU_EXECUTOR_BACKENDS".to_owned(), setup.backends.join(",")),
+        ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), sizes.to_owned()),
+    ]);
+    let mut head = base.clone();
+    if !factors.is_empty() {
+        let planted: Vec<String> = factors
+            .iter()
+            .map(|(case, factor)| format!("{case}={factor:.5}"))
+            .collect();
+        head.insert("GPU_EXECUTOR_BENCH_PLANT".to_owned(), planted.join(","));
+    }
+    let start = Instant::now();
+    let finished = Turns {
+        plan: &plan,
+        environment: [&base, &head],
+        is_software: &|backend| setup.software.iter().any(|software| software == backend),
+        folder,
+        patience: PATIENCE,
+        deadline: None,
+    }
+    .run()?;
+    // Planted cases have other bytes to move; the counters say so, and are not what is validated.
+    let exit = report::exit(&finished.verdicts, true, false);
+    let report = Report::new(&plan, &finished.verdicts, exit);
+    files::write(&folder.join("summary.md"), report.markdown().as_bytes())?;
+    files::write(&folder.join("verdicts.json"), report.json().as_bytes())?;
+    let took = start.elapsed().as_secs_f64();
+    console::status(
+        "Validated",
+        &format!("{name} ({number}) in {took:.0} s, exit {}", exit as u8),
+    );
+    Ok(())
+}
+
+fn windows(folder: &Path) -> Result<Vec<recording::Window>, Error> {
+    let path = folder.join("windows.jsonl");
+    recording::from_lines(&path, &files::read(&path)?)
+}
+
+/// Reads every finished suite.
+fn load(dir: &Path) -> Result<Vec<Suite>, Error> {
+    let mut suites = Vec::new();
+    for (kind, _) in TARGETS {
+        for number in 1.. {
+            let folder = dir.join("suites").join(format!("{}-{number:03}", kind.name()));
+            if !folder.join("verdicts.json").exists() {
+                break;
+            }
+            let plan: Plan = json(&folder.join("plan.json"))?;
+            suites.push(Suite {
+                kind,
+                cases: plan.cases,
+                windows: windows(&folder)?,
+            });
+        }
+    }
+    Ok(suites)
+}
+
+fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    serde_json::from_str(&files::read(path)?).map_err(|error| Error::Data {
+        path: path.to_owned(),
+        line: error.line() as u64,
+        message: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_kind_that_lacks_most_is_next_and_an_interrupted_suite_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let finish =
+            |name: &str| files::write(&dir.path().join("suites").join(name).join("verdicts.json"), b"{}").unwrap();
+        assert_eq!(next(dir.path()), Some((Kind::Unchanged, 1)));
+        finish("unchanged-001");
+        assert_eq!(next(dir.path()), Some((Kind::Planted(3), 1)));
+        fs::create_dir_all(dir.path().join("suites/planted+3-001")).unwrap();
+        assert_eq!(next(dir.path()), Some((Kind::Planted(3), 1)), "begun is not done");
+        for (kind, target) in TARGETS {
+            (1..=target).for_each(|number| finish(&format!("{}-{number:03}", kind.name())));
+        }
+        assert_eq!(next(dir.path()), None);
+    }
+}

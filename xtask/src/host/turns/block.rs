@@ -1,0 +1,211 @@
+//! One block: fresh processes, one of each arm, measured case by case.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::Turns;
+use crate::{
+    ab::recording::{Arm, Window, fastest_tenth},
+    error::Error,
+    host::{
+        arm::{self, Refusal, Serving, Start},
+        progress::Progress,
+    },
+    screen::MOST_DISTURBANCE,
+    stat::{random::SplitMix64, schedule},
+};
+
+/// Quiet calls collected per window, at least; long calls get more.
+const KEEP: Duration = Duration::from_millis(8);
+/// Calls per window, if that takes no longer than [`MOST_KEEP`].
+const CALLS: f64 = 5.0;
+const MOST_KEEP: Duration = Duration::from_millis(60);
+/// Windows of each arm in a block. Processes differ more than the windows of one do, so that more blocks tell more than more windows.
+const ROUNDS: usize = 2;
+/// Samples are at least this long: clocks of virtual machines tick every 10 ns.
+const SAMPLE_NS: f64 = 10_000.0;
+
+/// What blocks leave behind for the next.
+pub(super) struct State<'a> {
+    /// Times of the calibration kernel so far.
+    pub(super) calibrations: Vec<f64>,
+    /// Cases that an arm cannot run, and why.
+    pub(super) refused: BTreeMap<String, (Arm, String)>,
+    progress: &'a Progress,
+}
+
+impl<'a> State<'a> {
+    pub(super) fn new(progress: &'a Progress) -> Self {
+        Self {
+            calibrations: Vec::new(),
+            refused: BTreeMap::new(),
+            progress,
+        }
+    }
+
+    /// Whether an answer is one; a case that is refused is not asked for again.
+    fn accept<T>(
+        &mut self,
+        block: &Block<'_>,
+        case: &str,
+        arm: Arm,
+        answer: Result<T, Refusal>,
+    ) -> Result<Option<T>, Error> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Refusal::Case(message)) => {
+                self.refused.insert(case.to_owned(), (arm, message));
+                Ok(None)
+            }
+            Err(Refusal::Program(error)) => Err(block.blame(arm, &error)),
+        }
+    }
+}
+
+/// A block to be measured.
+pub(super) struct Block<'a> {
+    pub(super) turns: &'a Turns<'a>,
+    pub(super) number: u64,
+    pub(super) cases: &'a [String],
+}
+
+impl Block<'_> {
+    pub(super) fn measure(&self, state: &mut State<'_>) -> Result<Vec<Window>, Error> {
+        let plan = self.turns.plan;
+        // The order depends on seed and block alone, so that a comparison goes on as it would have.
+        let mut random = SplitMix64(plan.seed.wrapping_add(self.number.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for case in self.cases {
+            // Cases of one backend share processes, where ids say which that is.
+            let group = if plan.serving {
+                case.split('/').nth(1).unwrap_or_default()
+            } else {
+                ""
+            };
+            groups.entry(group).or_default().push(case);
+        }
+        let mut groups: Vec<(&str, Vec<&str>)> = groups.into_iter().collect();
+        random.shuffle(&mut groups);
+        let mut windows = Vec::new();
+        for (group, mut cases) in groups {
+            random.shuffle(&mut cases);
+            windows.extend(if plan.serving {
+                self.serve(group, &cases, &mut random, state)?
+            } else {
+                self.criterion(group, &cases, &mut random, state)?
+            });
+        }
+        Ok(windows)
+    }
+
+    /// Has the processes of all arms serve windows in turn.
+    fn serve(
+        &self,
+        group: &str,
+        cases: &[&str],
+        random: &mut SplitMix64,
+        state: &mut State<'_>,
+    ) -> Result<Vec<Window>, Error> {
+        let bound = self.is_bound(group);
+        let mut order = Arm::ALL;
+        random.shuffle(&mut order);
+        let mut processes = BTreeMap::new();
+        for arm in order {
+            let folder = self.folder(arm);
+            let process =
+                Serving::start(&self.start(arm, group, bound, &folder)).map_err(|error| self.blame(arm, &error))?;
+            processes.insert(arm, process);
+        }
+        let mut windows = Vec::new();
+        for case in cases {
+            state.progress.begin(case);
+            let mut call_ns = f64::INFINITY;
+            for arm in order {
+                let process = processes.get_mut(&arm).expect("every arm has a process");
+                let Some(prepared) = state.accept(self, case, arm, process.prepare(case))? else {
+                    break;
+                };
+                state.calibrations.push(prepared.calibration_ns);
+                call_ns = call_ns.min(prepared.call_ns);
+            }
+            if state.refused.contains_key(*case) {
+                continue;
+            }
+            let keep = Duration::from_nanos((CALLS * call_ns) as u64).clamp(KEEP, MOST_KEEP);
+            let batch = (SAMPLE_NS / call_ns).ceil().clamp(1.0, 1000.0) as u64;
+            for (round, order) in (1..).zip(schedule::rounds(Arm::ALL.len(), ROUNDS, random)) {
+                for arm in order.into_iter().map(|index| Arm::ALL[index]) {
+                    let limit_ns = MOST_DISTURBANCE * fastest_tenth(&state.calibrations);
+                    let process = processes.get_mut(&arm).expect("every arm has a process");
+                    let answer = process.measure(case, keep, batch, limit_ns);
+                    if let Some(measured) = state.accept(self, case, arm, answer)? {
+                        let window = measured.window(case, self.number, round, arm);
+                        state.calibrations.push(window.calibration_ns);
+                        windows.push(window);
+                    }
+                }
+            }
+        }
+        Ok(windows)
+    }
+
+    /// Measures every case once in a criterion process of each arm.
+    fn criterion(
+        &self,
+        group: &str,
+        cases: &[&str],
+        random: &mut SplitMix64,
+        state: &mut State<'_>,
+    ) -> Result<Vec<Window>, Error> {
+        let bound = self.is_bound(group);
+        let mut windows = Vec::new();
+        for case in cases {
+            state.progress.begin(case);
+            let mut order = Arm::ALL;
+            random.shuffle(&mut order);
+            for arm in order {
+                let folder = self.folder(arm);
+                let answer = arm::criterion(&self.start(arm, group, bound, &folder), case);
+                if let Some(measured) = state.accept(self, case, arm, answer)? {
+                    windows.push(measured.window(case, self.number, 1, arm));
+                }
+            }
+        }
+        Ok(windows)
+    }
+
+    fn is_bound(&self, group: &str) -> bool {
+        self.turns.plan.bound && (self.turns.is_software)(group)
+    }
+
+    fn folder(&self, arm: Arm) -> PathBuf {
+        self.turns.folder.join("raw").join(format!("{arm:?}").to_lowercase())
+    }
+
+    fn start<'b>(&'b self, arm: Arm, backend: &str, bound: bool, folder: &'b Path) -> Start<'b> {
+        let (side, environment) = match arm {
+            Arm::Head => (&self.turns.plan.head, self.turns.environment[1]),
+            Arm::Base | Arm::Again => (&self.turns.plan.base, self.turns.environment[0]),
+        };
+        Start {
+            program: &side.program,
+            environment,
+            tuning: self.turns.plan.tuning.get(backend).map(String::as_str),
+            bound,
+            folder,
+            patience: self.turns.patience,
+        }
+    }
+
+    /// Says which of both revisions an error is about.
+    fn blame(&self, arm: Arm, error: &Error) -> Error {
+        let (word, side) = match arm {
+            Arm::Head => ("head", &self.turns.plan.head),
+            Arm::Base | Arm::Again => ("base", &self.turns.plan.base),
+        };
+        Error::Failed(format!("{word} {}: {error}", side.revision))
+    }
+}

@@ -1,0 +1,347 @@
+//! `cargo xtask ab` from end to end, in a repository of its own whose bench programs are shell scripts: what a test needs here are
+//! faults, and times that do not change their mind.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use support::check;
+
+/// Serves windows of two cases. `@…@` is what revisions differ in.
+const BENCH: &str = r#"#!/bin/sh
+say() { echo "gpu-executor-bench: $1"; }
+say '{"serving":{"protocol":1,"cases":[@CASES@]}}'
+while read -r verb case rest; do
+    ns=@NS@; dispatches=@DISPATCHES@
+    @FAULT@
+    case $verb in
+    prepare) say "{\"prepared\":{\"call_ns\":$ns,\"calibration_ns\":18000}}" ;;
+    measure) say "{\"measured\":{\"samples_ns\":[$ns,$ns,$((ns + 100))],\"calibrations_ns\":[18000],\"counters\":{\"dispatches\":$dispatches}}}" ;;
+    esac
+done
+"#;
+
+/// Cargo that takes a script of the revision for its program, and cannot build a revision without one.
+const CARGO: &str = r#"#!/bin/sh
+case $1 in
+metadata) echo '{"packages":[],"workspace_members":[],"resolve":null,"target_directory":"@TARGET@","version":1,"workspace_root":"@ROOT@","metadata":null}' ;;
+bench)
+    [ -e "@GO@.slow" ] && { echo $PWD > "@GO@.building"; sleep 60; }
+    [ -e bench.sh ] || { echo 'error: expected expression, found end of file' >&2; exit 101; }
+    mkdir -p "$CARGO_TARGET_DIR"; cp bench.sh "$CARGO_TARGET_DIR/speed"; chmod +x "$CARGO_TARGET_DIR/speed"
+    echo '{"reason":"compiler-artifact","package_id":"path+file:///x#x@0.1.0","manifest_path":"/x/Cargo.toml","target":{"kind":["bench"],"crate_types":["bin"],"name":"speed","src_path":"/x/x.rs","edition":"2024","doc":false,"doctest":false,"test":false},"profile":{"opt_level":"3","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false},"features":[],"filenames":[],"executable":"'"$CARGO_TARGET_DIR"'/speed","fresh":true}' ;;
+esac
+"#;
+
+/// A repository with revisions.
+struct Repository(tempfile::TempDir);
+
+/// What a revision's program does.
+#[derive(Clone, Copy)]
+struct Program<'a> {
+    ns: u64,
+    dispatches: u64,
+    cases: &'a str,
+    fault: &'a str,
+}
+
+const PLAIN: Program<'_> = Program {
+    ns: 100_000,
+    dispatches: 1,
+    cases: r#""o/cpu/1","o/cpu/2""#,
+    fault: "",
+};
+
+impl Repository {
+    fn new() -> Self {
+        let repository = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(repository.path("repo")).unwrap();
+        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        let cargo = CARGO
+            .replace("@TARGET@", repository.path("target").to_str().unwrap())
+            .replace("@ROOT@", repository.path("repo").to_str().unwrap())
+            .replace("@GO@", repository.path("cargo").to_str().unwrap());
+        fs::write(repository.path("cargo"), cargo).unwrap();
+        fs::set_permissions(repository.path("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(repository.path("repo/Cargo.toml"), "").unwrap();
+        repository.commit("plain", PLAIN);
+        repository
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=n", "-c", "user.email=e@example.org", "-C"])
+            .arg(self.path("repo"))
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Commits a program under a tag.
+    fn commit(&self, tag: &str, program: Program<'_>) {
+        let script = BENCH
+            .replace("@CASES@", program.cases)
+            .replace("@NS@", &program.ns.to_string())
+            .replace("@DISPATCHES@", &program.dispatches.to_string())
+            .replace("@FAULT@", program.fault);
+        fs::write(self.path("repo/bench.sh"), script).unwrap();
+        self.save(tag);
+    }
+
+    fn save(&self, tag: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", tag]);
+        self.git(&["tag", tag]);
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args(["ab", "--manifest-path"])
+            .arg(self.path("repo/Cargo.toml"))
+            .args(args)
+            .env("CARGO", self.path("cargo"))
+            .env("CARGO_TARGET_DIR", self.path("own-target"));
+        command
+    }
+
+    /// Compares, and makes sure that no worktree is left whatever came of it.
+    fn ab(&self, args: &[&str]) -> Output {
+        let output = self.command(args).output().unwrap();
+        self.is_tidy();
+        output
+    }
+
+    #[track_caller]
+    fn is_tidy(&self) {
+        assert_eq!(self.git(&["worktree", "list"]).lines().count(), 1, "a worktree is left");
+        assert!(!self.path("target/ab/trees").exists(), "a folder of worktrees is left");
+    }
+}
+
+#[test]
+fn unchanged_code_passes_and_a_change_is_called_what_it_is() {
+    let repository = Repository::new();
+    repository.commit("slow", Program { ns: 105_000, ..PLAIN });
+    repository.commit("chatty", Program { dispatches: 2, ..PLAIN });
+    check(&repository.ab(&["plain", "plain"]), 0, &["pass: 2 pass", "16 blocks"]);
+    check(
+        &repository.ab(&["plain", "slow"]),
+        3,
+        &["+5.0 %", "slower (16 blocks)", "regression: 2 slower"],
+    );
+    check(&repository.ab(&["slow", "plain"]), 0, &["-4.8 %", "2 faster"]);
+    let changed = ["o/cpu/1: calls into wgpu changed: dispatches 1 → 2", "regression"];
+    check(&repository.ab(&["plain", "chatty"]), 3, &changed);
+    check(
+        &repository.ab(&["plain", "chatty", "--allow-counters"]),
+        0,
+        &changed[..1],
+    );
+    check(
+        &repository.ab(&["plain", "slow", "--case", "o/cpu/2"]),
+        3,
+        &["regression: 1 slower"],
+    );
+    // The work tree is `chatty`; changed and not committed it is another program.
+    check(
+        &repository.ab(&["chatty"]),
+        0,
+        &["worktree (worktree) against chatty", "2 pass"],
+    );
+    check(&repository.ab(&["plain", "worktree", "--seed", "7"]), 3, &["seed 7"]);
+}
+
+#[test]
+fn what_cannot_be_compared_is_said_before_anything_is_measured() {
+    let repository = Repository::new();
+    fs::remove_file(repository.path("repo/bench.sh")).unwrap();
+    repository.save("broken");
+    repository.commit(
+        "other",
+        Program {
+            cases: r#""p/cpu/1""#,
+            ..PLAIN
+        },
+    );
+    check(
+        &repository.ab(&["broken", "plain"]),
+        1,
+        &["found end of file", "broken cannot be measured", "does not build"],
+    );
+    check(&repository.ab(&["plain", "broken"]), 1, &["broken cannot be measured"]);
+    let only = [
+        "only base has o/cpu/1, o/cpu/2",
+        "only head has p/cpu/1",
+        "no case in common",
+    ];
+    check(&repository.ab(&["plain", "other"]), 2, &only);
+    check(
+        &repository.ab(&["nonsense", "plain"]),
+        2,
+        &["`nonsense` names no commit", "worktree"],
+    );
+    check(
+        &repository.ab(&["plain", "plain", "--case", "q"]),
+        2,
+        &["no case in common"],
+    );
+}
+
+#[test]
+fn a_case_that_one_revision_cannot_run_is_not_measured_and_the_others_are() {
+    let repository = Repository::new();
+    let fault = r#"[ $case = o/cpu/2 ] && { say '{"failed":"wrong result: 3, the CPU has 4"}'; continue; }"#;
+    repository.commit("wrong", Program { fault, ..PLAIN });
+    let said = [
+        "o/cpu/2: base cannot run it: wrong result: 3, the CPU has 4",
+        "1 pass, 1 not measured",
+    ];
+    check(&repository.ab(&["wrong", "plain"]), 0, &said);
+    check(&repository.ab(&["wrong", "plain", "--strict"]), 4, &said[..1]);
+    check(
+        &repository.ab(&["plain", "wrong"]),
+        1,
+        &["o/cpu/2: head cannot run it: wrong result"],
+    );
+}
+
+#[test]
+fn a_program_that_crashes_hangs_or_talks_nonsense_gets_no_verdict() {
+    let repository = Repository::new();
+    let check_fault = |tag: &str, fault: &str, expected: &[&str]| {
+        repository.commit(tag, Program { fault, ..PLAIN });
+        let output = repository.ab(&["plain", tag, "--patience", "1"]);
+        check(&output, 1, expected);
+        assert!(
+            !String::from_utf8_lossy(&output.stdout).contains("pass"),
+            "a verdict was invented"
+        );
+    };
+    check_fault(
+        "crash",
+        "[ $verb = measure ] && { echo 'device lost' >&2; exit 9; }",
+        &["head crash", "exit status: 9", "device lost", "o/cpu/"],
+    );
+    check_fault(
+        "signal",
+        "[ $verb = measure ] && kill -SEGV $$",
+        &["head signal", "signal: 11"],
+    );
+    check_fault(
+        "hang",
+        "[ $verb = measure ] && sleep 30",
+        &["said nothing for 1s at o/cpu/", "was stopped"],
+    );
+    check_fault("babble", "say 'what?'; continue", &["makes no sense", "what?"]);
+    check_fault("zero", "ns=0", &["makes no sense"]);
+    check_fault("negative", "[ $verb = measure ] && ns=-5", &["makes no sense"]);
+}
+
+#[test]
+fn an_interrupted_comparison_goes_on() {
+    let repository = Repository::new();
+    let out = repository.path("out");
+    let out = out.to_str().unwrap();
+    let fault = "[ $verb = measure ] && [ -e ../crash ] && exit 9";
+    repository.commit(
+        "weak",
+        Program {
+            ns: 110_000,
+            fault,
+            ..PLAIN
+        },
+    );
+    check(
+        &repository.ab(&["plain", "weak", "--out", out, "--time-budget", "0"]),
+        0,
+        &["the time was up"],
+    );
+    check(
+        &repository.ab(&["plain", "weak", "--out", out]),
+        2,
+        &["exists", "--resume"],
+    );
+    check(&repository.ab(&["--resume", out]), 3, &["regression: 2 slower"]);
+    let lines = || fs::read_to_string(Path::new(out).join("windows.jsonl")).unwrap();
+    let whole = lines();
+    fs::write(Path::new(out).join("windows.jsonl"), &whole[..whole.len() / 2]).unwrap();
+    check(&repository.ab(&["--resume", out]), 3, &["regression: 2 slower"]);
+    fs::write(Path::new(out).join("windows.jsonl"), format!("?\n{whole}")).unwrap();
+    check(&repository.ab(&["--resume", out]), 1, &["windows.jsonl:1: "]);
+    check(
+        &repository.ab(&["--resume", repository.path("nowhere").to_str().unwrap()]),
+        1,
+        &["plan.json"],
+    );
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_no_verdict() {
+    let repository = Repository::new();
+    let out = repository.path("out");
+    // Built already, so that the limit meets the windows alone: 16 KiB are a few blocks.
+    check(
+        &repository.ab(&["plain", "plain", "--out", out.to_str().unwrap(), "--time-budget", "0"]),
+        0,
+        &[],
+    );
+    let xtask = repository.command(&["--resume", out.to_str().unwrap()]);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", r#"trap '' XFSZ; ulimit -f 32; exec "$0" "$@""#])
+        .arg(xtask.get_program())
+        .args(xtask.get_args());
+    for (key, value) in xtask.get_envs() {
+        shell.env(key, value.unwrap());
+    }
+    let output = shell.output().unwrap();
+    check(&output, 1, &["cannot write", "windows.jsonl"]);
+    repository.is_tidy();
+}
+
+#[test]
+fn an_interruption_while_building_leaves_no_worktree() {
+    let repository = Repository::new();
+    repository.commit("new", PLAIN);
+    fs::write(repository.path("cargo.slow"), "").unwrap();
+    let mut command = repository.command(&["plain", "new"]);
+    // As a terminal does, the signal goes to all processes of the group.
+    let mut child = command
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while !repository.path("cargo.building").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "the build does not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let status = Command::new("kill")
+        .args(["-INT", "--", &format!("-{}", child.id())])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    repository.is_tidy();
+}
