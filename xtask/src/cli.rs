@@ -24,6 +24,10 @@ pub(crate) enum Command {
     Adapters(cmd::adapters::Flags),
     /// Install what the software adapters need (Debian and Ubuntu), or say what to install
     Setup(cmd::setup::Flags),
+    /// Compile, link and run everything for Windows; on Linux under Wine
+    Windows(cmd::windows::Flags),
+    /// Lint the workflows of GitHub Actions with actionlint and zizmor
+    Workflows(cmd::workflows::Flags),
     /// Run what CI runs: set-up, format, lints, tests, documentation, dependencies, and a quick bench
     Ci(cmd::ci::Flags),
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use flags::Flags;
+pub(crate) use flags::{Backends, Flags, backends};
 use xshell::{Shell, cmd};
 
 use crate::{
@@ -265,14 +265,15 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
 }
 
 /// The commit measured, `-dirty` if files differ from it; empty where there is no repository.
-fn commit(sh: &Shell) -> String {
+pub(super) fn commit(sh: &Shell) -> String {
     let describe = cmd!(sh, "git describe --always --dirty --abbrev=12 --exclude=*")
         .quiet()
         .ignore_stderr();
     describe.read().unwrap_or_default()
 }
 
-fn write(out: &Out, report: &Report<'_>, measured: &[Measured]) -> Result<(), Error> {
+/// Writes the files of a run.
+pub(super) fn write(out: &Out, report: &Report<'_>, measured: &[Measured]) -> Result<(), Error> {
     let run = report.run;
     let all = [
         ("calls.csv", calls_csv(measured)),

@@ -6,6 +6,8 @@ pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod gate;
 pub(crate) mod setup;
+pub(crate) mod windows;
+pub(crate) mod workflows;
 
 use std::process::ExitCode;
 
@@ -19,6 +21,8 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
         Command::Adapters(flags) => adapters::run(&flags).map(Into::into),
         Command::Setup(flags) => setup::run(&flags).map(Into::into),
+        Command::Windows(flags) => windows::run(&flags).map(Into::into),
+        Command::Workflows(flags) => workflows::run(&flags).map(Into::into),
         Command::Ci(flags) => ci::run(&flags).map(Into::into),
     }
 }

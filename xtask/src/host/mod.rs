@@ -10,6 +10,7 @@ pub(crate) mod measure;
 pub(crate) mod out;
 pub(crate) mod progress;
 pub(crate) mod session;
+pub(crate) mod windows;
 pub(crate) mod workspace;
 
 /// Without a display, Mesa's OpenGL first looks for a Wayland server and complains if it is not told where; any folder

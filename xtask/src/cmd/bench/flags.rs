@@ -70,10 +70,10 @@ pub(crate) struct Flags {
 
 /// Backends by the names of reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Backends(pub(super) Vec<String>);
+pub(crate) struct Backends(pub(crate) Vec<String>);
 
 /// Reads a comma list of backends, as wgpu spells them.
-fn backends(list: &str) -> Result<Backends, String> {
+pub(crate) fn backends(list: &str) -> Result<Backends, String> {
     let mut names = Vec::new();
     for name in list.split(',').map(str::trim) {
         let name = match name.to_ascii_lowercase().as_str() {
