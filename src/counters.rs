@@ -7,34 +7,83 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// Calls into wgpu since the executor was made. Subtract two readings to count what lies between.
-///
-/// Unlike times they carry no noise: in steady state each call of the same shape counts the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
+/// Declares the counters once, for readings and for counting.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
+        /// Calls into wgpu since the executor was made. Subtract two readings to count what lies between.
+        ///
+        /// Unlike times they carry no noise: in steady state each call of the same shape counts the same, in all but
+        /// [`polls`](Self::polls).
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct Counters {
+            $($(#[$doc])* pub $field: u64,)*
+        }
+
+        impl Counters {
+            fn to_array(self) -> [u64; [$(stringify!($field)),*].len()] {
+                [$(self.$field),*]
+            }
+
+            fn from_array([$($field),*]: [u64; [$(stringify!($field)),*].len()]) -> Self {
+                Self { $($field),* }
+            }
+        }
+
+        /// The counters while they are counted, from any thread.
+        #[derive(Debug, Default)]
+        pub(crate) struct AtomicCounters {
+            $(pub(crate) $field: AtomicU64,)*
+        }
+
+        impl AtomicCounters {
+            pub(crate) fn read(&self) -> Counters {
+                // Relaxed: each counter is exact on its own, and a caller that wants them consistent waits for its
+                // calls first.
+                Counters { $($field: self.$field.load(Ordering::Relaxed)),* }
+            }
+        }
+    };
+}
+
+counters! {
     /// Queue submissions.
-    pub submits: u64,
+    submits,
     /// Compute passes.
-    pub passes: u64,
+    passes,
     /// Dispatches.
-    pub dispatches: u64,
+    dispatches,
+    /// Copies from buffer to buffer on the device.
+    copies,
     /// Buffers created.
-    pub buffers_created: u64,
+    buffers_created,
     /// Bind groups created.
-    pub bind_groups_created: u64,
+    bind_groups_created,
+    /// Compute pipelines created.
+    pipelines_created,
     /// Bytes of input the host wrote for the device.
-    pub bytes_up: u64,
+    bytes_up,
     /// Bytes of results the host read back.
-    pub bytes_down: u64,
+    bytes_down,
     /// Buffer mappings asked for.
-    pub maps: u64,
+    maps,
+    /// Chunks for which idle buffers were found.
+    pool_hits,
+    /// Looks at the device to see whether it is done. How many it takes depends on time.
+    polls,
 }
 
 impl Counters {
-    /// What each of `calls` equal calls counted; `None` if the calls cannot have been equal.
+    /// These without [`polls`](Self::polls): what does not depend on time.
+    #[must_use]
+    pub fn exact(self) -> Self {
+        Self { polls: 0, ..self }
+    }
+
+    /// What each of `calls` equal calls counted, without [`polls`](Self::polls); `None` if the calls cannot have been
+    /// equal.
     #[must_use]
     pub fn per_call(self, calls: u64) -> Option<Self> {
-        let mut values = self.to_array();
+        let mut values = self.exact().to_array();
         for value in &mut values {
             if calls == 0 || *value % calls != 0 {
                 return None;
@@ -42,42 +91,6 @@ impl Counters {
             *value /= calls;
         }
         Some(Self::from_array(values))
-    }
-
-    fn to_array(self) -> [u64; 8] {
-        [
-            self.submits,
-            self.passes,
-            self.dispatches,
-            self.buffers_created,
-            self.bind_groups_created,
-            self.bytes_up,
-            self.bytes_down,
-            self.maps,
-        ]
-    }
-
-    fn from_array(values: [u64; 8]) -> Self {
-        let [
-            submits,
-            passes,
-            dispatches,
-            buffers_created,
-            bind_groups_created,
-            bytes_up,
-            bytes_down,
-            maps,
-        ] = values;
-        Self {
-            submits,
-            passes,
-            dispatches,
-            buffers_created,
-            bind_groups_created,
-            bytes_up,
-            bytes_down,
-            maps,
-        }
     }
 }
 
@@ -90,36 +103,6 @@ impl Sub for Counters {
             *value -= earlier;
         }
         Self::from_array(values)
-    }
-}
-
-/// The counters while they are counted, from any thread.
-#[derive(Debug, Default)]
-pub(crate) struct AtomicCounters {
-    pub(crate) submits: AtomicU64,
-    pub(crate) passes: AtomicU64,
-    pub(crate) dispatches: AtomicU64,
-    pub(crate) buffers_created: AtomicU64,
-    pub(crate) bind_groups_created: AtomicU64,
-    pub(crate) bytes_up: AtomicU64,
-    pub(crate) bytes_down: AtomicU64,
-    pub(crate) maps: AtomicU64,
-}
-
-impl AtomicCounters {
-    pub(crate) fn read(&self) -> Counters {
-        // Relaxed: each counter is exact on its own, and a caller that wants them consistent waits for its calls first.
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counters {
-            submits: get(&self.submits),
-            passes: get(&self.passes),
-            dispatches: get(&self.dispatches),
-            buffers_created: get(&self.buffers_created),
-            bind_groups_created: get(&self.bind_groups_created),
-            bytes_up: get(&self.bytes_up),
-            bytes_down: get(&self.bytes_down),
-            maps: get(&self.maps),
-        }
     }
 }
 
@@ -157,5 +140,10 @@ mod tests {
         );
         assert_eq!(three.per_call(0), None);
         assert_eq!((three - one).per_call(2), Some(one));
+        assert_eq!(
+            Counters { polls: 7, ..three }.per_call(3),
+            Some(one),
+            "polls depend on time"
+        );
     }
 }

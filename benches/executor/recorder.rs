@@ -40,7 +40,7 @@ struct Record<'a> {
     /// Criterion's full id of the case.
     id: String,
     adapter: &'a AdapterInfo,
-    /// Time of the calibration kernel between the samples of this case, in the fastest tenth of them.
+    /// Time of the calibration kernel between the samples of this case, in the middle one of them.
     calibration_ns: u64,
     /// Counters of each call.
     counters: Counters,
@@ -81,7 +81,7 @@ impl Recorder {
                 }
             }
         }
-        let counters = executor.counters() - before;
+        let counters = (executor.counters() - before).exact();
         let total = Duration::from_nanos(walls_ns.iter().sum());
         self.batches.borrow_mut().push(Batch {
             walls_ns,
@@ -139,7 +139,7 @@ impl Recorder {
             tasks: case.tasks,
             id: format!("{op}/{backend}/{case}"),
             adapter: executor.adapter(),
-            calibration_ns: fastest_tenth(&measured),
+            calibration_ns: median_calibration_ns(&measured),
             counters: per_call(&measured)?,
             samples_ns: measured.iter().map(|batch| batch.walls_ns.clone()).collect(),
         };
@@ -152,11 +152,12 @@ impl Recorder {
     }
 }
 
-/// The calibration kernel's time in the fastest tenth of the samples, as calls are compared by theirs.
-fn fastest_tenth(batches: &[Batch]) -> u64 {
+/// The calibration kernel's median time: it tells of company that was there half of the time. A kernel of microseconds finds a
+/// quiet moment even where calls of milliseconds find none, so that its fastest times tell nothing of theirs.
+fn median_calibration_ns(batches: &[Batch]) -> u64 {
     let mut times_ns: Vec<u64> = batches.iter().map(|batch| batch.calibration_ns).collect();
     times_ns.sort_unstable();
-    times_ns[times_ns.len() / 10]
+    times_ns[times_ns.len() / 2]
 }
 
 /// The counters of one call, which must be the same for all of them.

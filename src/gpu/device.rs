@@ -130,6 +130,7 @@ impl Device {
         entries: &[wgpu::BindGroupLayoutEntry],
         immediate_bytes: u32,
     ) -> Result<(wgpu::ComputePipeline, wgpu::BindGroupLayout), Error> {
+        add(&self.counters.pipelines_created, 1);
         self.scoped(0, || {
             let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(label),
@@ -158,6 +159,10 @@ impl Device {
 
     pub(super) fn count_up(&self, bytes: u64) {
         add(&self.counters.bytes_up, bytes);
+    }
+
+    pub(super) fn count_pool_hit(&self) {
+        add(&self.counters.pool_hits, 1);
     }
 
     pub(super) fn count_down(&self, bytes: u64) {
@@ -239,6 +244,7 @@ impl Device {
 
     /// Polls; the outer error is the message of a panic, which is how wgpu reports a lost device here.
     fn poll(&self, how: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>, String> {
+        add(&self.counters.polls, 1);
         std::panic::catch_unwind(AssertUnwindSafe(|| self.device.poll(how))).map_err(|panic| {
             let message = panic.downcast_ref::<String>().map(String::as_str);
             message
@@ -308,6 +314,7 @@ pub(super) struct Commands<'a> {
 impl Commands<'_> {
     /// Copies the first `bytes` bytes.
     pub(super) fn copy(&mut self, from: &wgpu::Buffer, to: &wgpu::Buffer, bytes: u64) {
+        add(&self.counters.copies, 1);
         self.encoder.copy_buffer_to_buffer(from, 0, to, 0, bytes);
     }
 

@@ -194,6 +194,7 @@ impl Engine {
     fn slot(&self, kernel: &Kernel, key: Key) -> Result<Slot, Error> {
         let idle = lock(&self.pool).take(key);
         if let Some(slot) = idle {
+            self.device.count_pool_hit();
             return Ok(slot);
         }
         match Slot::new(&self.device, kernel, key) {

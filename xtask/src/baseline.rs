@@ -1,28 +1,149 @@
 //! Baselines: the rows of a good run, kept under the fingerprint of the machine they were taken on.
 
+mod format;
+mod noise;
+
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
+pub(crate) use format::render;
+pub(crate) use noise::{disturbed, noise};
+use serde::{Deserialize, Serialize};
+
 use crate::{
+    case::in_words,
     error::Error,
-    fingerprint::{Fingerprint, SCHEMA},
-    rows::{self, Row},
+    fingerprint::Fingerprint,
+    report::Places,
+    rows::{Row, Stage},
+    run::Plan,
 };
+
+/// Processes a baseline is made of, and the fewest it may be made of.
+pub(crate) const RUNS: u64 = 5;
 
 /// A baseline file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Baseline {
     pub(crate) fingerprint: Fingerprint,
-    /// When, from which commit and with which command it was recorded.
-    pub(crate) recorded: String,
+    /// Who measured which of the runs; ascending.
+    pub(crate) recordings: Vec<Recording>,
     pub(crate) rows: Vec<Row>,
+}
+
+/// The circumstances of one `--save-baseline`. Compiler, adapters and drivers are in the fingerprint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Recording {
+    /// The first and the last of the processes it started.
+    pub(crate) runs: (u64, u64),
+    /// UTC.
+    pub(crate) date: String,
+    /// With `-dirty` if files beside the baselines differed from it.
+    pub(crate) commit: String,
+    pub(crate) versions: BTreeMap<String, String>,
+    pub(crate) command: String,
+    pub(crate) pace: String,
+    /// What `--force` was needed for; nothing, as a rule.
+    pub(crate) forced: Vec<String>,
+}
+
+impl Recording {
+    fn has(&self, run: u64) -> bool {
+        (self.runs.0..=self.runs.1).contains(&run)
+    }
+}
+
+impl Baseline {
+    /// A baseline in which what `plan` measured replaces the rows of its cases, and every other case stays as it is.
+    ///
+    /// # Errors
+    /// A case whose processes differ in their counters, which are to be exact.
+    pub(crate) fn updated(
+        old: Option<Self>,
+        fingerprint: &Fingerprint,
+        plan: &Plan,
+        rows: &[Row],
+        forced: Vec<String>,
+    ) -> Result<Self, Error> {
+        for row in rows {
+            let first = rows
+                .iter()
+                .find(|r| r.case == row.case)
+                .expect("the row itself, at the least");
+            let changes = first.counters.changes(&row.counters);
+            if !changes.is_empty() {
+                return Err(Error::Failed(format!(
+                    "{}: two processes of the same program differ in their counters ({}); what is not exact cannot be a \
+                     baseline",
+                    row.case,
+                    in_words(&changes)
+                )));
+            }
+        }
+        let (kept, recordings) = old.map_or_else(Default::default, |old| (old.rows, old.recordings));
+        let mut kept: Vec<Row> = kept.into_iter().filter(|row| plan.covers(&row.case).is_err()).collect();
+        let mut recordings: Vec<Recording> = recordings
+            .into_iter()
+            .filter(|recording| kept.iter().any(|row| recording.has(row.run)))
+            .collect();
+        // Rows of one number are one process, whose calibrations belong together: the new ones get numbers of their own.
+        let last = kept.iter().map(|row| row.run).max().unwrap_or_default();
+        let screened = rows.iter().filter(|row| row.stage == Stage::Screen);
+        let new: Vec<Row> = screened
+            .map(|row| Row {
+                run: row.run + last,
+                ..row.clone()
+            })
+            .collect();
+        let numbers: BTreeSet<u64> = new.iter().map(|row| row.run).collect();
+        if let (Some(&first), Some(&last)) = (numbers.first(), numbers.last()) {
+            recordings.push(Recording {
+                runs: (first, last),
+                date: plan.started.clone(),
+                commit: if plan.commit.is_empty() {
+                    "unknown"
+                } else {
+                    &plan.commit
+                }
+                .to_owned(),
+                versions: plan.versions.clone(),
+                command: plan.command.clone(),
+                pace: plan.pace.clone(),
+                forced,
+            });
+        }
+        kept.extend(new);
+        Ok(Self {
+            fingerprint: fingerprint.clone(),
+            recordings,
+            rows: kept,
+        })
+    }
 }
 
 /// Where the baseline of a machine lies.
 pub(crate) fn path(folder: &Path, fingerprint: &Fingerprint) -> PathBuf {
     folder.join(format!("{}.csv", fingerprint.id()))
+}
+
+/// Where the repository's reader finds the cases of a baseline.
+pub(crate) fn places(folder: &Path, root: &Path, baseline: Option<&Baseline>) -> Places {
+    let Some(baseline) = baseline else {
+        return Places::default();
+    };
+    let path = path(folder, &baseline.fingerprint);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let below = path
+        .strip_prefix(root)
+        .map(|path| path.to_string_lossy().replace('\\', "/"));
+    Places {
+        file: below.unwrap_or_default(),
+        lines: format::counter_lines(baseline),
+    }
 }
 
 /// Reads the baseline of a machine; `None` if there is none.
@@ -45,7 +166,7 @@ pub(crate) fn load(folder: &Path, fingerprint: &Fingerprint) -> Result<Option<Ba
         let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count() as u64;
         bad((line, "not text in UTF-8".to_owned()))
     })?;
-    let baseline = parse(&text).map_err(bad)?;
+    let baseline = format::parse(&text).map_err(bad)?;
     if baseline.fingerprint != *fingerprint {
         return Err(bad((
             2,
@@ -66,7 +187,7 @@ pub(crate) fn machines(folder: &Path) -> Result<Vec<(String, Fingerprint)>, Erro
         let path = entry.map_err(Error::io("read", folder))?.path();
         if path.extension().is_some_and(|extension| extension == "csv")
             && let Ok(text) = fs::read_to_string(&path)
-            && let Ok(baseline) = parse(&text)
+            && let Ok(baseline) = format::parse(&text)
         {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             machines.push((name, baseline.fingerprint));
@@ -76,82 +197,67 @@ pub(crate) fn machines(folder: &Path) -> Result<Vec<(String, Fingerprint)>, Erro
     Ok(machines)
 }
 
-/// Renders a baseline: what it is, the rows by case, and an end that shows it is whole.
-pub(crate) fn render(baseline: &Baseline) -> String {
-    let mut rows = baseline.rows.clone();
-    rows.sort_by(|a, b| (&a.case, a.stage, a.run).cmp(&(&b.case, b.stage, b.run)));
-    let fingerprint = serde_json::to_string(&baseline.fingerprint).expect("plain data is always JSON");
-    format!(
-        "# gpu-executor baseline, schema {SCHEMA}\n# fingerprint {fingerprint}\n# recorded {}\n{}# end of {} rows\n",
-        baseline.recorded,
-        rows::to_csv(&rows),
-        rows.len()
-    )
-}
-
-/// Reads what [`render`] wrote.
-fn parse(text: &str) -> Result<Baseline, (u64, String)> {
-    let mut lines = text.lines();
-    let mut header = |line: u64, prefix: &str| {
-        lines
-            .next()
-            .and_then(|text| text.strip_prefix(prefix))
-            .map(|rest| rest.trim().to_owned())
-            .ok_or_else(|| (line, format!("the line does not begin with `{}`", prefix.trim_end())))
-    };
-    let schema = header(1, "# gpu-executor baseline, schema ")?;
-    if schema != SCHEMA.to_string() {
-        return Err((1, format!("schema {schema}, this program reads schema {SCHEMA}")));
-    }
-    let json = header(2, "# fingerprint ")?;
-    let fingerprint = serde_json::from_str(&json).map_err(|error| (2, format!("not a fingerprint: {error}")))?;
-    let recorded = header(3, "# recorded ")?;
-    let rows = rows::from_csv(text)?;
-    let last = text.lines().count() as u64;
-    let end = format!("# end of {} rows", rows.len());
-    if !text.ends_with('\n') || text.lines().last() != Some(end.as_str()) {
-        return Err((
-            last,
-            format!("the file does not close with `{end}`: it is cut off or was edited by hand"),
-        ));
-    }
-    Ok(Baseline {
-        fingerprint,
-        recorded,
-        rows,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files;
-    use crate::{fingerprint::tests::example as fingerprint, rows::tests::example as row};
+    use crate::{files, fingerprint::tests::example as fingerprint, rows::tests::example as row, run::tests::plan};
 
-    fn example() -> Baseline {
-        Baseline {
-            fingerprint: fingerprint(),
-            recorded: "2026-01-02T03:04:05Z by `cargo xtask bench --save-baseline`, commit 0123456".to_owned(),
-            rows: (1..=5).map(|run| row("cpu", 1000, run, 100.0)).collect(),
-        }
+    /// Two cases in five processes each.
+    pub(super) fn example() -> Baseline {
+        let rows: Vec<Row> = (1..=5)
+            .flat_map(|run| [row("cpu", 1000, run, 100.0), row("vulkan", 1000, run, 2000.0)])
+            .collect();
+        Baseline::updated(None, &fingerprint(), &plan(), &rows, Vec::new()).unwrap()
+    }
+
+    /// The rows of a case.
+    fn of(baseline: &Baseline, backend: &str) -> Vec<Row> {
+        let rows = baseline.rows.iter().filter(|row| row.case.backend == backend);
+        rows.cloned().collect()
     }
 
     #[test]
-    fn a_baseline_survives_being_written_and_read() {
-        let text = render(&example());
-        assert_eq!(parse(&text).unwrap(), example());
+    fn a_recording_replaces_what_it_measured_and_nothing_else() {
+        let mut later = plan();
+        later.backends = vec!["vulkan".to_owned()];
+        later.started = "2026-02-03T04:05:06Z".to_owned();
+        later.commit = String::new();
+        let new: Vec<Row> = (1..=5).map(|run| row("vulkan", 1000, run, 3000.0)).collect();
+        let updated = Baseline::updated(Some(example()), &fingerprint(), &later, &new, Vec::new()).unwrap();
+        assert_eq!(of(&updated, "cpu"), of(&example(), "cpu"));
+        let vulkan: Vec<(u64, f64)> = of(&updated, "vulkan").iter().map(|row| (row.run, row.p50_ns)).collect();
+        assert_eq!(vulkan, [6, 7, 8, 9, 10].map(|run| (run, 3000.0)));
+        let who: Vec<_> = updated
+            .recordings
+            .iter()
+            .map(|r| (r.runs, r.date.as_str(), r.commit.as_str()))
+            .collect();
         assert_eq!(
-            parse(&text.replace('\n', "\r\n")).unwrap(),
-            example(),
-            "line ends of Windows"
+            who,
+            [
+                ((1, 5), "2026-01-02T03:04:05Z", "0123456"),
+                ((6, 10), "2026-02-03T04:05:06Z", "unknown")
+            ]
+        );
+        // Nothing is left of a recording whose rows are all replaced.
+        later.backends = vec!["cpu".to_owned(), "vulkan".to_owned()];
+        let again = Baseline::updated(Some(updated), &fingerprint(), &later, &new, Vec::new()).unwrap();
+        assert_eq!((again.recordings.len(), again.recordings[0].runs), (1, (1, 5)));
+        assert!(
+            of(&again, "cpu").is_empty(),
+            "it was to be measured, and is no longer there"
         );
     }
 
     #[test]
-    fn rows_are_in_order_whatever_order_they_came_in() {
-        let mut shuffled = example();
-        shuffled.rows.reverse();
-        assert_eq!(render(&shuffled), render(&example()));
+    fn counters_that_are_not_exact_are_no_baseline() {
+        let mut rows = vec![row("cpu", 1000, 1, 100.0), row("cpu", 1000, 2, 100.0)];
+        rows[1].counters.maps = 9;
+        let error = Baseline::updated(None, &fingerprint(), &plan(), &rows, Vec::new()).unwrap_err();
+        assert!(
+            error.to_string().contains("vector_add/cpu/1000") && error.to_string().contains("maps 0 → 9"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -169,7 +275,11 @@ mod tests {
                 "{message}"
             );
         };
-        check(&text.replace("schema 1\n", "schema 7\n"), 1, "schema 7");
+        check(
+            &text.replace("schema 2\n", "schema 1\n"),
+            1,
+            "schema 1, this program reads schema 2",
+        );
         check("", 1, "does not begin");
         check(
             &text.replace("\"logical_cores\":2", "\"logical_cores\":4"),
@@ -177,21 +287,52 @@ mod tests {
             "another machine",
         );
         check(&text.replace("\"linux\"", "linux"), 2, "fingerprint");
-        check(&text.replacen("90.0,100.0", "90.0,x", 1), 5, "p50_ns");
-        check(&text.replacen("screen,2", "screen,1", 1), 6, "second row");
-        check(&text.replacen("vector", "<<<<<<< ours\nvector", 1), 5, "merge");
-        // Cut off between two rows, where every line that is left is good.
-        let lines: Vec<&str> = text.lines().take(7).collect();
-        check(&format!("{}\n", lines.join("\n")), 7, "cut off");
-        check(text.trim_end(), 10, "cut off");
+        check(&text.replacen("90.0,100.0", "90.0,x", 1), 10, "p50_ns");
+        check(&text.replacen("cpu,1000,1,2,", "cpu,1000,1,1,", 1), 11, "second row");
+        check(&text.replacen("vector", "<<<<<<< ours\nvector", 1), 6, "merge");
+        check(text.trim_end(), 20, "cut off");
         fs::write(&path, [text.as_bytes(), b"\n\xFF"].concat()).unwrap();
         assert!(
             load(folder.path(), &machine)
                 .unwrap_err()
                 .to_string()
-                .contains(".csv:12: not text")
+                .contains(".csv:22: not text")
         );
         assert_eq!(load(&folder.path().join("none"), &machine).unwrap(), None);
+    }
+
+    /// Those that are committed can be read, and say that a known commit was measured on a quiet machine.
+    #[test]
+    fn committed_baselines_are_ones_to_hold_others_against() {
+        let folder = crate::host::workspace::baselines();
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "csv") {
+                continue;
+            }
+            let place = path.display();
+            let baseline =
+                format::parse(&files::read(&path).unwrap()).unwrap_or_else(|fault| panic!("{place}: {fault:?}"));
+            assert_eq!(path, super::path(&folder, &baseline.fingerprint));
+            for recording in &baseline.recordings {
+                assert!(recording.forced.is_empty(), "{place}: {recording:?}");
+                assert!(
+                    !recording.commit.ends_with("-dirty") && recording.commit != "unknown",
+                    "{place}: {recording:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_lies_in_the_repository_has_a_place_there() {
+        let root = std::path::absolute("repository").unwrap();
+        let places = |folder: &Path| super::places(folder, &root, Some(&example()));
+        let inside = places(&root.join("baselines"));
+        assert_eq!(inside.file, format!("baselines/{}.csv", fingerprint().id()));
+        assert_eq!(inside.lines.len(), 2);
+        assert_eq!(places(&root.with_file_name("elsewhere")).file, "");
+        assert_eq!(super::places(&root, &root, None), Places::default());
     }
 
     #[test]

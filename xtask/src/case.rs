@@ -34,45 +34,78 @@ impl fmt::Display for CaseId {
     }
 }
 
-/// Calls into wgpu that each call of a case makes: exact, compared for equality.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Counters {
-    pub(crate) submits: u64,
-    pub(crate) passes: u64,
-    pub(crate) dispatches: u64,
-    pub(crate) buffers_created: u64,
-    pub(crate) bind_groups_created: u64,
-    pub(crate) bytes_up: u64,
-    pub(crate) bytes_down: u64,
-    pub(crate) maps: u64,
+/// Declares the counters once: fields in the order of the columns, and their names.
+macro_rules! counters {
+    ($($field:ident),* $(,)?) => {
+        /// Calls into wgpu that each call of a case makes: exact, compared for equality.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub(crate) struct Counters {
+            $(pub(crate) $field: u64,)*
+        }
+
+        impl Counters {
+            /// The columns, in order.
+            pub(crate) const NAMES: &[&str] = &[$(stringify!($field)),*];
+
+            /// Name and value of each counter, in the order of the columns.
+            pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($field), self.$field)),*].into_iter()
+            }
+
+            /// Reads each counter by its name.
+            ///
+            /// # Errors
+            /// The first that `read` returns.
+            pub(crate) fn read<E>(read: impl Fn(&'static str) -> Result<u64, E>) -> Result<Self, E> {
+                Ok(Self { $($field: read(stringify!($field))?,)* })
+            }
+        }
+    };
+}
+
+counters! {
+    submits,
+    passes,
+    dispatches,
+    copies,
+    buffers_created,
+    bind_groups_created,
+    pipelines_created,
+    bytes_up,
+    bytes_down,
+    maps,
+    pool_hits,
+}
+
+/// A counter that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CounterChange {
+    pub(crate) name: &'static str,
+    pub(crate) old: u64,
+    pub(crate) new: u64,
+}
+
+impl fmt::Display for CounterChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} → {}", self.name, self.old, self.new)
+    }
 }
 
 impl Counters {
-    /// Name and value of each counter, in the order of the columns.
-    pub(crate) fn named(&self) -> [(&'static str, u64); 8] {
-        [
-            ("submits", self.submits),
-            ("passes", self.passes),
-            ("dispatches", self.dispatches),
-            ("buffers_created", self.buffers_created),
-            ("bind_groups_created", self.bind_groups_created),
-            ("bytes_up", self.bytes_up),
-            ("bytes_down", self.bytes_down),
-            ("maps", self.maps),
-        ]
-    }
-
-    /// How `new` differs from these: `dispatches 1 → 2, passes 1 → 2`; `None` if it does not.
-    pub(crate) fn difference(&self, new: &Self) -> Option<String> {
-        let changed: Vec<String> = self
-            .named()
-            .iter()
+    /// How `new` differs from these, in the order of the columns.
+    pub(crate) fn changes(&self, new: &Self) -> Vec<CounterChange> {
+        self.named()
             .zip(new.named())
             .filter(|((_, old), (_, new))| old != new)
-            .map(|((name, old), (_, new))| format!("{name} {old} → {new}"))
-            .collect();
-        (!changed.is_empty()).then(|| changed.join(", "))
+            .map(|((name, old), (_, new))| CounterChange { name, old, new })
+            .collect()
     }
+}
+
+/// Changes in one line: `passes 1 → 2, dispatches 1 → 2`.
+pub(crate) fn in_words(changes: &[CounterChange]) -> String {
+    let words: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    words.join(", ")
 }
 
 #[cfg(test)]
@@ -101,12 +134,12 @@ mod tests {
             dispatches: 1,
             ..Counters::default()
         };
-        assert_eq!(old.difference(&old), None);
+        assert!(old.changes(&old).is_empty());
         let new = Counters {
             dispatches: 2,
             maps: 2,
             ..old
         };
-        assert_eq!(old.difference(&new).unwrap(), "dispatches 1 → 2, maps 0 → 2");
+        assert_eq!(in_words(&old.changes(&new)), "dispatches 1 → 2, maps 0 → 2");
     }
 }

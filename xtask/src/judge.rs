@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    case::CaseId,
+    case::{CaseId, CounterChange},
     quantile::median,
     rows::{Row, Stage},
     run::Plan,
@@ -56,7 +56,7 @@ pub(crate) fn suspects(baseline: &[Row], rows: &[Row]) -> Vec<CaseId> {
     }
     let mut suspects: Vec<(CaseId, f64)> = effects
         .into_iter()
-        .filter(|(case, _)| counters_changed(baseline, rows, case).is_none())
+        .filter(|(case, _)| counters_changed(baseline, rows, case).is_empty())
         .collect();
     suspects.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     suspects.into_iter().map(|(case, _)| case).collect()
@@ -201,14 +201,9 @@ pub(crate) fn judge(baseline: Option<&[Row]>, rows: &[Row], plan: &Plan) -> Vec<
     let has = |rows: &[Row], case: &CaseId| rows.iter().any(|row| row.case == *case);
     let verdict = |case: &CaseId| {
         let bare = |verdict, note: Option<String>| CaseVerdict {
-            case: case.clone(),
-            verdict,
-            baseline_p50_ns: p50_ns(old_rows, case),
-            p50_ns: p50_ns(rows, case),
-            quantile: None,
-            change_percent: None,
-            detectable_percent: None,
+            baseline_p50_ns: middle(&times_ns(old_rows, case, |row| row.p50_ns)),
             note,
+            ..measured(rows, case, verdict)
         };
         if !has(rows, case) {
             return match plan.covers(case) {
@@ -219,8 +214,12 @@ pub(crate) fn judge(baseline: Option<&[Row]>, rows: &[Row], plan: &Plan) -> Vec<
         if !has(old_rows, case) {
             return bare(Verdict::New, None);
         }
-        if let Some(difference) = counters_changed(old_rows, rows, case) {
-            return bare(Verdict::CountersChanged, Some(difference));
+        let counters = counters_changed(old_rows, rows, case);
+        if !counters.is_empty() {
+            return CaseVerdict {
+                counters,
+                ..bare(Verdict::CountersChanged, None)
+            };
         }
         if !has(&comparable.new, case) {
             let note = "somebody else used the core in every process that measured it".to_owned();
@@ -250,22 +249,43 @@ pub(crate) fn judge(baseline: Option<&[Row]>, rows: &[Row], plan: &Plan) -> Vec<
     cases.into_iter().map(verdict).collect()
 }
 
-/// How the counters of a case differ from the baseline's, in any of its runs.
-fn counters_changed(baseline: &[Row], rows: &[Row], case: &CaseId) -> Option<String> {
-    let old = baseline.iter().find(|row| row.case == *case)?;
-    rows.iter()
-        .filter(|row| row.case == *case)
-        .find_map(|row| old.counters.difference(&row.counters))
+/// How the counters of a case differ from the baseline's, in the first of its runs in which they do.
+fn counters_changed(baseline: &[Row], rows: &[Row], case: &CaseId) -> Vec<CounterChange> {
+    let Some(old) = baseline.iter().find(|row| row.case == *case) else {
+        return Vec::new();
+    };
+    let of_case = rows.iter().filter(|row| row.case == *case);
+    let mut changes = of_case.map(|row| old.counters.changes(&row.counters));
+    changes.find(|changes| !changes.is_empty()).unwrap_or_default()
 }
 
-/// The median of the processes' medians.
-fn p50_ns(rows: &[Row], case: &CaseId) -> Option<f64> {
-    let all: Vec<f64> = rows
-        .iter()
-        .filter(|row| row.case == *case)
-        .map(|row| row.p50_ns)
-        .collect();
-    (!all.is_empty()).then(|| median(&all))
+/// What was measured of a case, whatever is said of it.
+fn measured(rows: &[Row], case: &CaseId, verdict: Verdict) -> CaseVerdict {
+    let p10_ns = times_ns(rows, case, |row| row.p10_ns);
+    let spread = || {
+        let (fastest, slowest) = (
+            p10_ns.iter().copied().reduce(f64::min)?,
+            p10_ns.iter().copied().reduce(f64::max)?,
+        );
+        (p10_ns.len() > 1).then_some((slowest - fastest) / 2.0)
+    };
+    CaseVerdict {
+        processes: p10_ns.len() as u64,
+        calls: rows.iter().filter(|row| row.case == *case).map(|row| row.calls).sum(),
+        p10_ns: middle(&p10_ns),
+        p10_spread_ns: spread(),
+        p50_ns: middle(&times_ns(rows, case, |row| row.p50_ns)),
+        ..CaseVerdict::new(case.clone(), verdict)
+    }
+}
+
+/// One time of each process that measured a case.
+fn times_ns(rows: &[Row], case: &CaseId, time_ns: impl Fn(&Row) -> f64) -> Vec<f64> {
+    rows.iter().filter(|row| row.case == *case).map(time_ns).collect()
+}
+
+fn middle(times_ns: &[f64]) -> Option<f64> {
+    (!times_ns.is_empty()).then(|| median(times_ns))
 }
 
 /// A natural logarithm as a change in per cent.
@@ -276,7 +296,7 @@ fn percent(logarithm: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{rows::tests::example, run::tests::plan};
+    use crate::{case::in_words, rows::tests::example, run::tests::plan};
 
     /// Five runs of one case around 10 µs, half a per cent apart.
     fn baseline() -> Vec<Row> {
@@ -318,11 +338,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_measured_is_told_whatever_the_verdict() {
+        let verdict = check(&rows(&[101.0, 103.0], &[107.0]), Verdict::Pass);
+        assert_eq!((verdict.processes, verdict.calls), (3, 3000));
+        assert_eq!(verdict.p50_ns, Some(10_300.0));
+        // The example's fastest tenth is nine tenths of its median.
+        assert_eq!((verdict.p10_ns, verdict.p10_spread_ns), (Some(9_270.0), Some(270.0)));
+        let alone = check(&rows(&[101.0], &[]), Verdict::Pass);
+        assert_eq!(alone.p10_spread_ns, None, "one process has no spread");
+    }
+
+    #[test]
     fn changed_counters_need_no_confirmation() {
         let mut new = rows(&[130.0], &[]);
         new[0].counters.dispatches = 2;
         let verdict = check(&new, Verdict::CountersChanged);
-        assert_eq!(verdict.note.unwrap(), "dispatches 1 → 2");
+        assert_eq!(in_words(&verdict.counters), "dispatches 1 → 2");
         assert!(suspects(&baseline(), &new).is_empty());
     }
 

@@ -19,6 +19,7 @@ mod report;
 mod rows;
 mod run;
 mod screen;
+mod table;
 mod verdict;
 
 use std::process::ExitCode;

@@ -15,12 +15,40 @@ pub(crate) struct Record {
     pub(crate) case: CaseId,
     /// Criterion's full id.
     pub(crate) id: String,
-    /// Time of the calibration kernel between the samples of this case, in the fastest tenth of them.
+    /// Time of the calibration kernel between the samples of this case, in the middle one of them.
     pub(crate) calibration_ns: u64,
     /// Counters of each call.
     pub(crate) counters: Counters,
     /// Wall time of every call, by criterion sample.
     pub(crate) samples_ns: Vec<Vec<u64>>,
+    /// Times of the phases of calls made beside the samples; a driver-less CPU has none.
+    #[serde(default)]
+    pub(crate) phases_ns: PhasesNs,
+}
+
+/// What parts of a call took, call by call. A phase that was not measured is empty, not zero.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub(crate) struct PhasesNs {
+    /// The host writes the inputs.
+    pub(crate) upload: Vec<u64>,
+    /// From there to the result being readable: commands recorded, submitted and done.
+    pub(crate) queue: Vec<u64>,
+    /// The kernel, by the device's own clock; a part of `queue`.
+    pub(crate) device: Vec<u64>,
+    /// The host reads the result.
+    pub(crate) readback: Vec<u64>,
+}
+
+impl PhasesNs {
+    /// Name and times of each phase, in the order of the columns.
+    pub(crate) fn named(&self) -> [(&'static str, &[u64]); 4] {
+        [
+            ("upload_ns", &self.upload),
+            ("queue_ns", &self.queue),
+            ("device_ns", &self.device),
+            ("readback_ns", &self.readback),
+        ]
+    }
 }
 
 /// What criterion saves in `sample.json`.
@@ -81,8 +109,9 @@ mod tests {
 
     const GOOD: &str = r#"{"schema":1,"op":"vector_add","backend":"cpu","size":1000,"tasks":1,
         "id":"vector_add/cpu/1000","adapter":{"name":"host"},"calibration_ns":37976,
-        "counters":{"submits":1,"passes":1,"dispatches":1,"buffers_created":0,"bind_groups_created":0,
-        "bytes_up":8000,"bytes_down":4000,"maps":2},"samples_ns":[[10,20],[30]]}"#;
+        "counters":{"submits":1,"passes":1,"dispatches":1,"copies":2,"buffers_created":0,"bind_groups_created":0,
+        "pipelines_created":0,"bytes_up":8000,"bytes_down":4000,"maps":2,"pool_hits":1},"samples_ns":[[10,20],[30]],
+        "phases_ns":{"upload":[3,4],"queue":[5,6],"device":[],"readback":[7,8]}}"#;
 
     fn sample(iters: &[f64], times: &[f64]) -> Sample {
         Sample {
@@ -96,6 +125,8 @@ mod tests {
         let record = parse(GOOD.as_bytes()).unwrap();
         assert_eq!(record.case.to_string(), "vector_add/cpu/1000");
         assert_eq!((record.counters.maps, record.samples_ns.len()), (2, 2));
+        assert_eq!(record.phases_ns.named()[1], ("queue_ns", &[5, 6][..]));
+        assert!(record.phases_ns.device.is_empty(), "not measured is not zero");
     }
 
     #[test]
@@ -110,7 +141,7 @@ mod tests {
         check("[[10,20],[30]]", "[]", "without calls");
         check("[30]", "[-1]", "-1");
         check("cpu/1000", "cpu/2000", "vector_add/cpu/2000");
-        check("]}", "]", "EOF");
+        check("]}}", "]", "EOF");
     }
 
     #[test]

@@ -1,16 +1,24 @@
-//! Renders verdicts: a table for the terminal, Markdown for `summary.md`, JSON for programs.
+//! A report: verdicts, what they rest on, and one file for each form in which they are told.
 
-use std::fmt::Write as _;
+mod cells;
+mod github;
+mod history;
+mod json;
+mod junit;
+mod markdown;
+mod text;
+
+use std::collections::BTreeMap;
 
 use anstyle::Style;
 use serde::Serialize;
 
 use crate::{
+    case::{CaseId, in_words},
     exit::Exit,
-    files,
-    fingerprint::{Affinity, Fingerprint, SCHEMA},
-    run::{Plan, Run},
-    verdict::{CaseVerdict, Verdict},
+    fingerprint::{Affinity, Fingerprint},
+    run::Plan,
+    verdict::{CaseVerdict, Strictness, Verdict},
 };
 
 /// What a run was held against.
@@ -25,93 +33,51 @@ pub(crate) enum Against {
     NotJudged,
 }
 
-/// A judged run.
+/// Where a reader finds what a case was held against.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// The baseline's file as seen from the repository's root; empty if it does not lie below that.
+    pub(crate) file: String,
+    /// The line with each case's counters.
+    pub(crate) lines: BTreeMap<CaseId, u64>,
+}
+
+/// Verdicts with what they rest on, wherever they come from.
 #[derive(Clone, Debug)]
 pub(crate) struct Report<'a> {
-    pub(crate) run: &'a Run,
+    pub(crate) plan: &'a Plan,
+    pub(crate) fingerprint: &'a Fingerprint,
     pub(crate) against: Against,
+    pub(crate) places: Places,
+    pub(crate) strictness: Strictness,
     pub(crate) verdicts: Vec<CaseVerdict>,
     pub(crate) exit: Exit,
 }
 
-const HEADINGS: [&str; 6] = ["case", "median", "baseline", "change*", "noticed from", "verdict"];
-
 impl Report<'_> {
     /// For a terminal; `style` colours a verdict's word.
     pub(crate) fn text(&self, style: impl Fn(Verdict) -> Style) -> String {
-        let table: Vec<[String; 6]> = self.verdicts.iter().map(cells).collect();
-        let width = |column: usize| {
-            let cells = table.iter().map(|row| row[column].chars().count());
-            cells.chain([HEADINGS[column].len()]).max().unwrap_or_default()
-        };
-        let widths: [usize; 5] = std::array::from_fn(width);
-        let mut text = String::new();
-        let line = |text: &mut String, row: [&str; 6], verdict: Style| {
-            write!(text, "{:<w$}", row[0], w = widths[0]).expect("a string takes everything");
-            for (cell, w) in row[1..5].iter().zip(&widths[1..]) {
-                write!(text, "  {cell:>w$}").expect("a string takes everything");
-            }
-            writeln!(text, "  {verdict}{}{verdict:#}", row[5]).expect("a string takes everything");
-        };
-        line(&mut text, HEADINGS, Style::new());
-        for (row, verdict) in table.iter().zip(&self.verdicts) {
-            line(&mut text, row.each_ref().map(String::as_str), style(verdict.verdict));
-        }
-        for sentence in self.sentences() {
-            writeln!(text, "{sentence}").expect("a string takes everything");
-        }
-        text
+        text::render(self, style)
     }
 
-    /// For `summary.md`.
+    /// For a job's summary.
     pub(crate) fn markdown(&self) -> String {
-        let mut md = format!("# Bench: {}\n\n", self.headline());
-        writeln!(md, "| {} |", HEADINGS.join(" | ")).expect("a string takes everything");
-        md.push_str("|---|--:|--:|--:|--:|---|\n");
-        for verdict in &self.verdicts {
-            writeln!(md, "| {} |", cells(verdict).join(" | ")).expect("a string takes everything");
-        }
-        md.push('\n');
-        for sentence in self.sentences() {
-            writeln!(md, "- {sentence}").expect("a string takes everything");
-        }
-        let Plan {
-            started,
-            commit,
-            command,
-            pace,
-            runs,
-            ..
-        } = &self.run.plan;
-        writeln!(
-            md,
-            "- `{command}` at {started}, commit {commit}, pace {pace}, {runs} process(es) per backend"
-        )
-        .expect("a string takes everything");
-        for line in machine(&self.run.fingerprint) {
-            writeln!(md, "- {line}").expect("a string takes everything");
-        }
-        md
+        markdown::render(self)
     }
 
-    /// For `verdicts.json`.
-    pub(crate) fn json(&self) -> String {
-        #[derive(Serialize)]
-        struct Verdicts<'a> {
-            schema: u32,
-            fingerprint: String,
-            against: &'a Against,
-            exit: u8,
-            cases: &'a [CaseVerdict],
-        }
-        let verdicts = Verdicts {
-            schema: SCHEMA,
-            fingerprint: self.run.fingerprint.id(),
-            against: &self.against,
-            exit: self.exit as u8,
-            cases: &self.verdicts,
-        };
-        files::json(&verdicts)
+    /// Annotations of GitHub Actions.
+    pub(crate) fn annotations(&self) -> String {
+        github::render(self)
+    }
+
+    /// The files that tell of the verdicts, by their names in the run's folder.
+    pub(crate) fn files(&self) -> [(&'static str, String); 4] {
+        [
+            ("verdicts.json", json::render(self)),
+            ("summary.md", self.markdown()),
+            ("junit.xml", junit::render(self)),
+            ("benchmark.json", history::render(self)),
+        ]
     }
 
     /// The outcome in a few words.
@@ -126,36 +92,35 @@ impl Report<'_> {
         }
     }
 
+    /// What is said of the counters, before any time: they are exact.
+    fn counters(&self) -> Option<String> {
+        let has_counterpart =
+            |v: &&CaseVerdict| !matches!(v.verdict, Verdict::New | Verdict::Missing | Verdict::NotMeasured);
+        let compared = self.verdicts.iter().filter(has_counterpart).count();
+        match (self.changed().count(), &self.against) {
+            (_, Against::NoBaseline | Against::NotJudged) => None,
+            _ if compared == 0 => None,
+            (0, _) => Some(format!("counters: as they were in all of {compared} cases")),
+            (changed, _) => Some(format!("counters: changed in {changed} of {compared} cases; {ACCEPT}")),
+        }
+    }
+
+    /// The cases whose counters changed.
+    fn changed(&self) -> impl Iterator<Item = &CaseVerdict> {
+        self.verdicts.iter().filter(|v| !v.counters.is_empty())
+    }
+
     /// What follows the table: which cases fail, what was not measured, and what the figures mean.
     fn sentences(&self) -> Vec<String> {
         let mut sentences = Vec::new();
-        for skipped in &self.run.plan.skipped {
+        for skipped in &self.plan.skipped {
             sentences.push(format!("{}: not measured: {}", skipped.backend, skipped.reason));
         }
         for verdict in self.verdicts.iter().filter(|v| v.verdict == Verdict::Slower) {
-            let (change, from) = (
-                verdict.change_percent.unwrap_or_default(),
-                verdict.detectable_percent.unwrap_or_default(),
-            );
-            let (case, quantile) = (&verdict.case, verdict.quantile.as_deref().unwrap_or_default());
-            sentences.push(format!(
-                "{case}: {quantile} slower by {change:.1} %, confirmed in fresh processes (noticed from {from:.1} %)"
-            ));
+            sentences.push(format!("{}: {}", verdict.case, explanation(verdict)));
         }
-        for verdict in self.verdicts.iter().filter(|v| v.verdict == Verdict::CountersChanged) {
-            let note = verdict.note.as_deref().unwrap_or_default();
-            sentences.push(format!(
-                "{}: calls into wgpu changed: {note}; if that is meant, record the baseline again",
-                verdict.case
-            ));
-        }
-        let software = self
-            .run
-            .fingerprint
-            .adapters
-            .iter()
-            .any(|a| a.kind == "software" && a.backend != "cpu");
-        if software {
+        let adapters = &self.fingerprint.adapters;
+        if adapters.iter().any(|a| a.kind == "software" && a.backend != "cpu") {
             sentences.push(
                 "software adapters compute on the CPU: their figures show this program's overhead, not a GPU's speed"
                     .to_owned(),
@@ -167,7 +132,13 @@ impl Report<'_> {
                     .to_owned(),
             );
         }
-        sentences.push(match &self.against {
+        sentences.push(self.conclusion());
+        sentences
+    }
+
+    /// The outcome in one sentence.
+    fn conclusion(&self) -> String {
+        match &self.against {
             Against::Baseline(name) => {
                 format!(
                     "{}: {}, against baseline {name}",
@@ -177,11 +148,61 @@ impl Report<'_> {
             }
             Against::NoBaseline => format!(
                 "no baseline for this machine ({}); `cargo xtask bench --save-baseline` records one",
-                self.run.fingerprint.id()
+                self.fingerprint.id()
             ),
             Against::NotJudged => format!("{}: {} cases", self.headline(), self.verdicts.len()),
-        });
-        sentences
+        }
+    }
+
+    /// Who measured what, when, on which machine.
+    fn circumstances(&self) -> Vec<String> {
+        let Plan {
+            started,
+            commit,
+            versions,
+            command,
+            pace,
+            runs,
+            ..
+        } = self.plan;
+        let versions: Vec<String> = versions
+            .iter()
+            .map(|(name, version)| format!("{name} {version}"))
+            .collect();
+        let mut lines = vec![format!(
+            "`{command}` at {started}, commit {commit}, pace {pace}, {runs} process(es) per backend"
+        )];
+        if !versions.is_empty() {
+            lines.push(versions.join(", "));
+        }
+        lines.extend(machine(self.fingerprint));
+        lines
+    }
+}
+
+/// How a changed counter becomes the one to compare with.
+const ACCEPT: &str =
+    "if that is meant, `cargo xtask bench --save-baseline` accepts it, and the baseline's diff shows it";
+
+/// Why a case has its verdict, in a sentence without the case.
+fn explanation(verdict: &CaseVerdict) -> String {
+    match verdict.verdict {
+        Verdict::CountersChanged => format!("calls into wgpu changed: {}; {ACCEPT}", in_words(&verdict.counters)),
+        Verdict::Slower | Verdict::Faster => {
+            let quantile = verdict.quantile.as_deref().unwrap_or("time");
+            let change = verdict.change_percent.unwrap_or_default().abs();
+            let noticed = verdict
+                .detectable_percent
+                .map_or_else(String::new, |from| format!(" (noticed from {from:.1} %)"));
+            format!(
+                "{quantile} {} by {change:.1} %, confirmed in fresh processes{noticed}",
+                verdict.verdict.word()
+            )
+        }
+        word => match &verdict.note {
+            Some(note) => note.clone(),
+            None => word.word().to_owned(),
+        },
     }
 }
 
@@ -196,45 +217,6 @@ fn counts(verdicts: &[CaseVerdict]) -> String {
         .map(|word| format!("{} {}", count(word), word.word()))
         .collect();
     counted.join(", ")
-}
-
-fn cells(verdict: &CaseVerdict) -> [String; 6] {
-    let time = |ns: Option<f64>| ns.map_or_else(String::new, duration);
-    let word = match (&verdict.note, verdict.verdict) {
-        // Their notes stand below the table, in full.
-        (Some(_), Verdict::CountersChanged) | (None, _) => verdict.verdict.word().to_owned(),
-        (Some(note), word) => format!("{} ({note})", word.word()),
-    };
-    [
-        verdict.case.to_string(),
-        time(verdict.p50_ns),
-        time(verdict.baseline_p50_ns),
-        match (verdict.change_percent, verdict.quantile.as_deref()) {
-            (Some(percent), Some("median")) => format!("median {percent:+.1} %"),
-            (Some(percent), _) => format!("{percent:+.1} %"),
-            (None, _) => String::new(),
-        },
-        verdict
-            .detectable_percent
-            .map_or_else(String::new, |percent| format!("{percent:.1} %")),
-        word,
-    ]
-}
-
-/// A time with three digits and the unit that fits.
-fn duration(ns: f64) -> String {
-    let (value, unit) = match ns {
-        ns if ns < 1e3 => (ns, "ns"),
-        ns if ns < 1e6 => (ns / 1e3, "µs"),
-        ns if ns < 1e9 => (ns / 1e6, "ms"),
-        ns => (ns / 1e9, "s"),
-    };
-    let decimals = match value {
-        v if v < 9.995 => 2,
-        v if v < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{value:.decimals$} {unit}")
 }
 
 /// The machine, for a person.
@@ -268,41 +250,74 @@ fn machine(fingerprint: &Fingerprint) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{case::CaseId, fingerprint::tests::example as fingerprint, run::tests::plan};
+    use crate::{case::CounterChange, fingerprint::tests::example as fingerprint, run::tests::plan, verdict::Timing};
 
-    fn verdict(backend: &str, verdict: Verdict, change: Option<f64>, note: Option<&str>) -> CaseVerdict {
+    pub(super) fn verdict(backend: &str, verdict: Verdict) -> CaseVerdict {
+        let case = CaseId {
+            op: "vector_add".to_owned(),
+            backend: backend.to_owned(),
+            size: 20_000,
+            tasks: 1,
+        };
         CaseVerdict {
-            case: CaseId {
-                op: "vector_add".to_owned(),
-                backend: backend.to_owned(),
-                size: 20_000,
-                tasks: 1,
-            },
-            verdict,
-            baseline_p50_ns: change.map(|_| 51_234.0),
+            processes: 6,
+            calls: 12_000,
+            p10_ns: Some(1_201_234.5),
+            p10_spread_ns: Some(10_250.0),
             p50_ns: Some(1_234_567.0),
-            quantile: change.map(|_| if backend == "metal" { "median" } else { "fastest tenth" }.to_owned()),
-            change_percent: change,
-            detectable_percent: change.map(|_| 7.25),
-            note: note.map(str::to_owned),
+            ..CaseVerdict::new(case, verdict)
         }
     }
 
-    fn with_report(check: impl Fn(&Report<'_>)) {
-        let run = Run {
-            plan: plan(),
-            fingerprint: fingerprint(),
-            rows: Vec::new(),
+    /// Everything a report can say, against one baseline.
+    fn verdicts() -> Vec<CaseVerdict> {
+        let judged = |backend: &str, word, percent: f64, quantile: &str| CaseVerdict {
+            baseline_p50_ns: Some(51_234.0),
+            quantile: Some(quantile.to_owned()),
+            change_percent: Some(percent),
+            detectable_percent: Some(7.25),
+            ..verdict(backend, word)
+        };
+        let change = |name, old, new| CounterChange { name, old, new };
+        let mut verdicts = vec![
+            judged("cpu", Verdict::Pass, -0.4, "fastest tenth"),
+            CaseVerdict {
+                note: Some("no driver <here> | \"there\" & nowhere".to_owned()),
+                ..CaseVerdict::new(verdict("gles", Verdict::NotMeasured).case, Verdict::NotMeasured)
+            },
+            CaseVerdict {
+                counters: vec![change("passes", 1, 2), change("dispatches", 1, 2)],
+                baseline_p50_ns: Some(51_234.0),
+                ..verdict("vulkan", Verdict::CountersChanged)
+            },
+            judged("metal", Verdict::Slower, 12.34, "median"),
+            judged("dx12", Verdict::Faster, -9.87, "fastest tenth"),
+        ];
+        let mut doubt = judged("vulkan", Verdict::Inconclusive, 8.1, "fastest tenth");
+        doubt.case.tasks = 1000;
+        doubt.case.size = 256;
+        doubt.note = Some("+8.1 % at first, not measured again undisturbed".to_owned());
+        doubt.p10_spread_ns = None;
+        verdicts.push(doubt);
+        verdicts
+    }
+
+    pub(super) fn with_report(check: impl Fn(&Report<'_>)) {
+        let (plan, fingerprint, verdicts) = (plan(), fingerprint(), verdicts());
+        let places = Places {
+            file: "baselines/machine.csv".to_owned(),
+            lines: (6..).zip(&verdicts).map(|(line, v)| (v.case.clone(), line)).collect(),
         };
         check(&Report {
-            run: &run,
+            plan: &plan,
+            fingerprint: &fingerprint,
             against: Against::Baseline("machine".to_owned()),
-            verdicts: vec![
-                verdict("cpu", Verdict::Pass, Some(-0.4), None),
-                verdict("gles", Verdict::NotMeasured, None, Some("no driver")),
-                verdict("vulkan", Verdict::CountersChanged, None, Some("dispatches 1 → 2")),
-                verdict("metal", Verdict::Slower, Some(12.34), None),
-            ],
+            places,
+            strictness: Strictness {
+                timing: Timing::Enforced,
+                strict: false,
+            },
+            verdicts,
             exit: Exit::Regression,
         });
     }
@@ -323,19 +338,37 @@ mod tests {
     fn reports_look_as_they_should() {
         with_report(|report| {
             golden("report.txt", &report.text(|_| Style::new()));
-            golden("summary.md", &report.markdown());
-            golden("verdicts.json", &report.json());
+            golden("annotations.txt", &report.annotations());
+            for (name, content) in report.files() {
+                golden(name, &content);
+            }
         });
     }
 
     #[test]
-    fn times_have_three_digits() {
-        let check = |ns, expected: &str| assert_eq!(duration(ns), expected);
-        check(0.5, "0.50 ns");
-        check(999.4, "999 ns");
-        check(51_234.0, "51.2 µs");
-        check(1_234_567.0, "1.23 ms");
-        check(9_996_000.0, "10.0 ms");
-        check(2.5e9, "2.50 s");
+    fn counters_stand_before_times() {
+        with_report(|report| {
+            for text in [report.text(|_| Style::new()), report.markdown()] {
+                let position = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} is not in\n{text}"));
+                assert!(position("dispatches") < position("1.23 ms"), "{text}");
+                assert!(
+                    position("counters: changed in 1 of 5 cases") < position("noticed from"),
+                    "{text}"
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn counters_that_are_the_same_are_said_to_be_and_those_of_no_baseline_are_not_spoken_of() {
+        with_report(|report| {
+            let mut report = report.clone();
+            report.verdicts.retain(|v| v.counters.is_empty());
+            assert_eq!(report.counters().unwrap(), "counters: as they were in all of 4 cases");
+            for against in [Against::NoBaseline, Against::NotJudged] {
+                report.against = against;
+                assert_eq!(report.counters(), None);
+            }
+        });
     }
 }

@@ -4,13 +4,13 @@ use std::str::FromStr;
 
 use crate::{
     case::{CaseId, Counters},
-    fingerprint::SCHEMA,
     quantile::harrell_davis,
     record::Record,
+    table::{self, Fault, Fields, Table},
 };
 
-/// The columns, in order.
-pub(crate) const COLUMNS: [&str; 21] = [
+/// The columns before those of the counters, in order.
+const COLUMNS: [&str; 13] = [
     "op",
     "backend",
     "size",
@@ -24,15 +24,12 @@ pub(crate) const COLUMNS: [&str; 21] = [
     "p95_ns",
     "p99_ns",
     "calibration_ns",
-    "submits",
-    "passes",
-    "dispatches",
-    "buffers_created",
-    "bind_groups_created",
-    "bytes_up",
-    "bytes_down",
-    "maps",
 ];
+
+/// All columns, in order.
+fn columns() -> Vec<&'static str> {
+    [&COLUMNS[..], Counters::NAMES].concat()
+}
 
 /// Why a process was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,12 +97,10 @@ impl Row {
         }
     }
 
-    fn fields(&self) -> [String; COLUMNS.len()] {
+    fn fields(&self) -> Vec<String> {
         // A tenth of a nanosecond: finer than any clock, and short.
         let ns = |value: f64| format!("{value:.1}");
-        let [submits, passes, dispatches, buffers, bind_groups, up, down, maps] =
-            self.counters.named().map(|(_, value)| value.to_string());
-        [
+        let mut fields = vec![
             self.case.op.clone(),
             self.case.backend.clone(),
             self.case.size.to_string(),
@@ -119,21 +114,60 @@ impl Row {
             ns(self.p95_ns),
             ns(self.p99_ns),
             ns(self.calibration_ns),
-            submits,
-            passes,
-            dispatches,
-            buffers,
-            bind_groups,
-            up,
-            down,
-            maps,
-        ]
+        ];
+        fields.extend(self.counters.named().map(|(_, value)| value.to_string()));
+        fields
     }
+
+    /// Reads a row whose stage and counters are known.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence.
+    pub(crate) fn read(fields: Fields<'_>, stage: Stage, counters: Counters) -> Result<Self, String> {
+        let row = Self {
+            case: case(fields)?,
+            stage,
+            run: fields.integer("run")?,
+            calls: fields.integer("calls")?,
+            p10_ns: fields.time_ns("p10_ns")?,
+            p50_ns: fields.time_ns("p50_ns")?,
+            p90_ns: fields.time_ns("p90_ns")?,
+            p95_ns: fields.time_ns("p95_ns")?,
+            p99_ns: fields.time_ns("p99_ns")?,
+            calibration_ns: fields.time_ns("calibration_ns")?,
+            counters,
+        };
+        if row.calls == 0 {
+            return Err("`calls` must be at least 1".to_owned());
+        }
+        let quantiles = [row.p10_ns, row.p50_ns, row.p90_ns, row.p95_ns, row.p99_ns];
+        if !quantiles.is_sorted() {
+            return Err("the quantiles are not in ascending order".to_owned());
+        }
+        Ok(row)
+    }
+}
+
+/// Reads the case that a row is of.
+///
+/// # Errors
+/// What is wrong with it, as a sentence.
+pub(crate) fn case(fields: Fields<'_>) -> Result<CaseId, String> {
+    let case = CaseId {
+        op: fields.name("op")?,
+        backend: fields.name("backend")?,
+        size: fields.integer("size")?,
+        tasks: fields.integer("tasks")?,
+    };
+    if case.size == 0 || case.tasks == 0 {
+        return Err("`size` and `tasks` must be at least 1".to_owned());
+    }
+    Ok(case)
 }
 
 /// Renders rows with their header.
 pub(crate) fn to_csv(rows: &[Row]) -> String {
-    let mut csv = COLUMNS.join(",");
+    let mut csv = columns().join(",");
     csv.push('\n');
     for row in rows {
         csv.push_str(&row.fields().join(","));
@@ -142,46 +176,15 @@ pub(crate) fn to_csv(rows: &[Row]) -> String {
     csv
 }
 
-/// Reads rows; lines that begin with `#` are passed over.
+/// Reads rows.
 ///
 /// # Errors
 /// The line at fault, counted from 1, and what is wrong with it.
-pub(crate) fn from_csv(text: &str) -> Result<Vec<Row>, (u64, String)> {
-    if let Some((line, _)) = merge_marker(text) {
-        return Err((
-            line,
-            "merge conflict marker; resolve the conflict, or record the file again".to_owned(),
-        ));
-    }
-    let mut reader = csv::ReaderBuilder::new()
-        .comment(Some(b'#'))
-        .from_reader(text.as_bytes());
-    let line_of = |error: &csv::Error| error.position().map_or(1, csv::Position::line);
-    let header = reader
-        .headers()
-        .map_err(|error| (line_of(&error), error.to_string()))?
-        .clone();
-    if header.iter().ne(COLUMNS) {
-        let line = (1..)
-            .zip(text.lines())
-            .find(|(_, line)| !line.starts_with('#'))
-            .map_or(1, |(line, _)| line);
-        return Err((line, format!("the columns are not those of schema {SCHEMA}")));
-    }
+pub(crate) fn from_csv(text: &str) -> Result<Vec<Row>, Fault> {
+    table::no_merge_marker(text)?;
     let mut rows: Vec<Row> = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| {
-            let line = line_of(&error);
-            let message = match error.kind() {
-                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                    format!("{len} fields where {expected_len} are expected; the file is cut off or damaged")
-                }
-                _ => error.to_string(),
-            };
-            (line, message)
-        })?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let row = row(&record).map_err(|message| (line, message))?;
+    for (line, fields) in Table::read(text, 1, &columns())?.rows() {
+        let row = row(fields).map_err(|message| (line, message))?;
         if rows
             .iter()
             .any(|r| r.case == row.case && r.stage == row.stage && r.run == row.run)
@@ -193,74 +196,12 @@ pub(crate) fn from_csv(text: &str) -> Result<Vec<Row>, (u64, String)> {
     Ok(rows)
 }
 
-/// The first line git left in a conflict.
-fn merge_marker(text: &str) -> Option<(u64, &str)> {
-    let is_marker = |line: &str| {
-        ["<<<<<<<", "=======", ">>>>>>>", "|||||||"]
-            .iter()
-            .any(|m| line.starts_with(m))
-    };
-    (1..).zip(text.lines()).find(|(_, line)| is_marker(line))
-}
-
-fn row(record: &csv::StringRecord) -> Result<Row, String> {
-    let text = |column: &str| {
-        let index = COLUMNS
-            .iter()
-            .position(|c| *c == column)
-            .expect("a column of this format");
-        record.get(index).unwrap_or_default()
-    };
-    let name = |column: &str| match text(column) {
-        "" => Err(format!("`{column}` is empty")),
-        name => Ok(name.to_owned()),
-    };
-    let integer = |column: &str| {
-        text(column)
-            .parse::<u64>()
-            .map_err(|_| format!("`{column}` is not an integer: \"{}\"", text(column)))
-    };
-    let time = |column: &str| {
-        let value = text(column).parse::<f64>().ok().filter(|ns| (0.1..=1e15).contains(ns));
-        value.ok_or_else(|| format!("`{column}` is not a time in nanoseconds: \"{}\"", text(column)))
-    };
-    let row = Row {
-        case: CaseId {
-            op: name("op")?,
-            backend: name("backend")?,
-            size: integer("size")?,
-            tasks: integer("tasks")?,
-        },
-        stage: text("stage")
-            .parse()
-            .map_err(|()| format!("`stage` is neither screen nor confirm: \"{}\"", text("stage")))?,
-        run: integer("run")?,
-        calls: integer("calls")?,
-        p10_ns: time("p10_ns")?,
-        p50_ns: time("p50_ns")?,
-        p90_ns: time("p90_ns")?,
-        p95_ns: time("p95_ns")?,
-        p99_ns: time("p99_ns")?,
-        calibration_ns: time("calibration_ns")?,
-        counters: Counters {
-            submits: integer("submits")?,
-            passes: integer("passes")?,
-            dispatches: integer("dispatches")?,
-            buffers_created: integer("buffers_created")?,
-            bind_groups_created: integer("bind_groups_created")?,
-            bytes_up: integer("bytes_up")?,
-            bytes_down: integer("bytes_down")?,
-            maps: integer("maps")?,
-        },
-    };
-    if row.case.size == 0 || row.case.tasks == 0 || row.calls == 0 {
-        return Err("`size`, `tasks` and `calls` must be at least 1".to_owned());
-    }
-    let quantiles = [row.p10_ns, row.p50_ns, row.p90_ns, row.p95_ns, row.p99_ns];
-    if !quantiles.is_sorted() {
-        return Err("the quantiles are not in ascending order".to_owned());
-    }
-    Ok(row)
+fn row(fields: Fields<'_>) -> Result<Row, String> {
+    let stage = fields
+        .text("stage")
+        .parse()
+        .map_err(|()| format!("`stage` is neither screen nor confirm: \"{}\"", fields.text("stage")))?;
+    Row::read(fields, stage, Counters::read(|name| fields.integer(name))?)
 }
 
 #[cfg(test)]
@@ -350,7 +291,7 @@ pub(crate) mod tests {
     #[test]
     fn a_file_cut_off_anywhere_within_a_row_is_refused() {
         let whole = to_csv(&[example("cpu", 1000, 1, 100.0)]);
-        let header = COLUMNS.join(",").len() + 1;
+        let header = whole.lines().next().unwrap().len() + 1;
         for end in header + 1..whole.len() - 2 {
             assert!(
                 from_csv(&whole[..end]).is_err(),

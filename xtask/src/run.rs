@@ -1,11 +1,11 @@
 //! A finished run: what was asked for, what was measured, and the files it is kept in.
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    case::CaseId,
+    case::{CaseId, Counters},
     error::Error,
     files,
     fingerprint::{Fingerprint, SCHEMA},
@@ -29,6 +29,9 @@ pub(crate) struct Plan {
     pub(crate) started: String,
     /// Commit, with `-dirty` if the tree was changed; empty outside of a repository.
     pub(crate) commit: String,
+    /// Versions of what was measured and of what measured it: gpu-executor, wgpu, criterion.
+    #[serde(default)]
+    pub(crate) versions: BTreeMap<String, String>,
     /// The command line.
     pub(crate) command: String,
     /// `quick` or `default`.
@@ -162,6 +165,8 @@ pub(crate) struct Quantiles {
     pub(crate) p95_ns: f64,
     /// Advisory below 1,000 calls.
     pub(crate) p99_ns: f64,
+    /// Medians of the phases, in the order of their columns; absent where a phase was not measured.
+    pub(crate) phases_ns: [Option<f64>; 4],
 }
 
 /// The quantiles of every case, in the order of the cases.
@@ -185,9 +190,23 @@ pub(crate) fn quantiles(measured: &[Measured]) -> Vec<Quantiles> {
                 p90_ns: harrell_davis(&all, 0.90),
                 p95_ns: harrell_davis(&all, 0.95),
                 p99_ns: harrell_davis(&all, 0.99),
+                phases_ns: phases(&of_case),
             }
         })
         .collect()
+}
+
+/// The median of each phase over all processes.
+fn phases(records: &[&Record]) -> [Option<f64>; 4] {
+    std::array::from_fn(|phase| {
+        let mut all: Vec<u64> = records
+            .iter()
+            .flat_map(|record| record.phases_ns.named()[phase].1)
+            .copied()
+            .collect();
+        all.sort_unstable();
+        (!all.is_empty()).then(|| harrell_davis(&all, 0.50))
+    })
 }
 
 fn sorted_samples(record: &Record) -> Vec<Vec<u64>> {
@@ -199,12 +218,14 @@ fn sorted_samples(record: &Record) -> Vec<Vec<u64>> {
     record.samples_ns.iter().map(sorted).collect()
 }
 
-/// Renders `quantiles.csv`; an interval that is not known is left empty.
+/// Renders `quantiles.csv`; an interval or a phase that is not known is left empty.
 pub(crate) fn quantiles_csv(quantiles: &[Quantiles], rows: &[Row]) -> String {
     let mut csv = String::from(
         "op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,\
-         submits,passes,dispatches,buffers_created,bind_groups_created,bytes_up,bytes_down,maps\n",
+         upload_ns,queue_ns,device_ns,readback_ns,",
     );
+    csv.push_str(&Counters::NAMES.join(","));
+    csv.push('\n');
     for q in quantiles {
         let CaseId {
             op,
@@ -221,16 +242,18 @@ pub(crate) fn quantiles_csv(quantiles: &[Quantiles], rows: &[Row]) -> String {
             .find(|row| row.case == q.case)
             .map(|row| row.counters)
             .unwrap_or_default();
-        let counters: Vec<String> = counters.named().iter().map(|(_, value)| value.to_string()).collect();
+        let counters: Vec<String> = counters.named().map(|(_, value)| value.to_string()).collect();
+        let phases = q.phases_ns.map(|median| median.map_or_else(String::new, ns));
         writeln!(
             csv,
-            "{op},{backend},{size},{tasks},{},{},{},{lo},{hi},{},{},{},{}",
+            "{op},{backend},{size},{tasks},{},{},{},{lo},{hi},{},{},{},{},{}",
             q.runs,
             q.calls,
             ns(q.p50_ns),
             ns(q.p90_ns),
             ns(q.p95_ns),
             ns(q.p99_ns),
+            phases.join(","),
             counters.join(",")
         )
         .expect("a string takes everything");
@@ -247,6 +270,7 @@ pub(crate) mod tests {
             schema: SCHEMA,
             started: "2026-01-02T03:04:05Z".to_owned(),
             commit: "0123456".to_owned(),
+            versions: [("wgpu".to_owned(), "30.0.1".to_owned())].into(),
             command: "cargo xtask bench".to_owned(),
             pace: "default".to_owned(),
             runs: 1,
@@ -273,8 +297,9 @@ pub(crate) mod tests {
         let samples: Vec<String> = samples_ns.iter().map(|s| format!("{s:?}")).collect();
         let json = format!(
             r#"{{"schema":1,"op":"vector_add","backend":"cpu","size":1000,"tasks":1,"id":"vector_add/cpu/1000",
-            "calibration_ns":60000,"counters":{{"submits":1,"passes":1,"dispatches":1,"buffers_created":0,
-            "bind_groups_created":0,"bytes_up":8000,"bytes_down":4000,"maps":2}},"samples_ns":[{}]}}"#,
+            "calibration_ns":60000,"counters":{{"submits":1,"passes":1,"dispatches":1,"copies":2,"buffers_created":0,
+            "bind_groups_created":0,"pipelines_created":0,"bytes_up":8000,"bytes_down":4000,"maps":2,"pool_hits":1}},
+            "samples_ns":[{}],"phases_ns":{{"upload":[20,30],"queue":[50],"device":[],"readback":[7]}}}}"#,
             samples.join(",")
         );
         Measured {
@@ -321,8 +346,10 @@ pub(crate) mod tests {
         let quantiles = quantiles(&runs);
         assert_eq!((quantiles.len(), quantiles[0].runs, quantiles[0].calls), (1, 2, 250));
         let expected = "op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,\
-             submits,passes,dispatches,buffers_created,bind_groups_created,bytes_up,bytes_down,maps\n\
-             vector_add,cpu,1000,1,2,250,100.0,100.0,100.0,100.0,100.0,100.0,1,1,1,0,0,8000,4000,2\n";
+             upload_ns,queue_ns,device_ns,readback_ns,submits,passes,dispatches,copies,buffers_created,\
+             bind_groups_created,pipelines_created,bytes_up,bytes_down,maps,pool_hits\n\
+             vector_add,cpu,1000,1,2,250,100.0,100.0,100.0,100.0,100.0,100.0,25.0,50.0,,7.0,\
+             1,1,1,2,0,0,0,8000,4000,2,1\n";
         assert_eq!(quantiles_csv(&quantiles, &rows), expected);
     }
 }

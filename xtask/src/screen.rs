@@ -60,7 +60,7 @@ pub(crate) const FEWEST_RUNS: u64 = 3;
 pub(crate) type Times = Vec<f64>;
 
 /// A process in which the calibration kernel was slower than this against its usual time had company on its core during
-/// the whole case, even in the fastest tenth: what it measured is not what the code costs. Company makes it 1.5 to 2 times
+/// half of the case or more: the fastest tenth of its calls may not be what the code costs. Company makes it 1.5 to 2 times
 /// slower; where its memory happens to lie in the cache, 1.2 times at most.
 const MOST_DISTURBANCE: f64 = 1.25;
 

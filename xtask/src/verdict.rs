@@ -1,11 +1,14 @@
 //! What is said of each case, and of the run as a whole.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{case::CaseId, exit::Exit};
+use crate::{
+    case::{CaseId, CounterChange},
+    exit::Exit,
+};
 
 /// What is said of a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
     /// Calls into wgpu are no longer those of the baseline. Exact, never noise.
@@ -46,11 +49,20 @@ impl Verdict {
 }
 
 /// The verdict on one case, with what it rests on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct CaseVerdict {
     #[serde(flatten)]
     pub(crate) case: CaseId,
     pub(crate) verdict: Verdict,
+    /// Counters that are not the baseline's; none if they are, or if there is nothing to compare.
+    pub(crate) counters: Vec<CounterChange>,
+    /// Processes that measured it, and the calls they made; 0 if none did.
+    pub(crate) processes: u64,
+    pub(crate) calls: u64,
+    /// Median over the processes of the fastest tenth of the calls.
+    pub(crate) p10_ns: Option<f64>,
+    /// Half the distance between the fastest and the slowest process in that; none with a single one.
+    pub(crate) p10_spread_ns: Option<f64>,
     /// Median of the baseline's runs' medians.
     pub(crate) baseline_p50_ns: Option<f64>,
     /// Median of this run's processes' medians.
@@ -63,6 +75,27 @@ pub(crate) struct CaseVerdict {
     pub(crate) detectable_percent: Option<f64>,
     /// Why, where the numbers do not say it.
     pub(crate) note: Option<String>,
+}
+
+impl CaseVerdict {
+    /// A verdict that rests on nothing yet.
+    pub(crate) fn new(case: CaseId, verdict: Verdict) -> Self {
+        Self {
+            case,
+            verdict,
+            counters: Vec::new(),
+            processes: 0,
+            calls: 0,
+            p10_ns: None,
+            p10_spread_ns: None,
+            baseline_p50_ns: None,
+            p50_ns: None,
+            quantile: None,
+            change_percent: None,
+            detectable_percent: None,
+            note: None,
+        }
+    }
 }
 
 /// What the timing part of the gate may do.
@@ -82,16 +115,25 @@ pub(crate) struct Strictness {
     pub(crate) strict: bool,
 }
 
-/// The exit code that verdicts amount to.
+impl Strictness {
+    /// How the run ends if a case has this verdict; `None` if that does not fail it.
+    pub(crate) fn failure(self, verdict: Verdict) -> Option<Exit> {
+        match verdict {
+            Verdict::CountersChanged => Some(Exit::Regression),
+            Verdict::Slower => (self.timing == Timing::Enforced).then_some(Exit::Regression),
+            Verdict::Inconclusive | Verdict::Noisy | Verdict::Missing => self.strict.then_some(Exit::Inconclusive),
+            Verdict::Faster | Verdict::New | Verdict::Pass | Verdict::NotMeasured => None,
+        }
+    }
+}
+
+/// The exit code that verdicts amount to: the worst, and a regression is worse than what cannot be told.
 pub(crate) fn exit(verdicts: &[CaseVerdict], strictness: Strictness) -> Exit {
-    let any = |wanted: &[Verdict]| verdicts.iter().any(|v| wanted.contains(&v.verdict));
-    let timing = strictness.timing == Timing::Enforced;
-    if any(&[Verdict::CountersChanged]) || (timing && any(&[Verdict::Slower])) {
+    let failures: Vec<Exit> = verdicts.iter().filter_map(|v| strictness.failure(v.verdict)).collect();
+    if failures.contains(&Exit::Regression) {
         Exit::Regression
-    } else if strictness.strict && any(&[Verdict::Inconclusive, Verdict::Noisy, Verdict::Missing]) {
-        Exit::Inconclusive
     } else {
-        Exit::Pass
+        failures.first().copied().unwrap_or(Exit::Pass)
     }
 }
 
@@ -102,20 +144,14 @@ mod tests {
     fn verdicts(words: &[Verdict]) -> Vec<CaseVerdict> {
         words
             .iter()
-            .map(|&verdict| CaseVerdict {
-                case: CaseId {
+            .map(|&verdict| {
+                let case = CaseId {
                     op: "o".to_owned(),
                     backend: "cpu".to_owned(),
                     size: 1,
                     tasks: 1,
-                },
-                verdict,
-                baseline_p50_ns: None,
-                p50_ns: None,
-                quantile: None,
-                change_percent: None,
-                detectable_percent: None,
-                note: None,
+                };
+                CaseVerdict::new(case, verdict)
             })
             .collect()
     }

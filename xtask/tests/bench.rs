@@ -17,12 +17,16 @@ use std::{
 use support::check;
 
 /// Measures every size it is asked for: ten samples of two calls, whose time is the file `time_ns` times the size. Waits
-/// for the file `go` if there is a file `wait`.
+/// for the file `go` if there is a file `wait`. Every other process takes twice as long if there is a file `noisy`, and the
+/// second one has company on its core if there is a file `company`.
 const BENCH: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 exec 3<&0
 echo $$ > "$here/bench.pid"
 [ -e "$here/broken" ] && { echo 'the device is on fire' >&2; exit 1; }
+process=$(($(cat "$here/processes") + 1)); echo $process > "$here/processes"
+calibration=40000
+[ -e "$here/company" ] && [ $process = 2 ] && calibration=80000
 n=0
 for size in $(echo "$GPU_EXECUTOR_BENCH_SIZES" | tr , ' '); do
     n=$((n + 1)); id="vector_add/$GPU_EXECUTOR_BACKENDS/$size"
@@ -32,7 +36,7 @@ for size in $(echo "$GPU_EXECUTOR_BENCH_SIZES" | tr , ' '); do
         (cat; kill $$) <&3 > /dev/null 2>&1 &
         while [ ! -e "$here/go" ]; do sleep 0.05; done
     fi
-    wall=$(($(cat "$here/time_ns") * size)); samples=""; iters=""; times=""
+    wall=$(($(cat "$here/time_ns") * size)); [ -e "$here/noisy" ] && wall=$((wall * (1 + process % 2))); samples=""; iters=""; times=""
     for sample in 1 2 3 4 5 6 7 8 9 10; do
         samples="$samples,[$((wall + sample)),$((wall + sample))]"; iters="$iters,2"; times="$times,$((2 * (wall + sample)))"
     done
@@ -40,9 +44,9 @@ for size in $(echo "$GPU_EXECUTOR_BENCH_SIZES" | tr , ' '); do
     echo "{\"full_id\":\"$id\"}" > "$CRITERION_HOME/$n/new/benchmark.json"
     echo "{\"iters\":[${iters#,}],\"times\":[${times#,}]}" > "$CRITERION_HOME/$n/new/sample.json"
     cat > "$GPU_EXECUTOR_BENCH_RECORD/$n.json" <<END
-{"schema":1,"op":"vector_add","backend":"$GPU_EXECUTOR_BACKENDS","size":$size,"tasks":1,"id":"$id","calibration_ns":40000,
-"counters":{"submits":1,"passes":1,"dispatches":$(cat "$here/dispatches"),"buffers_created":0,"bind_groups_created":0,
-"bytes_up":8,"bytes_down":4,"maps":2},"samples_ns":[${samples#,}]}
+{"schema":1,"op":"vector_add","backend":"$GPU_EXECUTOR_BACKENDS","size":$size,"tasks":1,"id":"$id","calibration_ns":$calibration,
+"counters":{"submits":1,"passes":1,"dispatches":$(cat "$here/dispatches"),"copies":0,"buffers_created":0,
+"bind_groups_created":0,"pipelines_created":0,"bytes_up":8,"bytes_down":4,"maps":2,"pool_hits":1},"samples_ns":[${samples#,}]}
 END
 done
 "#;
@@ -76,6 +80,7 @@ impl Machine {
         );
         machine.set("time_ns", "100");
         machine.set("dispatches", "1");
+        machine.set("processes", "0");
         machine
     }
 
@@ -99,7 +104,9 @@ impl Machine {
             .arg(self.path("baselines"))
             .args(flags)
             .env("CARGO", self.path("cargo"))
-            .env("CARGO_TARGET_DIR", self.path("target"));
+            .env("CARGO_TARGET_DIR", self.path("target"))
+            // These tests may themselves be run by GitHub Actions, whose summary is not theirs.
+            .env_remove("GITHUB_ACTIONS");
         command
     }
 
@@ -165,6 +172,8 @@ fn a_machine_is_measured_recorded_and_judged() {
         "fingerprint.json",
         "verdicts.json",
         "summary.md",
+        "junit.xml",
+        "benchmark.json",
     ];
     assert!(contract.iter().all(|name| files.iter().any(|f| f == name)), "{files:?}");
     let calls = fs::read_to_string(machine.latest().join("calls.csv")).unwrap();
@@ -206,6 +215,7 @@ fn cases_of_the_baseline_that_are_not_measured_are_named() {
         .arg(machine.path("baselines"))
         .env("CARGO", machine.path("cargo"))
         .env("CARGO_TARGET_DIR", machine.path("target"))
+        .env_remove("GITHUB_ACTIONS")
         .output()
         .unwrap();
     let expected = [
@@ -228,7 +238,8 @@ fn a_second_recording_leaves_other_cases_alone() {
         .arg(machine.path("baselines"));
     again
         .env("CARGO", machine.path("cargo"))
-        .env("CARGO_TARGET_DIR", machine.path("target"));
+        .env("CARGO_TARGET_DIR", machine.path("target"))
+        .env_remove("GITHUB_ACTIONS");
     machine.set("time_ns", "130");
     check(&again.output().unwrap(), 0, &["Recorded"]);
     let after = fs::read_to_string(machine.baseline()).unwrap();
@@ -248,9 +259,104 @@ fn a_second_recording_leaves_other_cases_alone() {
     );
     check(&machine.bench(&["--size", "x"]), 2, &["1000x256"]);
     check(
-        &machine.bench(&["--save-baseline", "--runs", "2"]),
+        &machine.bench(&["--save-baseline", "--runs", "4"]),
         2,
-        &["--runs 2", "3 runs"],
+        &["--runs 4", "5 processes", "--force"],
+    );
+    check(
+        &machine.bench(&["--save-baseline", "--runs", "4", "--force"]),
+        0,
+        &["Recorded"],
+    );
+    let text = fs::read_to_string(machine.baseline()).unwrap();
+    assert!(text.contains(r#""forced":["4 of 5 processes"]"#), "{text}");
+}
+
+/// Lines of two texts that differ.
+fn differing<'a>(old: &'a str, new: &'a str) -> Vec<(&'a str, &'a str)> {
+    assert_eq!(old.lines().count(), new.lines().count());
+    old.lines().zip(new.lines()).filter(|(old, new)| old != new).collect()
+}
+
+#[test]
+fn a_recording_tells_who_measured_with_what_and_a_changed_counter_is_one_line() {
+    let machine = Machine::new();
+    let record = || {
+        check(&machine.bench(&["--save-baseline"]), 0, &["Recorded"]);
+        fs::read_to_string(machine.baseline()).unwrap()
+    };
+    let first = record();
+    let recording = first.lines().nth(2).unwrap();
+    let expected = [
+        r#"# recording {"runs":[1,5],"date":"20"#,
+        r#""commit":""#,
+        r#""versions":{"criterion":""#,
+        r#""gpu-executor":""#,
+        r#""wgpu":""#,
+        r#""command":"cargo xtask bench "#,
+        r#""pace":"default","forced":[]}"#,
+    ];
+    assert!(expected.iter().all(|part| recording.contains(part)), "{recording}");
+    let is_case = |(old, _): &(&str, &str)| !old.starts_with("# recording ");
+    let second = record();
+    assert_eq!(
+        differing(&first, &second).into_iter().filter(is_case).count(),
+        0,
+        "nothing changed"
+    );
+    machine.set("dispatches", "2");
+    let third = record();
+    let changed: Vec<_> = differing(&second, &third).into_iter().filter(is_case).collect();
+    assert_eq!(changed.len(), 2, "one line for each of two cases: {changed:?}");
+    assert_eq!(
+        changed[0],
+        (
+            "vector_add,cpu,100,1,1,1,1,0,0,0,0,8,4,2,1",
+            "vector_add,cpu,100,1,1,1,2,0,0,0,0,8,4,2,1"
+        )
+    );
+}
+
+#[test]
+fn a_noisy_machine_records_nothing_unless_it_is_forced_to() {
+    let machine = Machine::new();
+    machine.set("noisy", "");
+    check(
+        &machine.bench(&["--save-baseline"]),
+        4,
+        &[
+            "vector_add/cpu/100: its processes differ by",
+            "nothing was recorded",
+            "--force",
+        ],
+    );
+    assert!(!machine.path("baselines").exists());
+    check(
+        &machine.bench(&["--save-baseline", "--force"]),
+        0,
+        &["its processes differ", "Recorded"],
+    );
+    let text = fs::read_to_string(machine.baseline()).unwrap();
+    assert!(
+        text.contains(r#""forced":["vector_add/cpu/100: its processes differ by"#),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_disturbed_process_is_repeated_before_a_baseline_is_recorded() {
+    let machine = Machine::new();
+    machine.set("company", "");
+    let cases = "vector_add/cpu/100, vector_add/cpu/200 in 1 fresh process";
+    check(
+        &machine.bench(&["--save-baseline"]),
+        0,
+        &["Repeating", cases, "Recorded"],
+    );
+    let text = fs::read_to_string(machine.baseline()).unwrap();
+    assert!(
+        text.contains(r#""runs":[1,6]"#) && text.ends_with("# end of 2 cases, 12 rows\n"),
+        "{text}"
     );
 }
 
@@ -259,14 +365,16 @@ fn a_damaged_baseline_is_refused_before_anything_is_measured_and_only_recording_
     let machine = Machine::new();
     check(&machine.bench(&["--save-baseline"]), 0, &[]);
     let path = machine.baseline();
-    let damaged = fs::read_to_string(&path).unwrap().replacen("screen,2", "screen,1", 1);
+    let damaged = fs::read_to_string(&path)
+        .unwrap()
+        .replacen("cpu,100,1,2,", "cpu,100,1,1,", 1);
     fs::write(&path, &damaged).unwrap();
     fs::remove_file(machine.path("bench.pid")).unwrap();
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     check(
         &machine.bench(&[]),
         1,
-        &[&format!("{name}:6: second row"), "--save-baseline"],
+        &[&format!("{name}:11: second row"), "--save-baseline"],
     );
     assert!(!machine.path("bench.pid").exists(), "nothing was to be measured");
     assert_eq!(fs::read_to_string(&path).unwrap(), damaged);

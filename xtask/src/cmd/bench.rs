@@ -3,7 +3,7 @@
 mod flags;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -12,6 +12,7 @@ use xshell::{Shell, cmd};
 
 use crate::{
     baseline::{self, Baseline},
+    case::CaseId,
     cmd::setup,
     error::Error,
     exit::Exit,
@@ -19,7 +20,7 @@ use crate::{
     fingerprint::{Affinity, Fingerprint, SCHEMA},
     host::{
         adapters::{Listing, list},
-        affinity, build, console,
+        affinity, build, console, github,
         lock::Lock,
         machine,
         out::Out,
@@ -30,7 +31,6 @@ use crate::{
     report::{Against, Report},
     rows::{self, Row, Stage},
     run::{Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv},
-    screen,
     verdict::{self, Strictness, Timing},
 };
 
@@ -40,23 +40,20 @@ const MOST_REPEATS: usize = 2;
 /// come first.
 const MOST_AGAIN: Duration = Duration::from_secs(22);
 
-/// The rows of the baseline that is going to be replaced; none if it is damaged, which is what replaces it.
-fn replaced(folder: &Path, fingerprint: &Fingerprint) -> Vec<Row> {
-    baseline::load(folder, fingerprint).map_or_else(
-        |error| {
-            console::warning(&format!("{error}; all of it is going to be replaced"));
-            Vec::new()
-        },
-        |baseline| baseline.map(|b| b.rows).unwrap_or_default(),
-    )
+/// The baseline that is going to be updated; none if it is damaged, which is what replaces it.
+fn replaced(folder: &Path, fingerprint: &Fingerprint) -> Option<Baseline> {
+    baseline::load(folder, fingerprint).unwrap_or_else(|error| {
+        console::warning(&format!("{error}; all of it is going to be replaced"));
+        None
+    })
 }
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
-    if flags.save_baseline && flags.runs() < screen::FEWEST_RUNS {
+    if flags.save_baseline && flags.runs() < baseline::RUNS && !flags.force {
         return Err(Error::Usage(format!(
-            "--runs {}: a baseline of fewer than {} runs is none to judge by",
+            "--runs {}: a baseline is made of {} processes at the least; --force records fewer",
             flags.runs(),
-            screen::FEWEST_RUNS
+            baseline::RUNS
         )));
     }
     let sh = Shell::new()?;
@@ -81,11 +78,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     } else {
         None
     };
-    let replaced = if flags.save_baseline {
-        replaced(&folder, &fingerprint)
-    } else {
-        Vec::new()
-    };
+    let replaced = flags.save_baseline.then(|| replaced(&folder, &fingerprint)).flatten();
+    if flags.save_baseline && plan.commit.ends_with("-dirty") {
+        console::warning("files differ from the commit: the baseline is marked, and nobody can measure the same again");
+    }
     if is_judged && baseline.is_none() && flags.require_baseline {
         let id = fingerprint.id();
         console::warning(&format!(
@@ -122,22 +118,25 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         strict: flags.strict,
     };
     let report = Report {
+        plan: &run.plan,
+        fingerprint: &run.fingerprint,
         against: match (&baseline, is_judged) {
             (_, false) => Against::NotJudged,
             (Some(_), _) => Against::Baseline(run.fingerprint.id()),
             (None, _) => Against::NoBaseline,
         },
+        places: baseline::places(&folder, &workspace::root(), baseline.as_ref()),
+        strictness,
         exit: verdict::exit(&verdicts, strictness),
         verdicts,
-        run: &run,
     };
-    write(&out, &report, &measured)?;
+    write(&out, &report, &run, &measured)?;
     let place = out.publish()?;
     console::result(&report.text(console::style));
+    github::tell(&report);
     console::status("Wrote", &place.display().to_string());
     if flags.save_baseline {
-        let path = save(&folder, &run, replaced)?;
-        console::status("Recorded", &path.display().to_string());
+        return save(flags, &folder, &run, replaced);
     }
     Ok(report.exit)
 }
@@ -146,6 +145,18 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 fn measure(flags: &Flags, session: &Session<'_>, baseline: Option<&Baseline>) -> Result<Vec<Measured>, Error> {
     let start = Instant::now();
     let mut measured = session.screen()?;
+    let mut run = session.plan.runs;
+    let mut again = |label, cases: &[CaseId], stage, processes| {
+        let runs = run + 1..=run + processes;
+        run += processes;
+        session.again(label, &Again { cases, stage, runs })
+    };
+    if flags.save_baseline {
+        for _ in 0..MOST_REPEATS {
+            let cases = baseline::disturbed(&rows_of(&measured), flags.runs());
+            measured.extend(again("Repeating", &cases, Stage::Screen, 1)?);
+        }
+    }
     let Some(Baseline { rows: baseline, .. }) = baseline else {
         return Ok(measured);
     };
@@ -156,26 +167,14 @@ fn measure(flags: &Flags, session: &Session<'_>, baseline: Option<&Baseline>) ->
         let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
         (left.as_secs_f64() / (per_case.as_secs_f64() * processes as f64)) as usize
     };
-    let mut run = session.plan.runs;
     for _ in 0..MOST_REPEATS {
         let mut cases = disturbed(baseline, &rows_of(&measured));
         cases.truncate(fitting(1));
-        run += 1;
-        let again = Again {
-            cases: &cases,
-            stage: Stage::Screen,
-            runs: run..=run,
-        };
-        measured.extend(session.again("Repeating", &again)?);
+        measured.extend(again("Repeating", &cases, Stage::Screen, 1)?);
     }
     let mut cases = suspects(baseline, &rows_of(&measured));
     cases.truncate(fitting(flags.confirming_runs()).max(1));
-    let again = Again {
-        cases: &cases,
-        stage: Stage::Confirm,
-        runs: run + 1..=run + flags.confirming_runs(),
-    };
-    measured.extend(session.again("Confirming", &again)?);
+    measured.extend(again("Confirming", &cases, Stage::Confirm, flags.confirming_runs())?);
     Ok(measured)
 }
 
@@ -251,6 +250,7 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
         schema: SCHEMA,
         started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         commit: commit(sh),
+        versions: machine::versions(&workspace::root()),
         command: std::iter::once("cargo xtask".to_owned())
             .chain(std::env::args().skip(1))
             .collect::<Vec<_>>()
@@ -264,77 +264,50 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
     })
 }
 
-/// The commit measured, `-dirty` if files differ from it; empty where there is no repository.
+/// The commit measured, `-dirty` if files differ from it, other than the baselines; empty where there is no repository.
 pub(super) fn commit(sh: &Shell) -> String {
-    let describe = cmd!(sh, "git describe --always --dirty --abbrev=12 --exclude=*")
-        .quiet()
-        .ignore_stderr();
-    describe.read().unwrap_or_default()
+    let quiet = |command: xshell::Cmd<'_>| command.quiet().ignore_stderr().read().unwrap_or_default();
+    let commit = quiet(cmd!(sh, "git describe --always --abbrev=12 --exclude=*"));
+    let changes = quiet(cmd!(sh, "git status --porcelain --untracked-files=no -- . :!baselines"));
+    let mark = if changes.is_empty() { "" } else { "-dirty" };
+    format!("{commit}{mark}")
 }
 
 /// Writes the files of a run.
-pub(super) fn write(out: &Out, report: &Report<'_>, measured: &[Measured]) -> Result<(), Error> {
-    let run = report.run;
-    let all = [
+pub(super) fn write(out: &Out, report: &Report<'_>, run: &Run, measured: &[Measured]) -> Result<(), Error> {
+    let measured = [
         ("calls.csv", calls_csv(measured)),
         ("quantiles.csv", quantiles_csv(&quantiles(measured), &run.rows)),
         ("runs.csv", rows::to_csv(&run.rows)),
         ("run.json", files::json(&run.plan)),
         ("fingerprint.json", files::json(&run.fingerprint)),
-        ("verdicts.json", report.json()),
-        ("summary.md", report.markdown()),
     ];
-    for (name, content) in all {
+    for (name, content) in measured.into_iter().chain(report.files()) {
         files::write(&out.partial.join(name), content.as_bytes())?;
     }
     Ok(())
 }
 
-/// Writes the run into this machine's baseline. Cases that were not to be measured this time stay as they are.
-fn save(folder: &Path, run: &Run, old: Vec<Row>) -> Result<PathBuf, Error> {
-    let kept = old
-        .into_iter()
-        .filter(|row| run.plan.covers(&row.case).is_err())
-        .collect();
-    let Plan {
-        started,
-        commit,
-        command,
-        pace,
-        ..
-    } = &run.plan;
-    let commit = if commit.is_empty() { "unknown" } else { commit };
-    let baseline = Baseline {
-        fingerprint: run.fingerprint.clone(),
-        recorded: format!("{started} by `{command}`, pace {pace}, commit {commit}"),
-        rows: merge(kept, run.rows.clone()),
-    };
+/// Writes the run into this machine's baseline, unless the machine was too noisy. Cases that were not to be measured
+/// this time stay as they are.
+fn save(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Result<Exit, Error> {
+    let mut objections = baseline::noise(&run.rows, flags.runs());
+    for objection in &objections {
+        console::warning(objection);
+    }
+    if !objections.is_empty() && !flags.force {
+        console::warning(
+            "nothing was recorded: the machine is too noisy to hold others against it; try again when it is quiet, or record \
+             with --force, which the baseline will say",
+        );
+        return Ok(Exit::Inconclusive);
+    }
+    if flags.runs() < baseline::RUNS {
+        objections.push(format!("{} of {} processes", flags.runs(), baseline::RUNS));
+    }
+    let baseline = Baseline::updated(old, &run.fingerprint, &run.plan, &run.rows, objections)?;
     let path = baseline::path(folder, &run.fingerprint);
     files::write(&path, baseline::render(&baseline).as_bytes())?;
-    Ok(path)
-}
-
-/// Rows of two recordings. The new ones get numbers of their own, since rows of one number are one process, whose
-/// calibrations belong together.
-fn merge(kept: Vec<Row>, mut new: Vec<Row>) -> Vec<Row> {
-    let last = kept.iter().map(|row| row.run).max().unwrap_or_default();
-    for row in &mut new {
-        row.run += last;
-    }
-    new.extend(kept);
-    new
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rows::tests::example;
-
-    #[test]
-    fn rows_of_two_recordings_stay_apart() {
-        let kept = vec![example("cpu", 1000, 1, 10.0), example("cpu", 1000, 5, 10.0)];
-        let merged = merge(kept, vec![example("cpu", 2000, 1, 20.0)]);
-        let runs: Vec<(u64, u64)> = merged.iter().map(|row| (row.case.size, row.run)).collect();
-        assert_eq!(runs, [(2000, 6), (1000, 1), (1000, 5)]);
-    }
+    console::status("Recorded", &path.display().to_string());
+    Ok(Exit::Pass)
 }

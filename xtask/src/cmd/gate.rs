@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     exit::Exit,
     files,
-    host::{console, workspace},
+    host::{console, github, workspace},
     judge::judge,
     report::{Against, Report},
     run::Run,
@@ -49,14 +49,19 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         _ => verdict::exit(&verdicts, strictness),
     };
     let report = Report {
-        run: &run,
+        plan: &run.plan,
+        fingerprint: &run.fingerprint,
         against,
+        places: baseline::places(&folder, &workspace::root(), baseline.as_ref()),
+        strictness,
         verdicts,
         exit,
     };
     // Whoever asked gets an answer, also where the folder cannot be written.
     console::result(&report.text(console::style));
-    files::write(&flags.run.join("verdicts.json"), report.json().as_bytes())?;
-    files::write(&flags.run.join("summary.md"), report.markdown().as_bytes())?;
+    github::tell(&report);
+    for (name, content) in report.files() {
+        files::write(&flags.run.join(name), content.as_bytes())?;
+    }
     Ok(exit)
 }

@@ -1,8 +1,11 @@
 //! Reads what a fingerprint says of the machine.
 
+use std::{collections::BTreeMap, path::Path};
+
 use xshell::{Shell, cmd};
 
 use crate::{
+    audit::lock::Lock,
     error::Error,
     fingerprint::{AdapterPrint, Affinity, Fingerprint, SCHEMA},
 };
@@ -19,6 +22,34 @@ pub(crate) fn fingerprint(sh: &Shell, adapters: Vec<AdapterPrint>, affinity: Aff
         compiler: compiler(sh)?,
         adapters,
     })
+}
+
+/// What takes part in every measurement beside compiler and drivers, which the fingerprint names.
+const MEASURED_WITH: [&str; 3] = ["criterion", "gpu-executor", "wgpu"];
+
+/// The locked versions of what is measured and what measures it; empty where there is no lock.
+pub(crate) fn versions(root: &Path) -> BTreeMap<String, String> {
+    std::fs::read_to_string(root.join("Cargo.lock")).map_or_else(|_| BTreeMap::new(), |lock| from_lock(&lock))
+}
+
+fn from_lock(text: &str) -> BTreeMap<String, String> {
+    let mut versions: BTreeMap<String, String> = BTreeMap::new();
+    let Ok(lock) = Lock::parse("Cargo.lock", text) else {
+        return versions;
+    };
+    for package in lock
+        .packages
+        .into_iter()
+        .filter(|p| MEASURED_WITH.contains(&p.id.name.as_str()))
+    {
+        let version = package.id.version.to_string();
+        versions
+            .entry(package.id.name)
+            // Two at once are both told.
+            .and_modify(|all| *all = format!("{all}, {version}"))
+            .or_insert(version);
+    }
+    versions
 }
 
 /// The compiler's version, and the flags that change its code.
@@ -87,5 +118,24 @@ mod tests {
         assert_eq!(from_cpuinfo(x86), "AMD EPYC (family 25 model 17 stepping 1)");
         let arm = "processor\t: 0\nBogoMIPS\t: 50.00\nCPU implementer\t: 0x41\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\n";
         assert_eq!(from_cpuinfo(arm), "implementer 0x41 part 0xd0c variant 0x3");
+    }
+
+    #[test]
+    fn versions_are_those_of_the_lock() {
+        let package =
+            |name: &str, version: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n\n");
+        let lock = [
+            "version = 4\n\n".to_owned(),
+            package("criterion", "0.8.2"),
+            package("naga", "30.0.0"),
+            package("wgpu", "29.0.0"),
+            package("wgpu", "30.0.1"),
+        ];
+        let expected = [("criterion", "0.8.2"), ("wgpu", "29.0.0, 30.0.1")];
+        let expected = expected.map(|(name, version)| (name.to_owned(), version.to_owned()));
+        assert_eq!(from_lock(&lock.concat()), BTreeMap::from(expected));
+        assert!(from_lock("no lock").is_empty());
+        let ours = versions(&crate::host::workspace::root());
+        assert!(MEASURED_WITH.iter().all(|name| ours.contains_key(*name)), "{ours:?}");
     }
 }

@@ -219,8 +219,8 @@ mod tests {
     use super::*;
 
     const RECORD: &str = r#"{"schema":1,"op":"o","backend":"cpu","size":1,"tasks":1,"id":"o/cpu/1","calibration_ns":5,
-        "counters":{"submits":0,"passes":0,"dispatches":0,"buffers_created":0,"bind_groups_created":0,"bytes_up":0,
-        "bytes_down":0,"maps":0},"samples_ns":[[10,20]]}"#;
+        "counters":{"submits":0,"passes":0,"dispatches":0,"copies":0,"buffers_created":0,"bind_groups_created":0,
+        "pipelines_created":0,"bytes_up":0,"bytes_down":0,"maps":0,"pool_hits":0},"samples_ns":[[10,20]]}"#;
 
     /// Writes what criterion would have, with the given total time, and a record.
     fn honest(record: &str, total_ns: u64) -> String {
@@ -307,7 +307,7 @@ mod tests {
     fn a_process_that_hangs_is_stopped() {
         let (result, _) = run_script(
             "echo 'gpu-executor-bench: 1 o/cpu/1'; exec sleep 600",
-            Duration::from_millis(300),
+            Duration::from_secs(3),
         );
         let message = result.unwrap_err().to_string();
         assert!(

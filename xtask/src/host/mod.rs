@@ -4,6 +4,7 @@ pub(crate) mod adapters;
 pub(crate) mod affinity;
 pub(crate) mod build;
 pub(crate) mod console;
+pub(crate) mod github;
 pub(crate) mod lock;
 pub(crate) mod machine;
 pub(crate) mod measure;

@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
+use crate::baseline;
+
 /// Sizes measured unless `--size` says otherwise: single tasks by their number of elements, and one batch.
 const SIZES: [&str; 8] = [
     "1000", "20000", "50000", "100000", "250000", "500000", "1000000", "1000x256",
 ];
 /// What `--full` adds.
 const FULL_SIZES: [&str; 2] = ["4000000", "16000000"];
-/// Processes a baseline is made of.
-const BASELINE_RUNS: u64 = 5;
-
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,7 +18,8 @@ Examples:
   cargo xtask bench --save-baseline                  record this machine's baseline, in 5 processes
 
 Exit codes: 0 pass, 1 the tool failed, 2 usage, 3 regression, 4 inconclusive or noisy (--strict),
-5 no baseline (--require-baseline).")]
+5 no baseline (--require-baseline).
+`--save-baseline` ends with 4 where the machine is too noisy, and records nothing.")]
 pub(crate) struct Flags {
     /// Install what is missing for the software adapters first
     #[arg(long)]
@@ -48,6 +48,9 @@ pub(crate) struct Flags {
     /// Record the result as this machine's baseline, replacing the cases measured
     #[arg(long, conflicts_with_all = ["no_gate", "strict", "require_baseline"])]
     pub(super) save_baseline: bool,
+    /// Record it though the machine is noisy, or of fewer than 5 processes; the baseline says so
+    #[arg(long, requires = "save_baseline")]
+    pub(super) force: bool,
     /// Measure only
     #[arg(long, conflicts_with_all = ["strict", "require_baseline"])]
     pub(super) no_gate: bool,
@@ -123,7 +126,7 @@ impl Flags {
     }
 
     pub(super) fn runs(&self) -> u64 {
-        self.runs.unwrap_or(if self.save_baseline { BASELINE_RUNS } else { 1 })
+        self.runs.unwrap_or(if self.save_baseline { baseline::RUNS } else { 1 })
     }
 
     /// Fresh processes for each suspect.

@@ -19,11 +19,13 @@ use crate::{
             toolchain::{Abi, Toolchain},
             wine,
         },
+        workspace,
     },
     judge::judge,
-    report::{Against, Report},
+    report::{Against, Places, Report},
     rows::Row,
     run::{Measured, Plan, Run},
+    verdict::{Strictness, Timing},
 };
 
 /// A short single task, a long one, and a batch.
@@ -62,6 +64,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
         schema: SCHEMA,
         started,
         commit: bench::commit(sh),
+        versions: machine::versions(&workspace::root()),
         command: "cargo xtask windows bench".to_owned(),
         pace: "quick".to_owned(),
         runs: 1,
@@ -101,12 +104,18 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
         fingerprint,
     };
     let report = Report {
-        run: &run,
+        plan: &run.plan,
+        fingerprint: &run.fingerprint,
         against: Against::NotJudged,
+        places: Places::default(),
+        strictness: Strictness {
+            timing: Timing::Advisory,
+            strict: false,
+        },
         verdicts: judge(None, &run.rows, &run.plan),
         exit: Exit::Pass,
     };
-    bench::write(&out, &report, &measured)?;
+    bench::write(&out, &report, &run, &measured)?;
     let path = out.publish()?;
     console::result(&report.text(console::style));
     console::result("results were right on every adapter; these times are Wine's, not Windows' or DX12's\n");

@@ -98,6 +98,8 @@ fn all(place: &Place, programs: &[&Built], backend: Option<&str>) -> Result<Tall
             for test in NEED_CARGO {
                 command.args(["--skip", test]);
             }
+            // Each device on Wine's Direct3D takes gigabytes.
+            command.args(["--test-threads", "1"]);
         }
         // As cargo does; and with `CI`, tests that find no adapter fail.
         command
