@@ -24,6 +24,10 @@ pub(super) struct Device {
     timeout: Duration,
 }
 
+/// Buffers that are bound in all bind groups there are, three in each. DX12 alone has this limit, and reserves room for
+/// all of them with every device: wgpu's million took 10 GB and 8 s on a driver that computes on the CPU.
+const MOST_BINDINGS: u32 = 1 << 15;
+
 /// What wgpu reported outside of the call that caused it.
 #[derive(Debug, Default)]
 struct Faults {
@@ -43,7 +47,10 @@ impl Device {
             label: Some("gpu-executor"),
             required_features: wgpu::Features::IMMEDIATES,
             // wgpu's defaults are far below what adapters offer.
-            required_limits: adapter.limits(),
+            required_limits: wgpu::Limits {
+                max_non_sampler_bindings: MOST_BINDINGS,
+                ..adapter.limits()
+            },
             experimental_features: wgpu::ExperimentalFeatures::disabled(),
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
