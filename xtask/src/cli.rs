@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Bench(cmd::bench::Flags),
     /// Judge a finished run again, without measuring
     Gate(cmd::gate::Flags),
+    /// Join the shards of a run, and judge the whole
+    Merge(cmd::merge::Flags),
     /// Find the version split that would break a build, and prove the cure
     AuditDeps(cmd::audit_deps::Flags),
     /// List the adapters of this machine, and why some cannot be used

@@ -13,12 +13,14 @@ mod files;
 mod fingerprint;
 mod host;
 mod judge;
+mod merge;
 mod quantile;
 mod record;
 mod report;
 mod rows;
 mod run;
 mod screen;
+mod shard;
 mod table;
 mod verdict;
 

@@ -261,6 +261,7 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
         skipped,
         ops: flags.op.clone(),
         sizes: flags.sizes(),
+        shard: flags.shard,
     })
 }
 

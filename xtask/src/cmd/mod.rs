@@ -5,6 +5,7 @@ pub(crate) mod audit_deps;
 pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod gate;
+pub(crate) mod merge;
 pub(crate) mod setup;
 pub(crate) mod windows;
 pub(crate) mod workflows;
@@ -18,6 +19,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Bench(flags) => bench::run(&flags).map(Into::into),
         Command::Gate(flags) => gate::run(&flags).map(Into::into),
+        Command::Merge(flags) => merge::run(&flags).map(Into::into),
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
         Command::Adapters(flags) => adapters::run(&flags).map(Into::into),
         Command::Setup(flags) => setup::run(&flags).map(Into::into),

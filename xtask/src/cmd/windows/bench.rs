@@ -76,6 +76,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
         skipped: Vec::new(),
         ops: None,
         sizes: SIZES.map(str::to_owned).to_vec(),
+        shard: None,
     };
     for backend in test::BACKENDS {
         if !plan.backends.iter().any(|b| b == backend) {
