@@ -1,10 +1,11 @@
-//! Prints the adapters of this machine; `--json` for programs. `cargo xtask adapters` prints the same as a table.
+//! Prints the adapters of this machine; `--json` for programs, `--tuning` with how tasks reach each, which may take a
+//! calibration of a second. `cargo xtask adapters` prints the same as a table.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it is for")]
 
 use std::process::ExitCode;
 
-use gpu_executor::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, Backend};
+use gpu_executor::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, Backend, Error, Executor, Options};
 use serde::Serialize;
 
 /// What there is, and what an executor would use of it.
@@ -13,9 +14,31 @@ struct Listing {
     /// Every adapter found, the unusable ones included.
     adapters: Vec<AdapterInfo>,
     /// For each backend the adapter an executor would be made on.
-    picked: Vec<AdapterInfo>,
+    picked: Vec<Picked>,
     /// Backends without one, and why.
     absent: Vec<Absent>,
+}
+
+#[derive(Serialize)]
+struct Picked {
+    #[serde(flatten)]
+    info: AdapterInfo,
+    /// How tasks reach it, as `GPU_EXECUTOR_TUNING` has it; absent unless asked for, and on the CPU.
+    tuning: Option<String>,
+}
+
+impl Picked {
+    fn new(adapter: &Adapter, with_tuning: bool) -> Result<Self, Error> {
+        let tuning = if with_tuning {
+            Executor::on(adapter, Options::default())?.tuning()
+        } else {
+            None
+        };
+        Ok(Self {
+            info: adapter.info().clone(),
+            tuning: tuning.map(|tuning| tuning.to_string()),
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -32,6 +55,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let is_asked_for = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let with_tuning = is_asked_for("--tuning");
     let name = std::env::var(ADAPTER_NAME_ENV).ok();
     let mut listing = Listing {
         adapters: Adapter::list(&backends)
@@ -42,23 +67,20 @@ fn main() -> ExitCode {
         absent: Vec::new(),
     };
     for &backend in &backends {
-        match Adapter::pick(backend, name.as_deref()).map(|adapter| adapter.info().clone()) {
-            Ok(AdapterInfo {
-                name,
-                unusable: Some(reason),
-                ..
-            }) => {
-                let reason = format!("{name} cannot be used: {reason}");
-                listing.absent.push(Absent { backend, reason });
-            }
-            Ok(info) => listing.picked.push(info),
+        let picked = Adapter::pick(backend, name.as_deref()).and_then(|adapter| match &adapter.info().unusable {
+            Some(reason) => Ok(Err(format!("{} cannot be used: {reason}", adapter.info().name))),
+            None => Picked::new(&adapter, with_tuning).map(Ok),
+        });
+        match picked {
+            Ok(Ok(picked)) => listing.picked.push(picked),
+            Ok(Err(reason)) => listing.absent.push(Absent { backend, reason }),
             Err(error) => listing.absent.push(Absent {
                 backend,
                 reason: error.to_string(),
             }),
         }
     }
-    if let Some(name) = name.filter(|_| listing.picked.iter().all(|info| info.backend == Backend::Cpu)) {
+    if let Some(name) = name.filter(|_| listing.picked.iter().all(|picked| picked.info.backend == Backend::Cpu)) {
         let names: Vec<&str> = listing.adapters.iter().map(|info| info.name.as_str()).collect();
         eprintln!(
             "{ADAPTER_NAME_ENV}: no usable adapter's name contains `{name}`; there are: {}",
@@ -66,7 +88,7 @@ fn main() -> ExitCode {
         );
         return ExitCode::from(2);
     }
-    if std::env::args().any(|argument| argument == "--json") {
+    if is_asked_for("--json") {
         println!(
             "{}",
             serde_json::to_string(&listing).expect("plain data is always JSON")
@@ -81,6 +103,11 @@ fn main() -> ExitCode {
         match &info.unusable {
             None => println!(),
             Some(reason) => println!(": cannot be used: {reason}"),
+        }
+    }
+    for Picked { info, tuning } in &listing.picked {
+        if let Some(tuning) = tuning {
+            println!("{}: {tuning}", info.backend);
         }
     }
     for Absent { backend, reason } in &listing.absent {

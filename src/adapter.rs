@@ -235,6 +235,23 @@ impl Adapter {
         adapters
     }
 
+    /// wgpu's adapter without a driver: everything is done but the kernels.
+    #[cfg(test)]
+    pub(crate) fn noop() -> Self {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = wgpu::Backends::NOOP;
+        descriptor.backend_options.noop = wgpu::NoopBackendOptions::enabled();
+        let instance = wgpu::Instance::new(descriptor);
+        let mut handles = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::NOOP));
+        let handle = handles.pop().expect("it needs no driver");
+        Self {
+            // Named after the backend whose features it has.
+            info: AdapterInfo::gpu(Backend::Vulkan, &handle),
+            handle: Handle(Some(handle)),
+            exclusive: None,
+        }
+    }
+
     /// The adapter of `backend` to use: the one whose name contains `name` if that is given, else the first GPU, else
     /// the first there is; usable ones go before unusable ones.
     ///

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::backend::{BACKENDS_ENV, Backend};
+use crate::{
+    backend::{BACKENDS_ENV, Backend},
+    tuning::TUNING_ENV,
+};
 
 /// Why an executor could not be made, or a task not be run.
 ///
@@ -62,6 +65,36 @@ pub enum Error {
         left: usize,
         /// Elements of the other input.
         right: usize,
+    },
+    /// The slice for the output is not as long as the output.
+    #[error("{operator}: the output has {expected} elements, the slice for it {given}")]
+    OutputLength {
+        /// The operator's name.
+        operator: &'static str,
+        /// Elements of the output.
+        expected: usize,
+        /// Elements of the slice.
+        given: usize,
+    },
+    /// More elements than one buffer of the adapter's holds, or none, cannot be written in place.
+    #[error(
+        "{operator}: {elements} elements cannot be written in place, 1 to {most} can; `Executor::run` takes any number"
+    )]
+    NotInPlace {
+        /// The operator's name.
+        operator: &'static str,
+        /// Elements asked for.
+        elements: usize,
+        /// Most elements the adapter has buffers for.
+        most: usize,
+    },
+    /// A setting of the tuning that is none.
+    #[error(
+        "{TUNING_ENV}: `{part}` is no setting; there are upload=direct|staged, readback=direct|staged, small=, medium= and large=direct|staged/direct|staged, chunk=<bytes>, spin=<microseconds>, threads-from=<bytes>"
+    )]
+    BadTuning {
+        /// The setting as given.
+        part: String,
     },
     /// The adapter could not allocate what the task needs. On GLES wgpu reports this as [`Error::DeviceLost`] at times.
     #[error("{adapter}: out of memory allocating {bytes} bytes; set a smaller `Options::chunk_bytes`")]

@@ -1,34 +1,22 @@
 //! One interface to the CPU and to every GPU backend.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use crate::{
     adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo},
     backend::Backend,
+    batch::{Call, Flat},
     counters::Counters,
     error::Error,
     gpu::Gpu,
+    in_place::InPlace,
     op::Task,
+    options::Options,
+    pending::Pending,
+    phases::Phases,
+    tuning::Tuning,
+    work::{Appended, Each, Filled, Inputs, lengths},
 };
-
-/// Settings of an executor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// How long to wait for a dispatch before giving up with [`Error::Timeout`].
-    pub timeout: Duration,
-    /// Largest input or output of one dispatch; longer tasks run as several. The adapter's limits hold in any case.
-    pub chunk_bytes: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(60),
-            // Three times this per chunk on the device and as much in staging, with two chunks in flight.
-            chunk_bytes: 64 << 20,
-        }
-    }
-}
 
 /// Runs tasks on one adapter.
 ///
@@ -40,7 +28,7 @@ impl Default for Options {
 pub struct Executor {
     adapter: AdapterInfo,
     /// Absent on [`Backend::Cpu`].
-    gpu: Option<Gpu>,
+    gpu: Option<Arc<Gpu>>,
 }
 
 impl Executor {
@@ -58,13 +46,20 @@ impl Executor {
     /// An executor on a given adapter.
     ///
     /// # Errors
-    /// [`Error::AdapterUnusable`], and [`Error::Driver`] if the adapter gives no device.
+    /// [`Error::AdapterUnusable`]; [`Error::BadTuning`]; [`Error::Driver`] if the adapter gives no device; what
+    /// [`Executor::run`] returns, if a calibration fails.
+    #[expect(clippy::needless_pass_by_value, reason = "settings are made for one executor")]
     pub fn on(adapter: &Adapter, options: Options) -> Result<Self, Error> {
         Ok(Self {
             adapter: adapter.info().clone(),
             gpu: match adapter.handle() {
                 None => None,
-                Some(handle) => Some(Gpu::new(adapter.info(), handle, adapter.exclusive(), options)?),
+                Some(handle) => Some(Arc::new(Gpu::new(
+                    adapter.info(),
+                    handle,
+                    adapter.exclusive(),
+                    &options,
+                )?)),
             },
         })
     }
@@ -81,42 +76,168 @@ impl Executor {
         &self.adapter
     }
 
+    /// How it sends tasks to its adapter: as set, stored or calibrated. `None` on [`Backend::Cpu`].
+    #[must_use]
+    pub fn tuning(&self) -> Option<Tuning> {
+        self.gpu.as_ref().map(|gpu| gpu.tuning())
+    }
+
     /// Runs one task and returns its output, of shape `[elements]`. An empty task gives an empty output.
     ///
     /// # Errors
     /// [`Error::LengthMismatch`], [`Error::OutOfMemory`]; on a GPU also [`Error::DeviceLost`], [`Error::Timeout`] and
     /// [`Error::Driver`].
     pub fn run<T: Task>(&self, task: &T) -> Result<Vec<T::Item>, Error> {
+        self.run_one(task, None)
+    }
+
+    /// Runs one task as [`Executor::run`] does, and says where the time went. Timing costs some of it.
+    ///
+    /// On [`Backend::Cpu`] nothing is moved: the phases are `None`.
+    ///
+    /// # Errors
+    /// Those of [`Executor::run`].
+    pub fn run_timed<T: Task>(&self, task: &T) -> Result<(Vec<T::Item>, Option<Phases>), Error> {
+        let mut phases = Phases::default();
+        let output = self.run_one(task, Some(&mut phases))?;
+        Ok((output, self.gpu.is_some().then_some(phases)))
+    }
+
+    fn run_one<T: Task>(&self, task: &T, phases: Option<&mut Phases>) -> Result<Vec<T::Item>, Error> {
+        let lengths = &[task.elements()?];
+        let mut output = Appended::new(lengths)?;
         match &self.gpu {
-            None => run_on_cpu(task, task.elements()?),
+            None => task.run_on_cpu(&mut output.0),
             Some(gpu) => {
-                let mut outputs = gpu.run(std::slice::from_ref(task))?;
-                Ok(outputs.swap_remove(0))
+                let tasks = std::slice::from_ref(task);
+                gpu.run(&[&Inputs { tasks, lengths }], &mut [&mut output], phases)?;
             }
         }
+        Ok(output.0)
+    }
+
+    /// Runs one task and writes its output to `output`.
+    ///
+    /// # Errors
+    /// [`Error::OutputLength`] if the slice is not as long as the output, and those of [`Executor::run`]; after these
+    /// the slice may be written in part.
+    pub fn run_into<T: Task>(&self, task: &T, output: &mut [T::Item]) -> Result<(), Error> {
+        let lengths = &[task.elements()?];
+        if output.len() != lengths[0] {
+            return Err(Error::OutputLength {
+                operator: T::OPERATOR,
+                expected: lengths[0],
+                given: output.len(),
+            });
+        }
+        match &self.gpu {
+            None => task.run_on_cpu_into(output),
+            Some(gpu) => {
+                let tasks = std::slice::from_ref(task);
+                let mut sink = Filled { rest: output };
+                gpu.run(&[&Inputs { tasks, lengths }], &mut [&mut sink], None)?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs tasks, of the same or of different sizes, and returns their outputs in the order of the tasks.
     ///
-    /// On a GPU they are one dispatch where the adapter's limits and [`Options::chunk_bytes`] allow it. Nothing runs
-    /// if any of the tasks is wrong.
+    /// On a GPU they are one dispatch where the adapter's limits, [`Options::chunk_bytes`] and [`Executor::tuning`] allow
+    /// it. Nothing runs if any of the tasks is wrong.
     ///
     /// # Errors
     /// Those of [`Executor::run`]; a length mismatch names the task.
     pub fn run_batch<T: Task>(&self, tasks: &[T]) -> Result<Vec<Vec<T::Item>>, Error> {
+        let lengths = &lengths(tasks)?;
+        let mut each = Each::new(lengths)?;
         match &self.gpu {
             None => {
-                let lengths = elements(tasks)?;
-                tasks.iter().zip(lengths).map(|(task, n)| run_on_cpu(task, n)).collect()
+                for (task, output) in tasks.iter().zip(&mut each.outputs) {
+                    task.run_on_cpu(output);
+                }
             }
-            Some(gpu) => gpu.run(tasks),
+            Some(gpu) => gpu.run(&[&Inputs { tasks, lengths }], &mut [&mut each], None)?,
         }
+        Ok(each.outputs)
+    }
+
+    /// Runs tasks as [`Executor::run_batch`] does, and returns their outputs in one vector: the fastest way for many
+    /// small ones.
+    ///
+    /// # Errors
+    /// Those of [`Executor::run_batch`].
+    pub fn run_batch_flat<T: Task>(&self, tasks: &[T]) -> Result<Flat<T::Item>, Error> {
+        self.run_flat(tasks, None)
+    }
+
+    /// Runs tasks as [`Executor::run_batch_flat`] does, and says where the time went, as [`Executor::run_timed`].
+    ///
+    /// # Errors
+    /// Those of [`Executor::run_batch`].
+    pub fn run_batch_timed<T: Task>(&self, tasks: &[T]) -> Result<(Flat<T::Item>, Option<Phases>), Error> {
+        let mut phases = Phases::default();
+        let outputs = self.run_flat(tasks, Some(&mut phases))?;
+        Ok((outputs, self.gpu.is_some().then_some(phases)))
+    }
+
+    fn run_flat<T: Task>(&self, tasks: &[T], phases: Option<&mut Phases>) -> Result<Flat<T::Item>, Error> {
+        let lengths = &lengths(tasks)?;
+        let mut output = Appended::new(lengths)?;
+        match &self.gpu {
+            None => {
+                for task in tasks {
+                    task.run_on_cpu(&mut output.0);
+                }
+            }
+            Some(gpu) => gpu.run(&[&Inputs { tasks, lengths }], &mut [&mut output], phases)?,
+        }
+        Ok(Flat::new(output.0, lengths))
+    }
+
+    /// Submits one task and returns at once. Its inputs are taken before that; all its chunks are on their way at the
+    /// same time, each with buffers of its own. On [`Backend::Cpu`] the task is run before the call returns.
+    ///
+    /// # Errors
+    /// Those of [`Executor::run`], as far as they show at once.
+    pub fn submit<T: Task>(&self, task: &T) -> Result<Pending<T::Item>, Error> {
+        let Some(gpu) = &self.gpu else {
+            return Ok(Pending::ready(self.run(task)));
+        };
+        let lengths = &[task.elements()?];
+        let output = Appended::new(lengths)?;
+        let tasks = std::slice::from_ref(task);
+        let flights = gpu.start(&Inputs { tasks, lengths })?;
+        Ok(Pending::on_its_way(Arc::clone(gpu), flights, output))
+    }
+
+    /// Memory for one task of `elements` elements that the device can reach, to write the inputs to and read the output
+    /// from.
+    ///
+    /// # Errors
+    /// [`Error::NotInPlace`] if one buffer of the adapter's cannot hold that much, and [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`], [`Error::Driver`].
+    pub fn in_place<T: Task>(&self, elements: usize) -> Result<InPlace<T>, Error> {
+        match &self.gpu {
+            None => InPlace::on_host(elements),
+            Some(gpu) => InPlace::on_device(gpu, elements),
+        }
+    }
+
+    /// A call that joins tasks of different operators.
+    #[must_use]
+    pub fn call(&self) -> Call<'_> {
+        Call::new(self)
+    }
+
+    pub(crate) fn gpu(&self) -> Option<&Gpu> {
+        self.gpu.as_deref()
     }
 
     /// Calls into wgpu since the executor was made; all zero on [`Backend::Cpu`].
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.gpu.as_ref().map(Gpu::counters).unwrap_or_default()
+        self.gpu.as_ref().map(|gpu| gpu.counters()).unwrap_or_default()
     }
 
     /// Destroys the device, as a driver reset would, so that a program can test what it does then.
@@ -126,41 +247,6 @@ impl Executor {
             gpu.lose_device();
         }
     }
-}
-
-/// The number of elements of each task.
-pub(crate) fn elements<T: Task>(tasks: &[T]) -> Result<Vec<usize>, Error> {
-    let number = |(index, task): (usize, &T)| {
-        task.elements().map_err(|error| match error {
-            Error::LengthMismatch {
-                operator, left, right, ..
-            } => Error::LengthMismatch {
-                operator,
-                task: index,
-                left,
-                right,
-            },
-            other => other,
-        })
-    };
-    tasks.iter().enumerate().map(number).collect()
-}
-
-/// The output of a task of `n` elements, computed here.
-fn run_on_cpu<T: Task>(task: &T, n: usize) -> Result<Vec<T::Item>, Error> {
-    let mut output = reserve(n)?;
-    task.run_on_cpu(&mut output);
-    Ok(output)
-}
-
-/// An empty vector with room for `n` items.
-pub(crate) fn reserve<I>(n: usize) -> Result<Vec<I>, Error> {
-    let mut items = Vec::new();
-    items.try_reserve_exact(n).map_err(|_| Error::OutOfMemory {
-        adapter: "host".to_owned(),
-        bytes: (n as u64).saturating_mul(size_of::<I>() as u64),
-    })?;
-    Ok(items)
 }
 
 /// Several threads may share an executor, whatever its backend.

@@ -11,21 +11,42 @@
 //!
 //! - [`Backend`] says where work can run and reads the user's choice from `GPU_EXECUTOR_BACKENDS`.
 //! - [`Adapter`] lists what this machine has, and why some of it cannot be used.
-//! - [`Executor`] runs one [`Task`] or a batch; an operator's file in [`op`] says what a task is.
-//! - [`Counters`] tell how often wgpu was called, [`workload`] generates work for tests and benches.
+//! - [`Executor`] runs one [`Task`] or a batch; an operator's file in [`op`] says what a task is. [`Pending`] is a task on
+//!   its way, [`InPlace`] one whose inputs and output are never copied by the host.
+//! - [`Tuning`] says how tasks reach the adapter: calibrated, stored, and open to be read and set.
+//! - [`Counters`] tell how often wgpu was called, [`Phases`] where a call's time went; [`workload`] generates work for
+//!   tests and benches.
 
 mod adapter;
 mod backend;
+mod batch;
 mod counters;
 mod error;
 mod executor;
 mod gpu;
+mod host;
+mod in_place;
+mod mapped;
 pub mod op;
+mod options;
+mod pending;
+mod phases;
+mod store;
+mod tuning;
+mod work;
 pub mod workload;
 
 pub use adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, AdapterKind, AdapterLimits};
 pub use backend::{BACKENDS_ENV, Backend};
+pub use batch::{Call, Flat, Outputs, Ticket};
 pub use counters::Counters;
 pub use error::Error;
-pub use executor::{Executor, Options};
+pub use executor::Executor;
+pub use in_place::{InPlace, Output};
+pub use mapped::Mapped;
 pub use op::{Task, VectorAdd};
+pub use options::Options;
+pub use pending::Pending;
+pub use phases::Phases;
+pub use store::CACHE_DIR_ENV;
+pub use tuning::{TUNING_ENV, Transfer, Tuning, Way};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{error::Error, executor::Executor, op::Task};
+use crate::{error::Error, executor::Executor, op::Task, phases::Phases};
 
 /// Tasks of one operator with their inputs.
 pub trait Workload {
@@ -13,6 +13,12 @@ pub trait Workload {
     /// # Errors
     /// What [`Executor::run`] returns.
     fn run(&self, executor: &Executor) -> Result<Duration, Error>;
+
+    /// Runs the tasks once, and says where the time went; `None` on the CPU, where nothing is moved.
+    ///
+    /// # Errors
+    /// What [`Executor::run`] returns.
+    fn run_timed(&self, executor: &Executor) -> Result<Option<Phases>, Error>;
 
     /// Runs the tasks and compares every element with what the CPU computes.
     ///
@@ -88,6 +94,14 @@ impl<G: Generate> Workload for Generated<G> {
         let wall = start.elapsed();
         std::hint::black_box(results);
         Ok(wall)
+    }
+
+    fn run_timed(&self, executor: &Executor) -> Result<Option<Phases>, Error> {
+        let tasks: Vec<_> = self.inputs.iter().map(G::task).collect();
+        match tasks.as_slice() {
+            [task] => Ok(executor.run_timed(task)?.1),
+            tasks => Ok(executor.run_batch_timed(tasks)?.1),
+        }
     }
 
     fn check(&self, executor: &Executor) -> Result<(), CheckError> {

@@ -1,99 +1,162 @@
-//! What a call costs in calls into wgpu: exact, on every adapter.
+//! What a call costs in calls into wgpu: exact, on every adapter and in every way a task can take.
 
 #![allow(clippy::unwrap_used, reason = "a test's helper")]
 
 mod common;
 
-use gpu_executor::{Counters, Options, VectorAdd};
+use gpu_executor::{Counters, Executor, Options, VectorAdd, Way};
 
-fn run(options: Options, sizes: &[usize], expected: Counters) {
-    let data = vec![1.0_f32; sizes.iter().copied().max().unwrap_or(0)];
-    let tasks: Vec<_> = sizes
-        .iter()
-        .map(|&n| VectorAdd {
-            a: &data[..n],
-            b: &data[..n],
-        })
-        .collect();
-    for executor in common::gpu_executors(options) {
-        executor.run_batch(&tasks).unwrap();
-        for _ in 0..3 {
-            let before = executor.counters();
-            executor.run_batch(&tasks).unwrap();
-            assert_eq!(
-                (executor.counters() - before).exact(),
-                expected,
-                "{} with sizes {sizes:?}",
-                executor.backend()
-            );
-        }
+/// What a call of `chunks` chunks and `elements` elements counts in steady state, whatever the number of its tasks.
+fn steady(executor: &Executor, chunks: u64, elements: u64) -> Counters {
+    // The tests' tunings have the same ways for all sizes.
+    let transfer = executor.tuning().unwrap().small;
+    let staged = [transfer.upload, transfer.readback].map(|way| u64::from(way == Way::Staged));
+    Counters {
+        submits: chunks,
+        passes: chunks,
+        dispatches: chunks,
+        copies: chunks * (staged[0] + staged[1]),
+        bytes_up: 2 * 4 * elements,
+        bytes_down: 4 * elements,
+        maps: 2 * chunks,
+        pool_hits: chunks,
+        ..Counters::default()
+    }
+}
+
+/// Runs `call` until nothing is new, and compares what each further one counts.
+fn check(executor: &Executor, chunks: u64, elements: u64, what: &str, call: impl Fn()) {
+    call();
+    for _ in 0..3 {
+        let before = executor.counters();
+        call();
+        let counted = (executor.counters() - before).exact();
+        let backend = executor.backend();
+        assert_eq!(
+            counted,
+            steady(executor, chunks, elements),
+            "{what} on {backend}, {:?}",
+            executor.tuning()
+        );
     }
 }
 
 #[test]
 fn a_task_in_steady_state_is_one_submission_and_creates_nothing() {
-    let expected = Counters {
-        submits: 1,
-        passes: 1,
-        dispatches: 1,
-        copies: 2,
-        pool_hits: 1,
-        bytes_up: 2 * 4000,
-        bytes_down: 4000,
-        maps: 2,
-        ..Counters::default()
-    };
-    run(Options::default(), &[1000], expected);
+    let data = vec![1.0_f32; 1000];
+    let task = VectorAdd { a: &data, b: &data };
+    for executor in common::gpu_executors(&common::options()) {
+        check(&executor, 1, 1000, "run", || drop(executor.run(&task).unwrap()));
+        check(&executor, 1, 1000, "submit", || {
+            drop(executor.submit(&task).unwrap().wait().unwrap());
+        });
+        check(&executor, 1, 1000, "run_into", || {
+            executor.run_into(&task, &mut vec![0.0; 1000]).unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_task_in_place_creates_nothing_either() {
+    for executor in common::gpu_executors(&common::options()) {
+        let sum = std::cell::RefCell::new(executor.in_place::<VectorAdd<'_>>(1000).unwrap());
+        let before = executor.counters();
+        for _ in 0..3 {
+            let mut sum = sum.borrow_mut();
+            for input in sum.inputs::<f32, 2>().unwrap() {
+                input.write_iter((0..1000_u16).map(f32::from));
+            }
+            assert_eq!(sum.run().unwrap()[999], 2.0 * 999.0);
+        }
+        // Its buffers are its own from the beginning.
+        let one = Counters {
+            pool_hits: 0,
+            ..steady(&executor, 1, 1000)
+        };
+        assert_eq!(
+            (executor.counters() - before).per_call(3),
+            Some(one),
+            "{}",
+            executor.backend()
+        );
+    }
 }
 
 #[test]
 fn a_batch_is_one_submission_whatever_its_sizes() {
-    let expected = Counters {
-        submits: 1,
-        passes: 1,
-        dispatches: 1,
-        copies: 2,
-        pool_hits: 1,
-        bytes_up: 2 * 4 * (256 * 1000 + 5),
-        bytes_down: 4 * (256 * 1000 + 5),
-        maps: 2,
-        ..Counters::default()
-    };
+    let data = vec![1.0_f32; 256];
     let mut sizes = vec![256; 1000];
     sizes.extend([0, 5]);
-    run(Options::default(), &sizes, expected);
+    let tasks: Vec<_> = sizes
+        .iter()
+        .map(|&n: &usize| VectorAdd {
+            a: &data[..n],
+            b: &data[..n],
+        })
+        .collect();
+    for executor in common::gpu_executors(&common::options()) {
+        let chunk_bytes = executor.tuning().unwrap().chunk_bytes;
+        let elements = 256 * 1000 + 5;
+        let chunks = (elements * 4_u64).div_ceil(chunk_bytes);
+        check(&executor, chunks, elements, "run_batch", || {
+            drop(executor.run_batch(&tasks).unwrap());
+        });
+        check(&executor, chunks, elements, "run_batch_flat", || {
+            drop(executor.run_batch_flat(&tasks).unwrap());
+        });
+    }
 }
 
 #[test]
 fn a_task_of_several_chunks_is_one_submission_each() {
-    let expected = Counters {
-        submits: 4,
-        passes: 4,
-        dispatches: 4,
-        copies: 8,
-        pool_hits: 4,
-        bytes_up: 2 * 4000,
-        bytes_down: 4000,
-        maps: 8,
-        ..Counters::default()
+    let data = vec![1.0_f32; 1000];
+    let task = VectorAdd { a: &data, b: &data };
+    let options = Options {
+        chunk_bytes: 1024,
+        ..common::options()
     };
-    run(
-        Options {
-            chunk_bytes: 1024,
-            ..Options::default()
-        },
-        &[1000],
-        expected,
-    );
+    for executor in common::gpu_executors(&options) {
+        check(&executor, 4, 1000, "run", || drop(executor.run(&task).unwrap()));
+    }
+}
+
+#[test]
+fn tasks_that_run_together_are_one_submission_and_one_pass() {
+    let data = vec![1.0_f32; 1000];
+    let tasks = [VectorAdd { a: &data, b: &data }; 2];
+    for executor in common::gpu_executors(&common::options()) {
+        let run = || {
+            let mut call = executor.call();
+            let tickets = [call.add(&tasks[..1]).unwrap(), call.add(&tasks).unwrap()];
+            let mut outputs = call.run().unwrap();
+            assert_eq!(tickets.map(|ticket| outputs.take(&ticket).len()), [1, 2]);
+        };
+        run();
+        let before = executor.counters();
+        run();
+        let counted = (executor.counters() - before).exact();
+        let expected = Counters {
+            submits: 1,
+            passes: 1,
+            ..steady(&executor, 2, 3000)
+        };
+        assert_eq!(counted, expected, "{}", executor.backend());
+    }
 }
 
 #[test]
 fn sizes_of_one_bucket_share_its_buffers() {
     let data = vec![1.0_f32; 512];
-    for executor in common::gpu_executors(Options::default()) {
+    for executor in common::gpu_executors(&common::options()) {
         executor.run(&VectorAdd { a: &data, b: &data }).unwrap();
         let first = executor.counters();
-        assert_eq!((first.buffers_created, first.bind_groups_created), (4, 1));
+        let copies = first.copies;
+        let created = [
+            first.buffers_created,
+            first.bind_groups_created,
+            first.pipelines_created,
+        ];
+        assert_eq!(created, [2 + copies, 1, 1], "a shared buffer, or two and a copy");
         for n in 385..=512 {
             executor
                 .run(&VectorAdd {
@@ -102,12 +165,38 @@ fn sizes_of_one_bucket_share_its_buffers() {
                 })
                 .unwrap();
         }
-        let created = executor.counters() - first;
-        assert_eq!(
-            (created.buffers_created, created.bind_groups_created),
-            (0, 0),
-            "{}",
-            executor.backend()
-        );
+        let later = executor.counters() - first;
+        let created = [
+            later.buffers_created,
+            later.bind_groups_created,
+            later.pipelines_created,
+        ];
+        assert_eq!(created, [0; 3], "{}", executor.backend());
+    }
+}
+
+#[test]
+fn idle_buffers_beyond_the_cap_go_and_the_oldest_first() {
+    let data = vec![1.0_f32; 1 << 16];
+    let run = |executor: &Executor, n: usize| {
+        let before = executor.counters();
+        executor
+            .run(&VectorAdd {
+                a: &data[..n],
+                b: &data[..n],
+            })
+            .unwrap();
+        (executor.counters() - before).pool_hits
+    };
+    let options = Options {
+        // Room for what 4,096 elements and 1,024 need, each with its staging, and not for 65,536.
+        idle_bytes: 2 * 3 * 4 * (4096 + 1024),
+        ..common::options()
+    };
+    for executor in common::gpu_executors(&options) {
+        let hits = [4096, 1024, 4096, 1024, 1 << 16, 1024, 4096].map(|n| run(&executor, n));
+        assert_eq!(hits[..4], [0, 0, 1, 1], "{}", executor.backend());
+        // The large one came last and was too large even alone, so that all others went before it.
+        assert_eq!(hits[4..], [0, 0, 0], "{}", executor.backend());
     }
 }

@@ -10,7 +10,7 @@ use gpu_executor::{Adapter, Backend, Error, Executor, Options, VectorAdd};
 fn slices_of_different_lengths_name_the_task() {
     let (short, long) = ([1.0_f32; 3], [1.0_f32; 4]);
     let good = VectorAdd { a: &long, b: &long };
-    for executor in common::executors(Options::default()) {
+    for executor in common::executors(&common::options()) {
         let mismatch = |task, left, right| Error::LengthMismatch {
             operator: "vector_add",
             task,
@@ -33,7 +33,7 @@ fn a_lost_device_is_an_error_and_a_new_executor_works() {
         if adapter.info().backend == Backend::Cpu {
             continue;
         }
-        let executor = Executor::on(&adapter, Options::default()).unwrap();
+        let executor = Executor::on(&adapter, common::options()).unwrap();
         executor.run(&task).unwrap();
         executor.lose_device();
         for _ in 0..2 {
@@ -48,14 +48,14 @@ fn a_lost_device_is_an_error_and_a_new_executor_works() {
                 .unwrap_err();
             assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
         }
-        let again = Executor::on(&adapter, Options::default()).unwrap();
+        let again = Executor::on(&adapter, common::options()).unwrap();
         assert_eq!(again.run(&task), Ok(vec![2.0; 1000]));
     }
 }
 
 #[test]
 fn a_device_lost_before_its_first_call_is_an_error() {
-    for executor in common::gpu_executors(Options::default()) {
+    for executor in common::gpu_executors(&common::options()) {
         executor.lose_device();
         let error = executor.run(&VectorAdd { a: &[1.0], b: &[1.0] }).unwrap_err();
         assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
@@ -65,7 +65,7 @@ fn a_device_lost_before_its_first_call_is_an_error() {
 #[test]
 fn a_device_lost_while_threads_use_it_is_an_error_in_each() {
     let data = vec![1.0_f32; 100_000];
-    for executor in common::gpu_executors(Options::default()) {
+    for executor in common::gpu_executors(&common::options()) {
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
@@ -92,10 +92,10 @@ fn a_wait_that_takes_too_long_is_an_error_and_later_calls_are_right() {
     let small = [1.0_f32; 100];
     let options = Options {
         timeout: Duration::from_millis(1),
-        ..Options::default()
+        ..common::options()
     };
     for adapter in common::adapters() {
-        let hasty = Executor::on(&adapter, options).unwrap();
+        let hasty = Executor::on(&adapter, options.clone()).unwrap();
         let info = adapter.info();
         match hasty.run(&VectorAdd { a: &data, b: &data }) {
             Ok(sum) => assert!(sum.iter().all(|&x| x == 2.0)),
@@ -119,7 +119,7 @@ fn a_time_out_of_zero_is_one_where_the_device_works_on_its_own() {
     let data = vec![1.0_f32; 1 << 22];
     let options = Options {
         timeout: Duration::ZERO,
-        ..Options::default()
+        ..common::options()
     };
     // lavapipe computes on other threads, so that the host always gets to the wait first.
     let Ok(adapter) = Adapter::pick(Backend::Vulkan, None) else {
@@ -183,7 +183,7 @@ fn executors_on_one_adapter_do_not_get_in_each_others_way() {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..5 {
-                        let executor = Executor::on(&adapter, Options::default()).unwrap();
+                        let executor = Executor::on(&adapter, common::options()).unwrap();
                         for n in [1, 5000, 300] {
                             let task = VectorAdd {
                                 a: &data[..n],
@@ -229,7 +229,7 @@ fn running_out_of_memory_is_an_error() {
 
     let Ok(backend) = std::env::var(OOM_CHILD_ENV) else {
         // The limit is the process's, so each adapter gets one of its own.
-        for executor in common::gpu_executors(Options::default()) {
+        for executor in common::gpu_executors(&common::options()) {
             let output = std::process::Command::new(std::env::current_exe().unwrap())
                 .args(["running_out_of_memory_is_an_error", "--exact", "--nocapture"])
                 .env(OOM_CHILD_ENV, executor.backend().name())
@@ -252,7 +252,7 @@ fn running_out_of_memory_is_an_error() {
         &adapter,
         Options {
             chunk_bytes: 128 << 20,
-            ..Options::default()
+            ..common::options()
         },
     )
     .unwrap();
@@ -282,7 +282,7 @@ fn running_out_of_memory_is_an_error() {
         Error::OutOfMemory { .. } => assert_eq!(executor.run(&small), Ok(vec![2.0; 1000])),
         // Where OpenGL has no memory to map, wgpu gives the device up.
         Error::DeviceLost { .. } if executor.backend() == Backend::Gles => {
-            let again = Executor::on(&adapter, Options::default()).unwrap();
+            let again = Executor::on(&adapter, common::options()).unwrap();
             assert_eq!(again.run(&small), Ok(vec![2.0; 1000]));
         }
         other => panic!("{other}"),

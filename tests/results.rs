@@ -9,7 +9,7 @@ const SIZES: [usize; 7] = [0, 1, 3, 255, 256, 257, 65_535 * 256 + 1];
 
 #[test]
 fn single_tasks_of_every_size_are_right() {
-    for executor in common::executors(Options::default()) {
+    for executor in common::executors(&common::options()) {
         for operator in op::ALL {
             for size in SIZES {
                 let workload = (operator.workload)(size, 1, size as u64);
@@ -23,7 +23,7 @@ fn single_tasks_of_every_size_are_right() {
 
 #[test]
 fn batches_are_right() {
-    for executor in common::executors(Options::default()) {
+    for executor in common::executors(&common::options()) {
         for operator in op::ALL {
             for (size, tasks) in [(256, 1000), (0, 3), (1, 2), (257, 7)] {
                 let workload = (operator.workload)(size, tasks, 7);
@@ -45,13 +45,13 @@ fn a_batch_of_different_sizes_comes_back_in_order() {
     let expected: Vec<Vec<f32>> = inputs.iter().map(|v| v.iter().map(|x| x + x).collect()).collect();
     let tasks: Vec<_> = inputs.iter().map(|v| VectorAdd { a: v, b: v }).collect();
     for options in [
-        Options::default(),
+        common::options(),
         Options {
             chunk_bytes: 400,
-            ..Options::default()
+            ..common::options()
         },
     ] {
-        for executor in common::executors(options) {
+        for executor in common::executors(&options) {
             assert_eq!(executor.run_batch(&tasks).unwrap(), expected, "{}", executor.backend());
         }
     }
@@ -59,7 +59,7 @@ fn a_batch_of_different_sizes_comes_back_in_order() {
 
 #[test]
 fn no_task_at_all_gives_no_output() {
-    for executor in common::executors(Options::default()) {
+    for executor in common::executors(&common::options()) {
         assert!(executor.run_batch::<VectorAdd<'_>>(&[]).unwrap().is_empty());
         let before = executor.counters();
         assert!(executor.run(&VectorAdd { a: &[], b: &[] }).unwrap().is_empty());
@@ -70,9 +70,9 @@ fn no_task_at_all_gives_no_output() {
 #[test]
 fn a_task_over_the_chunk_size_is_cut_and_joined_again() {
     // 100 elements a chunk: cut inside tasks, at their ends, and over several chunks in flight.
-    for executor in common::executors(Options {
+    for executor in common::executors(&Options {
         chunk_bytes: 400,
-        ..Options::default()
+        ..common::options()
     }) {
         for operator in op::ALL {
             for (size, tasks) in [
@@ -100,7 +100,7 @@ fn a_task_over_the_adapters_limits_is_cut_and_joined_again() {
         // As large as the adapter allows, and software adapters allow 128 MiB a binding: 2^25 elements of f32.
         let options = Options {
             chunk_bytes: 128 << 20,
-            ..Options::default()
+            ..common::options()
         };
         let executor = Executor::on(&adapter, options).unwrap();
         let workload = (op::ALL[0].workload)((1 << 25) + 1, 1, 5);
@@ -125,7 +125,7 @@ fn nan_and_infinities_come_through() {
     ];
     let a: Vec<f32> = special.iter().flat_map(|&x| [x; 11]).collect();
     let b: Vec<f32> = special.iter().cycle().take(121).copied().collect();
-    for executor in common::executors(Options::default()) {
+    for executor in common::executors(&common::options()) {
         let sum = executor.run(&VectorAdd { a: &a, b: &b }).unwrap();
         for ((&a, &b), &sum) in a.iter().zip(&b).zip(&sum) {
             let cpu = a + b;
@@ -141,7 +141,7 @@ fn nan_and_infinities_come_through() {
 #[test]
 fn results_do_not_depend_on_what_ran_before() {
     // A smaller task in a bucket that a larger one has filled, again and again.
-    for executor in common::executors(Options::default()) {
+    for executor in common::executors(&common::options()) {
         for size in [384, 300, 257, 383, 258, 384] {
             let workload = (op::ALL[0].workload)(size, 1, size as u64);
             workload
@@ -153,7 +153,7 @@ fn results_do_not_depend_on_what_ran_before() {
 
 #[test]
 fn several_threads_share_an_executor() {
-    for executor in common::executors(Options::default()) {
+    for executor in common::executors(&common::options()) {
         std::thread::scope(|scope| {
             for thread in 0..4_usize {
                 let executor = &executor;

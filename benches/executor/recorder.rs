@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gpu_executor::{AdapterInfo, Backend, Counters, Executor, workload::Workload};
+use gpu_executor::{AdapterInfo, Backend, Counters, Executor, Phases, workload::Workload};
 use serde::Serialize;
 
 use crate::{calibration::Calibration, cases::Case};
@@ -17,6 +17,8 @@ struct Batch {
     counters: Counters,
     /// Time of the calibration kernel just before.
     calibration_ns: u64,
+    /// Phases of calls made after it, that are no part of it: timing costs time.
+    phases: Vec<Phases>,
 }
 
 /// What was measured of one case.
@@ -46,6 +48,31 @@ struct Record<'a> {
     counters: Counters,
     /// Wall time of every call, by criterion sample.
     samples_ns: Vec<Vec<u64>>,
+    /// Phases of calls made between the samples.
+    phases_ns: PhasesNs,
+}
+
+/// Times of the phases, call by call; empty where a phase was not measured.
+#[derive(Default, Serialize)]
+struct PhasesNs {
+    upload: Vec<u64>,
+    queue: Vec<u64>,
+    device: Vec<u64>,
+    readback: Vec<u64>,
+}
+
+impl PhasesNs {
+    fn new(batches: &[Batch]) -> Self {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).expect("a call takes less than 500 years");
+        let mut all = Self::default();
+        for phases in batches.iter().flat_map(|batch| &batch.phases) {
+            all.upload.push(nanos(phases.upload));
+            all.queue.push(nanos(phases.queue));
+            all.device.extend(phases.device.map(nanos));
+            all.readback.push(nanos(phases.readback));
+        }
+        all
+    }
 }
 
 impl Recorder {
@@ -83,12 +110,28 @@ impl Recorder {
         }
         let counters = (executor.counters() - before).exact();
         let total = Duration::from_nanos(walls_ns.iter().sum());
+        let phases = match self.phases(executor, workload) {
+            Ok(phases) => phases,
+            Err(error) => {
+                self.error.borrow_mut().get_or_insert(error.to_string());
+                return Duration::from_nanos(1);
+            }
+        };
         self.batches.borrow_mut().push(Batch {
             walls_ns,
             counters,
             calibration_ns,
+            phases,
         });
         total
+    }
+
+    /// The phases of a few calls. The first makes what times them.
+    fn phases(&self, executor: &Executor, workload: &dyn Workload) -> Result<Vec<Phases>, gpu_executor::Error> {
+        const CALLS: usize = 3;
+        workload.run_timed(executor)?;
+        let phases = (0..CALLS).map(|_| workload.run_timed(executor));
+        phases.filter_map(Result::transpose).collect()
     }
 
     /// Lets time pass.
@@ -142,6 +185,7 @@ impl Recorder {
             calibration_ns: median_calibration_ns(&measured),
             counters: per_call(&measured)?,
             samples_ns: measured.iter().map(|batch| batch.walls_ns.clone()).collect(),
+            phases_ns: PhasesNs::new(&measured),
         };
         let name = format!("{op}-{backend}-{case}.json");
         let part = folder.join(format!("{name}.part"));

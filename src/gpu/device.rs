@@ -2,16 +2,23 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::ThreadId,
     time::{Duration, Instant},
 };
 
+use super::commands::{Commands, MapResult};
 use crate::{
-    adapter::AdapterInfo,
+    adapter::{AdapterInfo, AdapterKind},
     counters::{AtomicCounters, Counters, add},
     error::Error,
+    store::Store,
 };
+
+/// What is used where an adapter has it.
+const WELCOME: wgpu::Features = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS
+    .union(wgpu::Features::TIMESTAMP_QUERY)
+    .union(wgpu::Features::PIPELINE_CACHE);
 
 /// A device with its queue.
 #[derive(Debug)]
@@ -22,11 +29,48 @@ pub(super) struct Device {
     counters: AtomicCounters,
     faults: Arc<Mutex<Faults>>,
     timeout: Duration,
+    pipelines: Option<StoredPipelines>,
+    is_apart: bool,
 }
 
-/// Buffers that are bound in all bind groups there are, three in each. DX12 alone has this limit, and reserves room for
-/// all of them with every device: wgpu's million took 10 GB and 8 s on a driver that computes on the CPU.
-const MOST_BINDINGS: u32 = 1 << 15;
+/// The driver's compiled pipelines, kept between runs where it allows that.
+#[derive(Debug)]
+struct StoredPipelines {
+    cache: wgpu::PipelineCache,
+    store: Store,
+    file: String,
+}
+
+impl StoredPipelines {
+    fn new(device: &wgpu::Device, adapter: &wgpu::Adapter, store: &Store) -> Option<Self> {
+        if !device.features().contains(wgpu::Features::PIPELINE_CACHE) {
+            return None;
+        }
+        let file = wgpu::util::pipeline_cache_key(&adapter.get_info())?;
+        let data = store.read(&file);
+        #[expect(unsafe_code, reason = "wgpu cannot know where the data comes from")]
+        // SAFETY: the data must be what `PipelineCache::get_data` returned. Nothing but `keep` below writes that file, in
+        // a folder of the user's own, and as a whole: it is renamed into place. wgpu checks the header it put before the
+        // data (its version, adapter, driver, length) and drops data that does not fit, and so does the driver with its own.
+        let cache = unsafe {
+            device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
+                label: None,
+                data: data.as_deref(),
+                fallback: true,
+            })
+        };
+        let store = store.clone();
+        Some(Self { cache, store, file })
+    }
+
+    fn keep(&self) {
+        if let Some(data) = self.cache.get_data()
+            && self.store.read(&self.file).is_none_or(|kept| kept != data)
+        {
+            self.store.keep(&self.file, &data);
+        }
+    }
+}
 
 /// What wgpu reported outside of the call that caused it.
 #[derive(Debug, Default)]
@@ -38,19 +82,21 @@ struct Faults {
 }
 
 impl Device {
-    pub(super) fn new(info: &AdapterInfo, adapter: &wgpu::Adapter, timeout: Duration) -> Result<Self, Error> {
+    pub(super) fn new(
+        info: &AdapterInfo,
+        adapter: &wgpu::Adapter,
+        timeout: Duration,
+        store: &Store,
+    ) -> Result<Self, Error> {
         let driver_error = |message: String| Error::Driver {
             adapter: info.name.clone(),
             message,
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpu-executor"),
-            required_features: wgpu::Features::IMMEDIATES,
+            required_features: wgpu::Features::IMMEDIATES | (adapter.features() & WELCOME),
             // wgpu's defaults are far below what adapters offer.
-            required_limits: wgpu::Limits {
-                max_non_sampler_bindings: MOST_BINDINGS,
-                ..adapter.limits()
-            },
+            required_limits: adapter.limits(),
             experimental_features: wgpu::ExperimentalFeatures::disabled(),
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
@@ -70,7 +116,10 @@ impl Device {
             let faults = Arc::clone(&faults);
             Arc::new(move |error| lock(&faults).errors.push((std::thread::current().id(), error)))
         });
+        let pipelines = StoredPipelines::new(&device, adapter, store);
         Ok(Self {
+            pipelines,
+            is_apart: info.kind == AdapterKind::Hardware,
             device,
             queue,
             adapter_name: info.name.clone(),
@@ -86,6 +135,31 @@ impl Device {
 
     pub(super) fn limits(&self) -> wgpu::Limits {
         self.device.limits()
+    }
+
+    /// Whether kernels can work on buffers that the host maps.
+    pub(super) fn shares_buffers(&self) -> bool {
+        self.device
+            .features()
+            .contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
+    }
+
+    /// Whether kernels can be timed.
+    pub(super) fn has_timestamps(&self) -> bool {
+        self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// The time between two timestamps.
+    pub(super) fn between(&self, begin: u64, end: u64) -> Duration {
+        let ticks = end.saturating_sub(begin);
+        #[expect(clippy::cast_precision_loss, reason = "2^53 nanoseconds are a hundred days")]
+        Duration::from_secs_f64(ticks as f64 * f64::from(self.queue.get_timestamp_period()) / 1e9)
+    }
+
+    /// wgpu's own gauges: what is alive now.
+    #[cfg(test)]
+    pub(super) fn gauges(&self) -> wgpu::InternalCounters {
+        self.device.get_internal_counters()
     }
 
     pub(super) fn lose(&self) {
@@ -129,6 +203,17 @@ impl Device {
         })
     }
 
+    /// Creates a place for two timestamps.
+    pub(super) fn create_queries(&self, label: &str) -> Result<wgpu::QuerySet, Error> {
+        self.scoped(0, || {
+            self.device.create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some(label),
+                ty: wgpu::QueryType::Timestamp,
+                count: 2,
+            })
+        })
+    }
+
     /// Creates a compute pipeline over one bind group, with `immediate_bytes` of immediates.
     pub(super) fn create_pipeline(
         &self,
@@ -138,11 +223,22 @@ impl Device {
         immediate_bytes: u32,
     ) -> Result<(wgpu::ComputePipeline, wgpu::BindGroupLayout), Error> {
         add(&self.counters.pipelines_created, 1);
-        self.scoped(0, || {
-            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        let created = self.scoped(0, || {
+            let descriptor = wgpu::ShaderModuleDescriptor {
                 label: Some(label),
                 source: wgpu::ShaderSource::Wgsl(wgsl.into()),
-            });
+            };
+            #[expect(
+                unsafe_code,
+                reason = "the kernels are this crate's own, and check their bounds themselves"
+            )]
+            // SAFETY: a kernel must not index out of bounds or loop for ever. Every kernel is a file of this crate, as the
+            // sealed `Task` sees to; each compares its thread's number with the length before it touches a binding, where
+            // bindings hold that length rounded up to whole threads' elements (`Layout::most_elements`), and none loops.
+            let module = unsafe {
+                self.device
+                    .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+            };
             let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some(label),
                 entries,
@@ -158,10 +254,14 @@ impl Device {
                 module: &module,
                 entry_point: Some("main"),
                 compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
+                cache: self.pipelines.as_ref().map(|pipelines| &pipelines.cache),
             });
             (pipeline, layout)
-        })
+        })?;
+        if let Some(pipelines) = &self.pipelines {
+            pipelines.keep();
+        }
+        Ok(created)
     }
 
     pub(super) fn count_up(&self, bytes: u64) {
@@ -183,6 +283,7 @@ impl Device {
                 .device
                 .create_command_encoder(&wgpu::CommandEncoderDescriptor::default()),
             counters: &self.counters,
+            is_apart: self.is_apart,
         }
     }
 
@@ -194,27 +295,31 @@ impl Device {
         Ok(index)
     }
 
-    /// Waits until a submission and the mappings asked for with it are done.
-    pub(super) fn wait(&self, submission: &wgpu::SubmissionIndex, mappings: &[&MapResult]) -> Result<(), Error> {
+    /// Looks whether the mappings asked for with a submission are done.
+    pub(super) fn look<'m>(&self, mut mappings: impl Iterator<Item = &'m MapResult>) -> Result<bool, Error> {
+        match self.poll(wgpu::PollType::Poll) {
+            Ok(Ok(_)) => Ok(mappings.all(MapResult::is_known)),
+            Ok(Err(error)) => Err(self.failed(error.to_string())),
+            Err(message) => Err(self.check().err().unwrap_or_else(|| self.lost(message))),
+        }
+    }
+
+    /// Waits until a submission and the mappings asked for with it are done: for `spin` by looking again and again, which
+    /// costs this core and saves the time it takes to wake up, and then asleep.
+    pub(super) fn wait<'m>(
+        &self,
+        submission: &wgpu::SubmissionIndex,
+        mappings: impl Iterator<Item = &'m MapResult> + Clone,
+        spin: Duration,
+    ) -> Result<(), Error> {
         let start = Instant::now();
-        loop {
-            self.check()?;
-            let left = self.timeout.saturating_sub(start.elapsed());
-            let poll = self.poll(wgpu::PollType::Wait {
-                submission_index: Some(submission.clone()),
-                timeout: Some(left),
-            });
-            match poll {
-                Ok(Ok(_)) => break,
-                // GLES gives up after some two seconds, whatever time-out it was given.
-                Ok(Err(wgpu::PollError::Timeout)) if start.elapsed() < self.timeout => {}
-                Ok(Err(wgpu::PollError::Timeout)) => return Err(self.timed_out()),
-                Ok(Err(error)) => return Err(self.failed(error.to_string())),
-                Err(message) => {
-                    self.check()?;
-                    return Err(self.lost(message));
-                }
-            }
+        let mut done = mappings.clone().all(MapResult::is_known);
+        let spin = spin.min(self.timeout);
+        while !done && start.elapsed() < spin {
+            done = self.look(mappings.clone())?;
+        }
+        if !done {
+            self.block(submission, start, self.timeout)?;
         }
         for mapping in mappings {
             let left = self
@@ -223,11 +328,39 @@ impl Device {
                 .max(Duration::from_millis(100));
             match mapping.wait(left) {
                 Some(true) => {}
-                Some(false) => return Err(self.failed("a staging buffer could not be mapped".to_owned())),
+                Some(false) => return Err(self.failed("a buffer could not be mapped".to_owned())),
                 None => return Err(self.timed_out()),
             }
         }
         self.check()
+    }
+
+    /// Sleeps until a submission is done, `most` at the longest from `start` on.
+    pub(super) fn block(
+        &self,
+        submission: &wgpu::SubmissionIndex,
+        start: Instant,
+        most: Duration,
+    ) -> Result<(), Error> {
+        loop {
+            self.check()?;
+            let left = most.saturating_sub(start.elapsed());
+            let poll = self.poll(wgpu::PollType::Wait {
+                submission_index: Some(submission.clone()),
+                timeout: Some(left),
+            });
+            match poll {
+                Ok(Ok(_)) => return Ok(()),
+                // GLES gives up after some two seconds, whatever time-out it was given.
+                Ok(Err(wgpu::PollError::Timeout)) if start.elapsed() < most => {}
+                Ok(Err(wgpu::PollError::Timeout)) => return Err(self.timed_out()),
+                Ok(Err(error)) => return Err(self.failed(error.to_string())),
+                Err(message) => {
+                    self.check()?;
+                    return Err(self.lost(message));
+                }
+            }
+        }
     }
 
     fn timed_out(&self) -> Error {
@@ -309,67 +442,6 @@ impl Device {
             adapter: self.adapter_name.clone(),
             reason,
         }
-    }
-}
-
-/// Commands being recorded.
-pub(super) struct Commands<'a> {
-    encoder: wgpu::CommandEncoder,
-    counters: &'a AtomicCounters,
-}
-
-impl Commands<'_> {
-    /// Copies the first `bytes` bytes.
-    pub(super) fn copy(&mut self, from: &wgpu::Buffer, to: &wgpu::Buffer, bytes: u64) {
-        add(&self.counters.copies, 1);
-        self.encoder.copy_buffer_to_buffer(from, 0, to, 0, bytes);
-    }
-
-    /// One pass with one dispatch.
-    pub(super) fn dispatch(
-        &mut self,
-        pipeline: &wgpu::ComputePipeline,
-        bind_group: &wgpu::BindGroup,
-        offsets: &[u32],
-        immediates: &[u8],
-        [x, y]: [u32; 2],
-    ) {
-        add(&self.counters.passes, 1);
-        add(&self.counters.dispatches, 1);
-        let mut pass = self.encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        pass.set_pipeline(pipeline);
-        pass.set_bind_group(0, bind_group, offsets);
-        pass.set_immediates(0, immediates);
-        pass.dispatch_workgroups(x, y, 1);
-    }
-
-    /// Maps the first `bytes` bytes once the commands before it are done, and says so in `done`.
-    pub(super) fn map(&mut self, buffer: &wgpu::Buffer, mode: wgpu::MapMode, bytes: u64, done: &MapResult) {
-        add(&self.counters.maps, 1);
-        let done = done.clone();
-        done.set(None);
-        self.encoder
-            .map_buffer_on_submit(buffer, mode, 0..bytes, move |result| done.set(Some(result.is_ok())));
-    }
-}
-
-/// Whether a mapping has succeeded; shared with wgpu's callback.
-#[derive(Clone, Debug, Default)]
-pub(super) struct MapResult(Arc<(Mutex<Option<bool>>, Condvar)>);
-
-impl MapResult {
-    fn set(&self, result: Option<bool>) {
-        let (state, changed) = &*self.0;
-        *lock(state) = result;
-        changed.notify_all();
-    }
-
-    /// Waits for the callback, which another thread's poll may be about to make, and says whether it had good news.
-    fn wait(&self, most: Duration) -> Option<bool> {
-        let (state, changed) = &*self.0;
-        let pending = |result: &mut Option<bool>| result.is_none();
-        let waited = changed.wait_timeout_while(lock(state), most, pending);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 

@@ -6,26 +6,68 @@ use crate::{
     op::{Task, WORKGROUP_SIZE},
 };
 
+/// Inputs an operator may have.
+pub(crate) const MOST_INPUTS: usize = 4;
+
+/// What the executor needs to know of an operator.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spec {
+    pub(crate) operator: &'static str,
+    pub(crate) shader: &'static str,
+    pub(crate) elements_per_thread: usize,
+    pub(crate) input_strides: &'static [usize],
+    pub(crate) output_stride: usize,
+}
+
+impl Spec {
+    pub(crate) fn of<T: Task>() -> Self {
+        Self {
+            operator: T::OPERATOR,
+            shader: T::SHADER,
+            elements_per_thread: T::ELEMENTS_PER_THREAD,
+            input_strides: T::INPUT_STRIDES,
+            output_stride: size_of::<T::Item>(),
+        }
+    }
+}
+
 /// Where the inputs of a chunk lie in one buffer: one after the other, each at an offset a binding may start at.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     input_strides: &'static [usize],
     output_stride: usize,
+    elements_per_thread: usize,
     alignment: usize,
 }
 
+/// Byte offset of each input of a chunk, and the end of the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Offsets {
+    starts: [u32; MOST_INPUTS],
+    inputs: usize,
+    pub(super) end: u64,
+}
+
+impl Offsets {
+    pub(super) fn starts(&self) -> &[u32] {
+        &self.starts[..self.inputs]
+    }
+}
+
 impl Layout {
-    /// Byte offset of each input for a chunk of `elements`, and behind them the end of the last.
-    pub(super) fn offsets(&self, elements: usize) -> Vec<usize> {
+    /// The offsets for a chunk of `elements`.
+    pub(super) fn offsets(&self, elements: usize) -> Offsets {
+        let mut starts = [0; MOST_INPUTS];
         let mut offset = 0;
-        let starts = self.input_strides.iter().map(|stride| {
-            let start = offset;
+        for (start, stride) in starts.iter_mut().zip(self.input_strides) {
+            *start = u32::try_from(offset).expect("a chunk's inputs end below 4 GiB");
             offset += (elements * stride).next_multiple_of(self.alignment);
-            start
-        });
-        let mut offsets: Vec<usize> = starts.collect();
-        offsets.push(offset);
-        offsets
+        }
+        Offsets {
+            starts,
+            inputs: self.input_strides.len(),
+            end: offset as u64,
+        }
     }
 
     pub(super) fn input_strides(&self) -> &'static [usize] {
@@ -34,7 +76,7 @@ impl Layout {
 
     /// Size of a buffer for all inputs of up to `elements` elements.
     pub(super) fn inputs_bytes(&self, elements: usize) -> u64 {
-        self.offsets(elements)[self.input_strides.len()] as u64
+        self.offsets(elements).end
     }
 
     /// Size of the output of `elements` elements.
@@ -53,10 +95,13 @@ impl Layout {
         let buffer = limits.max_buffer_size.saturating_sub(padding) / together;
         let groups = u64::from(limits.max_compute_workgroups_per_dimension);
         let threads = groups.saturating_mul(groups).saturating_mul(u64::from(WORKGROUP_SIZE));
+        let per_thread = self.elements_per_thread as u64;
         // The kernel counts elements in u32, and wgpu the offsets of its inputs.
         let counted = (u64::from(u32::MAX) - padding) / together;
-        let most = binding.min(buffer).min(threads).min(counted);
-        usize::try_from(most).unwrap_or(usize::MAX).max(1)
+        let most = binding.min(buffer).min(threads.saturating_mul(per_thread)).min(counted);
+        // What is bound holds whole threads' elements.
+        let most = (most / per_thread * per_thread).max(per_thread);
+        usize::try_from(most).expect("counted in u32")
     }
 }
 
@@ -73,18 +118,23 @@ impl Kernel {
     /// Bytes of immediates: number of elements, threads per row.
     const IMMEDIATE_BYTES: u32 = 8;
 
-    pub(super) fn new<T: Task>(device: &Device) -> Result<Self, Error> {
+    pub(super) fn new(device: &Device, spec: Spec) -> Result<Self, Error> {
         let layout = Layout {
-            input_strides: T::INPUT_STRIDES,
-            output_stride: size_of::<T::Item>(),
-            alignment: device.limits().min_storage_buffer_offset_alignment as usize,
+            input_strides: spec.input_strides,
+            output_stride: spec.output_stride,
+            elements_per_thread: spec.elements_per_thread,
+            // Mapped memory is read as whatever the operator's numbers are.
+            alignment: (device.limits().min_storage_buffer_offset_alignment as usize).max(16),
         };
-        let strides_are_whole = T::INPUT_STRIDES
+        let operator = spec.operator;
+        let strides_are_whole = spec
+            .input_strides
             .iter()
             .chain([&layout.output_stride])
             .all(|s| s % 4 == 0);
-        assert!(strides_are_whole, "{}: strides are multiples of 4", T::OPERATOR);
-        let inputs = T::INPUT_STRIDES.len();
+        assert!(strides_are_whole, "{operator}: strides are multiples of 4");
+        let inputs = spec.input_strides.len();
+        assert!(inputs <= MOST_INPUTS, "{operator}: at most {MOST_INPUTS} inputs");
         let entries: Vec<_> = (0..=inputs)
             .zip(0_u32..)
             .map(|(index, binding)| wgpu::BindGroupLayoutEntry {
@@ -102,9 +152,9 @@ impl Kernel {
             })
             .collect();
         let (pipeline, bind_group_layout) =
-            device.create_pipeline(T::OPERATOR, T::SHADER, &entries, Self::IMMEDIATE_BYTES)?;
+            device.create_pipeline(operator, spec.shader, &entries, Self::IMMEDIATE_BYTES)?;
         Ok(Self {
-            operator: T::OPERATOR,
+            operator,
             layout,
             pipeline,
             bind_group_layout,
@@ -135,17 +185,22 @@ impl Kernel {
         device.create_bind_group(self.operator, &self.bind_group_layout, &entries)
     }
 
-    /// The grid for `elements` threads, folded into rows where a dimension would overflow, and the immediates that go
-    /// with it.
-    pub(super) fn grid(elements: usize, groups_per_dimension: u32) -> ([u32; 2], [u32; 2]) {
-        let elements = u32::try_from(elements).expect("a chunk's elements fit u32");
-        let groups = elements.div_ceil(WORKGROUP_SIZE);
-        let columns = groups.min(groups_per_dimension);
-        (
-            [columns, groups.div_ceil(columns)],
-            [elements, columns * WORKGROUP_SIZE],
-        )
+    /// The grid for `elements`, folded into rows where a dimension would overflow, and the immediates that go with it.
+    pub(super) fn grid(&self, elements: usize, groups_per_dimension: u32) -> ([u32; 2], [u32; 2]) {
+        let threads = elements.div_ceil(self.layout.elements_per_thread);
+        let [elements, threads] = [elements, threads].map(|n| u32::try_from(n).expect("a chunk's elements fit u32"));
+        let (groups, row) = fold(threads.div_ceil(WORKGROUP_SIZE), groups_per_dimension);
+        (groups, [elements, row])
     }
+}
+
+/// So many workgroups in rows of at most `most`, and the threads of a row.
+fn fold(groups: u32, most: u32) -> ([u32; 2], u32) {
+    let columns = groups.min(most);
+    (
+        [columns, groups.div_ceil(columns)],
+        columns.saturating_mul(WORKGROUP_SIZE),
+    )
 }
 
 #[cfg(test)]
@@ -155,14 +210,19 @@ mod tests {
     const LAYOUT: Layout = Layout {
         input_strides: &[4, 4],
         output_stride: 4,
+        elements_per_thread: 4,
         alignment: 256,
     };
 
     #[test]
     fn inputs_start_where_a_binding_may() {
-        assert_eq!(LAYOUT.offsets(1), [0, 256, 512]);
-        assert_eq!(LAYOUT.offsets(64), [0, 256, 512]);
-        assert_eq!(LAYOUT.offsets(65), [0, 512, 1024]);
+        let check = |elements, starts: [u32; 2], end| {
+            let offsets = LAYOUT.offsets(elements);
+            assert_eq!((offsets.starts(), offsets.end), (&starts[..], end), "{elements}");
+        };
+        check(1, [0, 256], 512);
+        check(64, [0, 256], 512);
+        check(65, [0, 512], 1024);
     }
 
     #[test]
@@ -180,24 +240,19 @@ mod tests {
         };
         check(&limits, 1 << 20, 1 << 18);
         // Two inputs and their padding share one buffer.
-        check(&limits, u64::MAX, ((1 << 28) - 512) / 8);
+        check(&limits, u64::MAX, ((1 << 28) - 512) / 32 * 4);
         let narrow = wgpu::Limits {
             max_compute_workgroups_per_dimension: 3,
             ..limits
         };
-        check(&narrow, u64::MAX, 9 * 256);
+        check(&narrow, u64::MAX, 9 * 256 * 4);
+        check(&limits, 1, 4);
     }
 
     #[test]
     fn a_long_grid_is_folded_into_rows() {
-        assert_eq!(Kernel::grid(1, 65_535), ([1, 1], [1, 256]));
-        assert_eq!(
-            Kernel::grid(65_535 * 256, 65_535),
-            ([65_535, 1], [65_535 * 256, 65_535 * 256])
-        );
-        assert_eq!(
-            Kernel::grid(65_535 * 256 + 1, 65_535),
-            ([65_535, 2], [65_535 * 256 + 1, 65_535 * 256])
-        );
+        assert_eq!(fold(1, 65_535), ([1, 1], 256));
+        assert_eq!(fold(65_535, 65_535), ([65_535, 1], 65_535 * 256));
+        assert_eq!(fold(65_536, 65_535), ([65_535, 2], 65_535 * 256));
     }
 }

@@ -4,59 +4,112 @@ use std::ops::Range;
 
 /// A part of one task that lies in one chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// The task's place in the batch.
-    pub(super) task: usize,
+    pub(crate) task: usize,
     /// Elements of the task.
-    pub(super) elements: Range<usize>,
+    pub(crate) elements: Range<usize>,
 }
 
-/// What one dispatch computes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chunk {
-    /// Number of elements, the sum over its pieces; never 0.
-    pub(super) elements: usize,
-    /// The pieces, end to end.
-    pub(super) pieces: Vec<Piece>,
+/// What one dispatch computes: so many elements, from an element of a task on, over the tasks behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    /// The task its first element belongs to.
+    task: usize,
+    /// That element's place in the task.
+    first: usize,
+    /// Number of elements; never 0.
+    pub(crate) elements: usize,
 }
 
-/// Cuts tasks of the given numbers of elements into chunks of at most `most` elements. Empty tasks have no piece.
-pub(super) fn chunks(tasks: &[usize], most: usize) -> Vec<Chunk> {
-    assert!(most > 0, "a chunk holds at least one element");
-    let mut chunks = Vec::new();
-    let mut open = Chunk {
-        elements: 0,
-        pieces: Vec::with_capacity(tasks.len()),
-    };
-    for (task, &elements) in tasks.iter().enumerate() {
-        let mut start = 0;
-        while start < elements {
-            let end = elements.min(start + (most - open.elements));
-            open.elements += end - start;
-            open.pieces.push(Piece {
+impl Chunk {
+    /// Its pieces, end to end; `tasks` are the numbers of elements of all tasks. Empty tasks have none.
+    pub(crate) fn pieces(self, tasks: &[usize]) -> impl Iterator<Item = Piece> {
+        let mut left = self.elements;
+        let mut first = self.first;
+        let cut = move |(task, &elements): (usize, &usize)| {
+            let start = std::mem::take(&mut first);
+            let end = elements.min(start + left);
+            left -= end - start;
+            Piece {
                 task,
                 elements: start..end,
-            });
-            start = end;
-            if open.elements == most {
-                let full = Chunk {
-                    elements: 0,
-                    pieces: Vec::new(),
-                };
-                chunks.push(std::mem::replace(&mut open, full));
             }
+        };
+        let elements = self.elements;
+        tasks
+            .iter()
+            .enumerate()
+            .skip(self.task)
+            .map(cut)
+            .scan(0, move |seen, piece| {
+                (*seen < elements).then(|| {
+                    *seen += piece.elements.len();
+                    piece
+                })
+            })
+            .filter(|piece| !piece.elements.is_empty())
+    }
+}
+
+impl Chunk {
+    /// The same elements as chunks of at most `most`.
+    pub(crate) fn cut(self, tasks: &[usize], most: usize) -> impl Iterator<Item = Self> {
+        let mut cutter = Cutter {
+            task: self.task,
+            first: self.first,
+            left: self.elements,
+            most,
+        };
+        std::iter::from_fn(move || cutter.next(tasks))
+    }
+}
+
+/// Cuts tasks into chunks of at most `most` elements.
+#[derive(Debug)]
+pub(crate) struct Cutter {
+    task: usize,
+    first: usize,
+    left: usize,
+    most: usize,
+}
+
+impl Cutter {
+    /// For tasks of the given numbers of elements.
+    pub(crate) fn new(tasks: &[usize], most: usize) -> Self {
+        assert!(most > 0, "a chunk holds at least one element");
+        Self {
+            task: 0,
+            first: 0,
+            left: tasks.iter().sum(),
+            most,
         }
     }
-    if open.elements > 0 {
-        chunks.push(open);
+
+    /// The next chunk of the same tasks.
+    pub(crate) fn next(&mut self, tasks: &[usize]) -> Option<Chunk> {
+        if self.left == 0 {
+            return None;
+        }
+        let chunk = Chunk {
+            task: self.task,
+            first: self.first,
+            elements: self.left.min(self.most),
+        };
+        self.left -= chunk.elements;
+        self.first += chunk.elements;
+        while self.task < tasks.len() && self.first >= tasks[self.task] {
+            self.first -= tasks[self.task];
+            self.task += 1;
+        }
+        Some(chunk)
     }
-    chunks
 }
 
 /// The size class of a chunk: the smallest power of two, or three quarters of one, that holds it; at least 256.
 ///
 /// Chunks of one bucket share buffers and bind groups, and at most a third of a buffer is unused.
-pub(super) fn bucket(elements: usize) -> usize {
+pub(crate) fn bucket(elements: usize) -> usize {
     let power = elements.next_power_of_two().max(256);
     let midpoint = power / 4 * 3;
     if elements <= midpoint && power > 256 {
@@ -72,6 +125,14 @@ mod tests {
 
     use super::*;
 
+    /// Every chunk's number of elements and pieces.
+    fn chunks(tasks: &[usize], most: usize) -> Vec<(usize, Vec<Piece>)> {
+        let mut cutter = Cutter::new(tasks, most);
+        std::iter::from_fn(|| cutter.next(tasks))
+            .map(|chunk| (chunk.elements, chunk.pieces(tasks).collect()))
+            .collect()
+    }
+
     fn piece(task: usize, elements: Range<usize>) -> Piece {
         Piece { task, elements }
     }
@@ -79,7 +140,7 @@ mod tests {
     #[test]
     fn tasks_are_joined_and_cut_where_a_chunk_is_full() {
         let check = |tasks: &[usize], most, expected: &[&[Piece]]| {
-            let pieces: Vec<_> = chunks(tasks, most).into_iter().map(|c| c.pieces).collect();
+            let pieces: Vec<_> = chunks(tasks, most).into_iter().map(|(_, pieces)| pieces).collect();
             assert_eq!(pieces, expected, "{tasks:?} in chunks of {most}");
         };
         check(&[], 4, &[]);
@@ -109,14 +170,19 @@ mod tests {
         ) {
             let chunks = chunks(&tasks, most);
             let mut seen = Vec::new();
-            for (index, chunk) in chunks.iter().enumerate() {
-                let inside: usize = chunk.pieces.iter().map(|p| p.elements.len()).sum();
-                prop_assert_eq!(inside, chunk.elements);
-                prop_assert!(chunk.elements == most || (index + 1 == chunks.len() && chunk.elements > 0));
-                for piece in &chunk.pieces {
+            for (index, (elements, pieces)) in chunks.iter().enumerate() {
+                let inside: usize = pieces.iter().map(|p| p.elements.len()).sum();
+                prop_assert_eq!(inside, *elements);
+                prop_assert!(*elements == most || (index + 1 == chunks.len() && *elements > 0));
+                for piece in pieces {
                     seen.extend(piece.elements.clone().map(|e| (piece.task, e)));
                 }
             }
+            let mut cutter = Cutter::new(&tasks, most);
+            let again = std::iter::from_fn(|| cutter.next(&tasks))
+                .flat_map(|chunk| chunk.cut(&tasks, 7))
+                .flat_map(|part| part.pieces(&tasks).flat_map(|p| p.elements.map(move |e| (p.task, e))));
+            prop_assert_eq!(again.collect::<Vec<_>>(), seen.clone(), "cut once more");
             let expected: Vec<_> =
                 tasks.iter().enumerate().flat_map(|(t, &n)| (0..n).map(move |e| (t, e))).collect();
             prop_assert_eq!(seen, expected);

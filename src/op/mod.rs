@@ -18,15 +18,24 @@ pub trait Task: sealed::Sealed + Copy + Sync {
     const OPERATOR: &'static str;
 
     /// The kernel in WGSL. Bindings of group 0: the inputs in order, then the output. Immediates: the number of
-    /// elements and the threads per row of the grid, both u32. Workgroups have [`WORKGROUP_SIZE`] threads, one per
-    /// element.
+    /// elements and the threads per row of the grid, both u32. Workgroups have [`WORKGROUP_SIZE`] threads, each of which
+    /// computes [`ELEMENTS_PER_THREAD`](Self::ELEMENTS_PER_THREAD).
     const SHADER: &'static str;
+
+    /// Elements that one thread computes. Bindings hold a multiple of it.
+    const ELEMENTS_PER_THREAD: usize;
 
     /// Bytes per element of each input, each a multiple of 4.
     const INPUT_STRIDES: &'static [usize];
 
     /// One element of the output; its size is a multiple of 4.
     type Item: bytemuck::Pod + Send + Sync;
+
+    /// A task of this operator over other inputs.
+    type Over<'a>: Task<Item = Self::Item>;
+
+    /// The task over inputs of equal length, given as the bytes of each, aligned for the operator's numbers.
+    fn over<'a>(inputs: &[&'a [u8]]) -> Self::Over<'a>;
 
     /// Number of elements of every input and of the output.
     ///
@@ -40,6 +49,9 @@ pub trait Task: sealed::Sealed + Copy + Sync {
     /// Appends the output, of shape `[elements]`, computed on this thread. Called with inputs of equal length only, and
     /// with room for all of it.
     fn run_on_cpu(&self, output: &mut Vec<Self::Item>);
+
+    /// Writes the output, computed on this thread, to a slice of shape `[elements]`.
+    fn run_on_cpu_into(&self, output: &mut [Self::Item]);
 }
 
 mod sealed {

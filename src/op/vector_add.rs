@@ -21,8 +21,17 @@ impl super::sealed::Sealed for VectorAdd<'_> {}
 impl Task for VectorAdd<'_> {
     const OPERATOR: &'static str = "vector_add";
     const SHADER: &'static str = include_str!("../../shaders/vector_add.wgsl");
+    const ELEMENTS_PER_THREAD: usize = 4;
     const INPUT_STRIDES: &'static [usize] = &[4, 4];
     type Item = f32;
+    type Over<'a> = VectorAdd<'a>;
+
+    fn over<'a>(inputs: &[&'a [u8]]) -> VectorAdd<'a> {
+        VectorAdd {
+            a: bytemuck::cast_slice(inputs[0]),
+            b: bytemuck::cast_slice(inputs[1]),
+        }
+    }
 
     fn elements(&self) -> Result<usize, Error> {
         if self.a.len() == self.b.len() {
@@ -43,6 +52,12 @@ impl Task for VectorAdd<'_> {
 
     fn run_on_cpu(&self, output: &mut Vec<f32>) {
         output.extend(self.a.iter().zip(self.b).map(|(a, b)| a + b));
+    }
+
+    fn run_on_cpu_into(&self, output: &mut [f32]) {
+        for (sum, (a, b)) in output.iter_mut().zip(self.a.iter().zip(self.b)) {
+            *sum = a + b;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "tests say what they ran on")]
 
-use gpu_executor::{Adapter, BACKENDS_ENV, Backend, Executor, Options};
+use gpu_executor::{Adapter, BACKENDS_ENV, Backend, Executor, Options, Transfer, Tuning};
 
 /// The backends whose adapters CI installs, or that were asked for by name; a test that did not run on one of them is no
 /// proof there.
@@ -45,18 +45,56 @@ pub(crate) fn adapters() -> Vec<Adapter> {
     usable
 }
 
-/// An executor on every usable adapter.
+/// Settings under which nothing is calibrated or stored: what a test finds must not depend on the machine's mood.
 #[allow(dead_code, reason = "not every test file uses every helper")]
-pub(crate) fn executors(options: Options) -> Vec<Executor> {
-    adapters()
-        .iter()
-        .map(|adapter| Executor::on(adapter, options).expect("a usable adapter"))
-        .collect()
+pub(crate) fn options() -> Options {
+    Options {
+        tuning: Some(Tuning::plain(Transfer::DIRECT)),
+        cache_dir: Some("".into()),
+        ..Options::default()
+    }
 }
 
-/// An executor on every usable adapter that is driven through wgpu.
+/// Every way a task can take: shared buffers, staged ones, and one of each in small chunks, with several threads and
+/// with looking before sleeping.
 #[allow(dead_code, reason = "not every test file uses every helper")]
-pub(crate) fn gpu_executors(options: Options) -> Vec<Executor> {
+pub(crate) fn tunings() -> [Tuning; 3] {
+    [
+        Tuning::plain(Transfer::DIRECT),
+        Tuning::plain(Transfer::STAGED),
+        Tuning {
+            chunk_bytes: 1 << 20,
+            spin_us: 100,
+            threads_from_bytes: 0,
+            ..Tuning::plain(Transfer::ALL[1])
+        },
+    ]
+}
+
+/// An executor on every usable adapter, in every way a task can take there.
+#[allow(dead_code, reason = "not every test file uses every helper")]
+pub(crate) fn executors(options: &Options) -> Vec<Executor> {
+    let mut executors: Vec<Executor> = Vec::new();
+    for adapter in adapters() {
+        for tuning in tunings() {
+            let options = Options {
+                tuning: Some(tuning),
+                ..options.clone()
+            };
+            let executor = Executor::on(&adapter, options).expect("a usable adapter");
+            // Where buffers cannot be shared, two ways are the same.
+            let is_new = |e: &Executor| e.adapter() != executor.adapter() || e.tuning() != executor.tuning();
+            if executors.iter().all(is_new) {
+                executors.push(executor);
+            }
+        }
+    }
+    executors
+}
+
+/// [`executors`], without the CPU.
+#[allow(dead_code, reason = "not every test file uses every helper")]
+pub(crate) fn gpu_executors(options: &Options) -> Vec<Executor> {
     let mut executors = executors(options);
     executors.retain(|e| e.backend() != Backend::Cpu);
     executors

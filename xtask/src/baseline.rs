@@ -45,6 +45,9 @@ pub(crate) struct Recording {
     /// With `-dirty` if files beside the baselines differed from it.
     pub(crate) commit: String,
     pub(crate) versions: BTreeMap<String, String>,
+    /// How tasks reached the adapter of each backend. Another way makes other calls into wgpu, so whoever compares takes the
+    /// same.
+    pub(crate) tuning: BTreeMap<String, String>,
     pub(crate) command: String,
     pub(crate) pace: String,
     /// What `--force` was needed for; nothing, as a rule.
@@ -111,6 +114,7 @@ impl Baseline {
                 }
                 .to_owned(),
                 versions: plan.versions.clone(),
+                tuning: plan.tuning.clone(),
                 command: plan.command.clone(),
                 pace: plan.pace.clone(),
                 forced,
@@ -123,6 +127,15 @@ impl Baseline {
             rows: kept,
         })
     }
+}
+
+/// How tasks reached the adapter of `backend` when it was measured last.
+pub(crate) fn tuning<'a>(baseline: &'a Baseline, backend: &str) -> Option<&'a str> {
+    let tunings = baseline.recordings.iter().rev();
+    tunings
+        .filter_map(|recording| recording.tuning.get(backend))
+        .map(String::as_str)
+        .next()
 }
 
 /// Where the baseline of a machine lies.

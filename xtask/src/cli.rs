@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Gate(cmd::gate::Flags),
     /// Join the shards of a run, and judge the whole
     Merge(cmd::merge::Flags),
+    /// Measure this project, wgpu as tutorials use it, cubecl, the CPU and CUDA against each other
+    Peers(cmd::peers::Flags),
     /// Find the version split that would break a build, and prove the cure
     AuditDeps(cmd::audit_deps::Flags),
     /// List the adapters of this machine, and why some cannot be used

@@ -14,6 +14,7 @@ mod fingerprint;
 mod host;
 mod judge;
 mod merge;
+mod peers;
 mod quantile;
 mod record;
 mod report;

@@ -129,11 +129,12 @@ fn order_statistic(blocks: &[&[u64]], rank: usize) -> u64 {
 /// A small generator; the bootstrap's numbers are the same on every machine.
 ///
 /// Source: G. L. Steele, D. Lea and C. H. Flood, OOPSLA 2014.
-struct SplitMix64(u64);
+#[derive(Debug)]
+pub(crate) struct SplitMix64(pub(crate) u64);
 
 impl SplitMix64 {
     /// Uniform in `0..n`; the bias of the remainder is below n / 2⁶⁴.
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -43,6 +43,9 @@ pub(crate) struct Plan {
     pub(crate) backends: Vec<String>,
     /// Backends not measured.
     pub(crate) skipped: Vec<Skipped>,
+    /// How tasks reached the adapter of each backend, as the library's `GPU_EXECUTOR_TUNING` has it.
+    #[serde(default)]
+    pub(crate) tuning: BTreeMap<String, String>,
     /// Operators asked for; `None` for all.
     pub(crate) ops: Option<Vec<String>>,
     /// Sizes asked for, as `20000` or `1000x256`.
@@ -291,6 +294,7 @@ pub(crate) mod tests {
             started: "2026-01-02T03:04:05Z".to_owned(),
             commit: "0123456".to_owned(),
             versions: [("wgpu".to_owned(), "30.0.1".to_owned())].into(),
+            tuning: [("vulkan".to_owned(), "spin=0".to_owned())].into(),
             command: "cargo xtask bench".to_owned(),
             pace: "default".to_owned(),
             runs: 1,

@@ -53,15 +53,18 @@ done
 
 const ADAPTER: &str = r#"{"backend":"cpu","name":"host","kind":"software","driver":"none","driver_version":"","timestamps":false,"limits":null,"unusable":null}"#;
 
+/// What `adapters --json` says.
+fn listing() -> String {
+    format!(r#"{{"adapters":[{ADAPTER}],"picked":[{ADAPTER}],"absent":[{{"backend":"gles","reason":"no driver"}}]}}"#)
+}
+
 /// A machine with programs that do as they are told.
 struct Machine(tempfile::TempDir);
 
 impl Machine {
     fn new() -> Self {
         let machine = Self(tempfile::tempdir().unwrap());
-        let listing = format!(
-            r#"{{"adapters":[{ADAPTER}],"picked":[{ADAPTER}],"absent":[{{"backend":"gles","reason":"no driver"}}]}}"#
-        );
+        let listing = listing();
         machine.script("executor", BENCH);
         machine.script("adapters", &format!("#!/bin/sh\necho '{listing}'\n"));
         let message = |name: &str| {
@@ -197,6 +200,45 @@ fn a_machine_is_measured_recorded_and_judged() {
     check(&machine.bench(&[]), 3, &["counters changed", "dispatches 1 → 2"]);
     check(&machine.bench(&["--save-baseline"]), 0, &[]);
     check(&machine.bench(&[]), 0, &["pass: 2 pass"]);
+}
+
+#[test]
+fn a_case_is_measured_the_way_its_baseline_was() {
+    let machine = Machine::new();
+    machine.script(
+        "executor",
+        &BENCH.replacen(
+            "#!/bin/sh\n",
+            "#!/bin/sh\necho \"$GPU_EXECUTOR_TUNING\" >> \"$(dirname \"$0\")/tunings\"\n",
+            1,
+        ),
+    );
+    let calibrated = |way: &str| {
+        machine.script(
+            "adapters",
+            &format!("#!/bin/sh\ncase \"$*\" in *--tuning*) tuning=', \"tuning\": \"{way}\"';; esac\nsed \"s/,\\\"unusable\\\":null/,\\\"unusable\\\":null$tuning/g\" \"$(dirname \"$0\")/listing\"\n"),
+        );
+    };
+    let check_tunings = |expected: &[&str]| {
+        let text = fs::read_to_string(machine.path("tunings")).unwrap();
+        fs::remove_file(machine.path("tunings")).unwrap();
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    };
+    machine.set("listing", &listing());
+    calibrated("upload=direct");
+    check(&machine.bench(&["--save-baseline"]), 0, &["Recorded"]);
+    check_tunings(&["upload=direct"; 5]);
+    // Whatever a calibration would find today.
+    calibrated("upload=staged");
+    check(&machine.bench(&[]), 0, &["pass: 2 pass"]);
+    check_tunings(&["upload=direct"]);
+    let mut by_hand = machine.command(&[]);
+    by_hand.env("GPU_EXECUTOR_TUNING", "spin=7");
+    check(&by_hand.output().unwrap(), 0, &["GPU_EXECUTOR_TUNING is set", "spin=7"]);
+    check_tunings(&["spin=7"]);
+    fs::remove_file(machine.baseline()).unwrap();
+    check(&machine.bench(&[]), 0, &["no baseline"]);
+    check_tunings(&["upload=staged"]);
 }
 
 #[test]

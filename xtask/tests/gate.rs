@@ -14,7 +14,7 @@ use support::check;
 
 const FINGERPRINT: &str = r#"{"schema":1,"os":"linux","arch":"x86_64","cpu":"test","logical_cores":2,"affinity":"bound","compiler":"rustc 1.95.0","adapters":[]}"#;
 const PLAN: &str = r#"{"schema":1,"started":"2026-01-02T03:04:05Z","commit":"0123456","command":"cargo xtask bench","pace":"default","runs":1,"backends":["cpu"],"skipped":[],"ops":null,"sizes":["1000"]}"#;
-const RECORDING: &str = r#"{"runs":[1,5],"date":"2026-01-01T00:00:00Z","commit":"0123456","versions":{"wgpu":"30.0.1"},"command":"cargo xtask bench --save-baseline","pace":"default","forced":[]}"#;
+const RECORDING: &str = r#"{"runs":[1,5],"date":"2026-01-01T00:00:00Z","commit":"0123456","versions":{"wgpu":"30.0.1"},"tuning":{},"command":"cargo xtask bench --save-baseline","pace":"default","forced":[]}"#;
 const TIMES: &str = "p10_ns,p50_ns,p90_ns,p95_ns,p99_ns,calibration_ns";
 const COUNTERS: &str = "submits,passes,dispatches,copies,buffers_created,bind_groups_created,pipelines_created,bytes_up,bytes_down,maps,pool_hits";
 

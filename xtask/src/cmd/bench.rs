@@ -3,6 +3,7 @@
 mod flags;
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     time::{Duration, Instant},
 };
@@ -19,10 +20,11 @@ use crate::{
     files,
     fingerprint::{Affinity, Fingerprint, SCHEMA},
     host::{
-        adapters::{Listing, list},
+        adapters::{self, Listing, list},
         affinity, build, console, github,
         lock::Lock,
         machine,
+        measure::TUNING_ENV,
         out::Out,
         session::{Again, Session},
         workspace,
@@ -69,7 +71,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let affinity = affinity_of(flags);
     let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
     let fingerprint = machine::fingerprint(&sh, prints, affinity)?;
-    let plan = plan(flags, &sh, &listing)?;
+    let mut plan = plan(flags, &sh, &listing)?;
 
     let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
     let is_judged = !flags.no_gate && !flags.save_baseline;
@@ -94,6 +96,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     if is_judged && baseline.is_none() {
         console::warning(&nearest(&folder, &fingerprint)?);
     }
+    plan.tuning = tuning(&plan.backends, baseline.as_ref().or(replaced.as_ref()), |backend| {
+        let bound = affinity == Affinity::Bound && listing.is_software(backend);
+        adapters::tuning(&programs.adapters, backend, bound)
+    })?;
     let out = Out::prepare(&workspace::runs(), flags.out.as_deref(), &plan.started)?;
     let session = Session {
         plan: &plan,
@@ -139,6 +145,31 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         return save(flags, &folder, &run, replaced);
     }
     Ok(report.exit)
+}
+
+/// How tasks reach each adapter: as in the baseline, since another way makes other calls into wgpu, else as a calibration finds
+/// best. Set by hand, it is what the processes see anyway.
+fn tuning(
+    backends: &[String],
+    baseline: Option<&Baseline>,
+    calibrate: impl Fn(&str) -> Result<Option<String>, Error>,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut tunings = BTreeMap::new();
+    if let Some(tuning) = std::env::var_os(TUNING_ENV) {
+        console::warning(&format!(
+            "{TUNING_ENV} is set, so counters may differ from the baseline's: {}",
+            tuning.to_string_lossy()
+        ));
+        return Ok(tunings);
+    }
+    for backend in backends {
+        let known = baseline.and_then(|baseline| baseline::tuning(baseline, backend));
+        let tuning = known.map_or_else(|| calibrate(backend), |tuning| Ok(Some(tuning.to_owned())))?;
+        if let Some(tuning) = tuning {
+            tunings.insert(backend.clone(), tuning);
+        }
+    }
+    Ok(tunings)
 }
 
 /// Measures everything once, and again what the baseline leaves in doubt: cases whose process was disturbed, then suspects.
@@ -259,6 +290,7 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
         runs: flags.runs(),
         backends,
         skipped,
+        tuning: BTreeMap::new(),
         ops: flags.op.clone(),
         sizes: flags.sizes(),
         shard: flags.shard,

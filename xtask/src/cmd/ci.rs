@@ -47,6 +47,16 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     console::status("Set up", "the software adapters");
     setup::ensure(&sh)?;
     step("format", cmd!(sh, "cargo fmt --all --check"))?;
+    // The peers are not built here: cubecl alone costs more than all the rest.
+    let peers = "benches/peers/Cargo.toml";
+    step(
+        "format of the peers",
+        cmd!(sh, "cargo fmt --manifest-path {peers} --check"),
+    )?;
+    step(
+        "lock of the peers",
+        cmd!(sh, "cargo update --workspace --locked --quiet --manifest-path {peers}"),
+    )?;
     step(
         "lints",
         cmd!(sh, "cargo clippy --workspace --all-targets --locked -- -D warnings"),

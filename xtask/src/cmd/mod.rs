@@ -6,6 +6,7 @@ pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod gate;
 pub(crate) mod merge;
+pub(crate) mod peers;
 pub(crate) mod setup;
 pub(crate) mod windows;
 pub(crate) mod workflows;
@@ -20,6 +21,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Bench(flags) => bench::run(&flags).map(Into::into),
         Command::Gate(flags) => gate::run(&flags).map(Into::into),
         Command::Merge(flags) => merge::run(&flags).map(Into::into),
+        Command::Peers(flags) => peers::run(&flags).map(Into::into),
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
         Command::Adapters(flags) => adapters::run(&flags).map(Into::into),
         Command::Setup(flags) => setup::run(&flags).map(Into::into),

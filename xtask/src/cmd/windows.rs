@@ -14,7 +14,11 @@ use crate::{
     exit::Exit,
     host::{
         console,
-        windows::{self, toolchain::Toolchain, wine::Wine},
+        windows::{
+            self,
+            toolchain::{Abi, Toolchain},
+            wine::Wine,
+        },
         workspace,
     },
 };
@@ -51,7 +55,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     ready(&sh, flags.setup)?;
     let toolchain = Toolchain::here();
     match &flags.action {
-        Action::Check => check::run(toolchain),
+        Action::Check => check::run(toolchain, check::abis(toolchain)),
         Action::Test(flags) => test::run(&sh, toolchain, flags),
         Action::Bench(flags) => bench::run(&sh, toolchain, flags),
     }
@@ -61,7 +65,8 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 pub(crate) fn ci(sh: &Shell) -> Result<(), Error> {
     ready(sh, true)?;
     let toolchain = Toolchain::here();
-    check::run(toolchain)?;
+    // The tests are built for the other.
+    check::run(toolchain, &[Abi::Msvc])?;
     test::run(sh, toolchain, &test::Flags::default())?;
     bench::run(sh, toolchain, &bench::Flags::default())?;
     Ok(())

@@ -1,6 +1,8 @@
 //! Binding processes to one core, which takes most of the noise out of drivers that compute on the CPU: they hand
 //! work to other threads, and waking a thread on another core of a shared machine is slow and never twice the same.
 
+use crate::error::Error;
+
 /// Runs `spawn` while this thread, and so every process it starts, may use one core only: the last it is allowed.
 ///
 /// Returns `None`, and runs nothing, where the system offers no way to do so.
@@ -24,6 +26,11 @@ pub(crate) fn on_one_core<R>(spawn: impl FnOnce() -> R) -> Option<R> {
 pub(crate) fn on_one_core<R>(spawn: impl FnOnce() -> R) -> Option<R> {
     let _ = spawn;
     None
+}
+
+/// What to say where [`on_one_core`] does not work.
+pub(crate) fn impossible() -> Error {
+    Error::Failed("this system cannot bind a process to one core; pass --free".to_owned())
 }
 
 /// Whether [`on_one_core`] works here.

@@ -1,7 +1,7 @@
 //! Builds the library's programs, which this one runs but does not depend on.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -36,14 +36,59 @@ fn take(built: &mut Vec<(String, PathBuf)>, name: &str) -> Result<PathBuf, Error
     at.map(|at| built.swap_remove(at).1).ok_or_else(missing)
 }
 
+/// Builds the peers, in their own workspace.
+pub(crate) fn peers() -> Result<PathBuf, Error> {
+    let folder = workspace::root().join("benches/peers");
+    take(
+        &mut cargo_build(&folder, &workspace::target().join("peers"), &[])?,
+        "peers",
+    )
+}
+
+/// Builds the CUDA program; the inner error says why there is none.
+pub(crate) fn cuda() -> Result<Result<PathBuf, String>, Error> {
+    let homes = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(std::env::var_os);
+    let found = homes
+        .map(|home| PathBuf::from(home).join("bin/nvcc"))
+        .find(|nvcc| nvcc.is_file());
+    let nvcc = found.unwrap_or_else(|| "nvcc".into());
+    let is_there = Command::new(&nvcc)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !is_there {
+        return Ok(Err("no nvcc, neither below CUDA_HOME nor on the PATH".to_owned()));
+    }
+    let program = workspace::target().join("peers/vector_add");
+    let source = workspace::root().join("benches/peers/cuda/vector_add.cu");
+    let status = Command::new(&nvcc)
+        .args(["-O3", "-arch=native", "-cudart", "static", "-o"])
+        .args([&program, &source])
+        .status()
+        .map_err(Error::io("run", &nvcc))?;
+    if status.success() {
+        Ok(Ok(program))
+    } else {
+        Err(Error::Failed(format!(
+            "{} does not build; nvcc's message is above",
+            source.display()
+        )))
+    }
+}
+
 fn build(targets: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
+    let arguments = [&["--package", "gpu-executor"], targets].concat();
+    cargo_build(&workspace::root(), &workspace::target(), &arguments)
+}
+
+fn cargo_build(folder: &Path, target: &Path, arguments: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let root = workspace::root();
     let mut child = Command::new(&cargo)
-        .current_dir(&root)
-        .env("CARGO_TARGET_DIR", workspace::target())
-        .args(["build", "--release", "--locked", "--package", "gpu-executor"])
-        .args(targets)
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", target)
+        .args(["build", "--release", "--locked"])
+        .args(arguments)
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped())
         .spawn()
@@ -64,8 +109,9 @@ fn build(targets: &[&str]) -> Result<Vec<(String, PathBuf)>, Error> {
     if status.success() {
         Ok(built)
     } else {
-        Err(Error::Failed(
-            "the library does not build; cargo's message is above".to_owned(),
-        ))
+        Err(Error::Failed(format!(
+            "{} does not build; cargo's message is above",
+            folder.display()
+        )))
     }
 }

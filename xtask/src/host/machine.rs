@@ -62,7 +62,7 @@ fn compiler(sh: &Shell) -> Result<String, Error> {
 }
 
 /// The processor's model.
-fn cpu(sh: &Shell) -> String {
+pub(crate) fn cpu(sh: &Shell) -> String {
     if let Ok(text) = std::fs::read_to_string("/proc/cpuinfo") {
         return from_cpuinfo(&text);
     }

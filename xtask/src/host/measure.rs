@@ -15,6 +15,9 @@ use crate::{
     record::{self, Record, Sample},
 };
 
+/// The library's environment variable for how tasks reach the adapter.
+pub(crate) const TUNING_ENV: &str = "GPU_EXECUTOR_TUNING";
+
 /// One process: a backend and the cases it measures.
 #[derive(Clone, Debug)]
 pub(crate) struct Process<'a> {
@@ -26,6 +29,8 @@ pub(crate) struct Process<'a> {
     pub(crate) sizes: String,
     pub(crate) pace: &'a str,
     pub(crate) bound: bool,
+    /// How tasks reach the adapter; `None` to leave that to the library.
+    pub(crate) tuning: Option<&'a str>,
     /// Empty folder for its files, which nobody else uses.
     pub(crate) folder: PathBuf,
     /// How long its start, or a case, may take before it counts as hung.
@@ -62,13 +67,15 @@ pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Resul
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log);
+    if let Some(tuning) = process.tuning {
+        command.env(TUNING_ENV, tuning);
+    }
     if let Some(ops) = &process.ops {
         command.env("GPU_EXECUTOR_BENCH_OPS", ops);
     }
     quiet_display(&mut command);
     let mut child = if process.bound {
-        affinity::on_one_core(|| command.spawn())
-            .ok_or_else(|| Error::Failed("this system cannot bind a process to one core; pass --free".to_owned()))?
+        affinity::on_one_core(|| command.spawn()).ok_or_else(affinity::impossible)?
     } else {
         command.spawn()
     }
@@ -244,6 +251,7 @@ mod tests {
             sizes: "1".to_owned(),
             pace: "quick",
             bound: false,
+            tuning: None,
             folder: folder.path().join("files"),
             limit,
         };

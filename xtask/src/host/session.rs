@@ -120,18 +120,14 @@ impl Session<'_> {
 
     fn process(&self, cases: &Cases<'_>, stage: Stage, run: u64, progress: &Progress) -> Result<Vec<Measured>, Error> {
         let Cases { backend, ops, sizes } = cases;
-        let is_software = self
-            .listing
-            .picked
-            .iter()
-            .any(|a| a.print.backend == *backend && a.print.kind == "software");
         let process = Process {
             program: self.program,
             backend,
             ops: ops.as_ref().map(|ops| ops.join(",")),
             sizes: sizes.join(","),
             pace: &self.plan.pace,
-            bound: self.bound && is_software,
+            bound: self.bound && self.listing.is_software(backend),
+            tuning: self.plan.tuning.get(*backend).map(String::as_str),
             folder: self.raw.join(format!("{run}-{backend}")),
             // A case takes three seconds; a hundred times that, and it hangs.
             limit: Duration::from_secs(300),

@@ -77,6 +77,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
         ops: None,
         sizes: SIZES.map(str::to_owned).to_vec(),
         shard: None,
+        tuning: std::collections::BTreeMap::new(),
     };
     for backend in test::BACKENDS {
         if !plan.backends.iter().any(|b| b == backend) {

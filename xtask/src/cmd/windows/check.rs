@@ -9,12 +9,15 @@ use crate::{
     },
 };
 
-pub(super) fn run(toolchain: Toolchain) -> Result<Exit, Error> {
-    let abis: &[Abi] = match toolchain {
-        // Windows' own toolchain has one of them.
+/// Both where there are both: Windows' own toolchain has one.
+pub(super) fn abis(toolchain: Toolchain) -> &'static [Abi] {
+    match toolchain {
         Toolchain::Native => &[Abi::Msvc],
         Toolchain::Debian => &[Abi::Gnu, Abi::Msvc],
-    };
+    }
+}
+
+pub(super) fn run(toolchain: Toolchain, abis: &[Abi]) -> Result<Exit, Error> {
     for &abi in abis {
         console::status("Check", &format!("library, benches and xtask for {}", abi.target()));
         let status = toolchain

@@ -33,6 +33,14 @@ const NEED_CARGO: [&str; 3] = [
     "every_certain_edge_is_one_that_cargo_tree_prints",
 ];
 
+/// Tests with several devices at a time, each of which takes up to 10 GB on Wine's Direct3D 12; on Windows they run.
+const NEED_MEMORY: [&str; 4] = [
+    "a_lost_device_is_an_error_and_a_new_executor_works",
+    "a_device_lost_while_threads_use_it_is_an_error_in_each",
+    "a_wait_that_takes_too_long_is_an_error_and_later_calls_are_right",
+    "executors_on_one_adapter_do_not_get_in_each_others_way",
+];
+
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Flags {
     /// Only the library's tests on these backends, of dx12, vulkan, gles [default: all, and xtask's tests]
@@ -96,6 +104,9 @@ fn all(place: &Place, programs: &[&Built], backend: Option<&str>) -> Result<Tall
                 continue;
             }
             for test in NEED_CARGO {
+                command.args(["--skip", test]);
+            }
+            for test in NEED_MEMORY.iter().filter(|_| backend == Some("dx12")) {
                 command.args(["--skip", test]);
             }
             // Each device on Wine's Direct3D takes gigabytes.

@@ -1,0 +1,396 @@
+//! Runs tasks on one wgpu device: cuts them into chunks, and makes one submission with one pass of each.
+
+use std::{
+    collections::VecDeque,
+    ops::Range,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use super::{
+    commands::{Dispatch, MapResult},
+    device::{Device, lock},
+    kernel::{Kernel, Offsets, Spec},
+    plan::{self, Chunk, Cutter},
+    slot::{Key, Pool, Slot},
+};
+use crate::{
+    adapter::AdapterInfo,
+    error::Error,
+    host::Copier,
+    mapped::Mapped,
+    options::Options,
+    phases::Phases,
+    store::Store,
+    tuning::{Transfer, Tuning},
+    work::{Sink, Source},
+};
+
+/// Submissions of one call that are on their way at the same time: while the device computes one, the host fills the
+/// next and drains the one before.
+const IN_FLIGHT: usize = 3;
+
+/// Runs tasks on one wgpu device.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) device: Device,
+    limits: wgpu::Limits,
+    most_chunk_bytes: u64,
+    tuning: Tuning,
+    kernels: Mutex<Vec<Arc<Kernel>>>,
+    pool: Mutex<Pool>,
+}
+
+/// One submission on its way: a chunk of each source that had one left.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(super) submission: wgpu::SubmissionIndex,
+    parts: Vec<Part>,
+    timed: bool,
+}
+
+impl Flight {
+    pub(super) fn mappings(&self) -> impl Iterator<Item = &MapResult> + Clone {
+        self.parts.iter().flat_map(|part| part.slot.mappings())
+    }
+}
+
+/// A source's chunk, with the slot it uses.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// The number of the source.
+    source: usize,
+    chunk: Chunk,
+    kernel: Arc<Kernel>,
+    slot: Slot,
+    offsets: Offsets,
+}
+
+impl Part {
+    /// The mapped inputs, to be written.
+    pub(super) fn inputs(&self) -> Result<wgpu::BufferViewMut, wgpu::MapRangeError> {
+        self.slot.upload().get_mapped_range_mut(0..self.offsets.end)
+    }
+
+    /// Where input `index` lies in them.
+    pub(super) fn input_range(&self, index: usize) -> Range<usize> {
+        let start = self.offsets.starts()[index] as usize;
+        start..start + self.chunk.elements * self.kernel.layout.input_strides()[index]
+    }
+
+    /// Ends the reading of the output.
+    pub(super) fn close(&self) {
+        self.slot.readback().unmap();
+    }
+}
+
+/// What is left of a source.
+pub(super) struct Cut {
+    kernel: Arc<Kernel>,
+    cutter: Cutter,
+    most: usize,
+}
+
+impl Engine {
+    pub(super) fn new(
+        info: &AdapterInfo,
+        adapter: &wgpu::Adapter,
+        options: &Options,
+        store: &Store,
+    ) -> Result<Self, Error> {
+        let device = Device::new(info, adapter, options.timeout, store)?;
+        Ok(Self {
+            limits: device.limits(),
+            device,
+            most_chunk_bytes: options.chunk_bytes,
+            tuning: Tuning::plain(Transfer::STAGED),
+            kernels: Mutex::default(),
+            pool: Mutex::new(Pool::new(options.idle_bytes)),
+        })
+    }
+
+    pub(super) fn tuning(&self) -> Tuning {
+        self.tuning
+    }
+
+    /// Takes a tuning, as far as the adapter allows it.
+    pub(super) fn tune(&mut self, mut tuning: Tuning) {
+        if !self.device.shares_buffers() {
+            for transfer in tuning.transfers() {
+                *transfer = Transfer::STAGED;
+            }
+        }
+        self.tuning = tuning;
+    }
+
+    /// Drops all idle buffers, and says whether there were any.
+    pub(super) fn drop_idle(&self) -> bool {
+        lock(&self.pool).clear()
+    }
+
+    fn copier(&self) -> Copier {
+        Copier::new(&self.tuning)
+    }
+
+    /// Runs the tasks of one or more sources, whose outputs go to the sinks of the same numbers. Each submission has a
+    /// chunk of every source that has one left.
+    pub(super) fn run(
+        &self,
+        sources: &[&dyn Source],
+        sinks: &mut [&mut dyn Sink],
+        mut phases: Option<&mut Phases>,
+    ) -> Result<(), Error> {
+        let mut cuts = sources
+            .iter()
+            .map(|source| self.cut(*source))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut flights = VecDeque::with_capacity(IN_FLIGHT);
+        loop {
+            if flights.len() == IN_FLIGHT
+                && let Some(oldest) = flights.pop_front()
+            {
+                self.finish(oldest, sinks, phases.as_deref_mut())?;
+            }
+            match self.start(&mut cuts, sources, phases.as_deref_mut())? {
+                Some(flight) => flights.push_back(flight),
+                None => break,
+            }
+        }
+        for flight in flights {
+            self.finish(flight, sinks, phases.as_deref_mut())?;
+        }
+        Ok(())
+    }
+
+    /// How a source is to be cut.
+    pub(super) fn cut(&self, source: &dyn Source) -> Result<Cut, Error> {
+        let kernel = self.kernel(source.spec())?;
+        let chunk_bytes = self.most_chunk_bytes.min(self.tuning.chunk_bytes);
+        let most = kernel.layout.most_elements(&self.limits, chunk_bytes);
+        Ok(Cut {
+            cutter: Cutter::new(source.lengths(), most),
+            kernel,
+            most,
+        })
+    }
+
+    /// Writes the inputs of each source's next chunk and submits their work; `None` if none has a chunk left.
+    pub(super) fn start(
+        &self,
+        cuts: &mut [Cut],
+        sources: &[&dyn Source],
+        phases: Option<&mut Phases>,
+    ) -> Result<Option<Flight>, Error> {
+        let timed = phases.is_some();
+        let begin = timed.then(Instant::now);
+        let mut parts = Vec::with_capacity(cuts.len());
+        for (number, (cut, &source)) in cuts.iter_mut().zip(sources).enumerate() {
+            if let Some(chunk) = cut.cutter.next(source.lengths()) {
+                let kernel = &cut.kernel;
+                let slot = self.slot(kernel, plan::bucket(chunk.elements).min(cut.most))?;
+                let offsets = kernel.layout.offsets(chunk.elements);
+                self.write(source, chunk, kernel, &slot, &offsets)?;
+                parts.push(Part {
+                    source: number,
+                    chunk,
+                    kernel: Arc::clone(kernel),
+                    slot,
+                    offsets,
+                });
+            }
+        }
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let written = timed.then(Instant::now);
+        let submission = self.submit(&mut parts, timed)?;
+        if let (Some(phases), Some(begin), Some(written)) = (phases, begin, written) {
+            phases.upload += written - begin;
+            phases.queue += written.elapsed();
+        }
+        Ok(Some(Flight {
+            submission,
+            parts,
+            timed,
+        }))
+    }
+
+    /// Records and submits what the parts' inputs wait for.
+    fn submit(&self, parts: &mut [Part], timed: bool) -> Result<wgpu::SubmissionIndex, Error> {
+        if timed {
+            parts[0].slot.make_timer(&self.device)?;
+        }
+        let timer = if timed { parts[0].slot.timer_made() } else { None };
+        let mut commands = self.device.commands();
+        for part in &*parts {
+            part.slot.record_upload(&mut commands, part.offsets.end);
+        }
+        let most_groups = self.limits.max_compute_workgroups_per_dimension;
+        let dispatches = parts.iter().map(|part| {
+            let (groups, immediates) = part.kernel.grid(part.chunk.elements, most_groups);
+            Dispatch {
+                pipeline: &part.kernel.pipeline,
+                bind_group: &part.slot.bind_group,
+                offsets: part.offsets.starts(),
+                immediates,
+                groups,
+            }
+        });
+        commands.pass(timer.map(|timer| &timer.queries), dispatches);
+        for part in &*parts {
+            let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
+            part.slot.record_readback(&mut commands, bytes);
+        }
+        if let Some(timer) = timer {
+            timer.record(&mut commands);
+        }
+        self.device.submit(commands)
+    }
+
+    /// An idle slot, or a new one; idle slots of other sizes go if there is no memory for it beside them.
+    fn slot(&self, kernel: &Kernel, bucket: usize) -> Result<Slot, Error> {
+        let key = Key {
+            operator: kernel.operator,
+            bucket,
+            transfer: self.tuning.transfer(kernel.layout.inputs_bytes(bucket)),
+        };
+        let idle = lock(&self.pool).take(key);
+        if let Some(slot) = idle {
+            self.device.count_pool_hit();
+            return Ok(slot);
+        }
+        match Slot::new(&self.device, kernel, key) {
+            Err(Error::OutOfMemory { .. }) if self.drop_idle() => Slot::new(&self.device, kernel, key),
+            result => result,
+        }
+    }
+
+    /// Writes a chunk's inputs into the slot's mapped buffer, and unmaps it.
+    fn write(
+        &self,
+        source: &dyn Source,
+        chunk: Chunk,
+        kernel: &Kernel,
+        slot: &Slot,
+        offsets: &Offsets,
+    ) -> Result<(), Error> {
+        let copier = self.copier();
+        let upload = slot.upload();
+        let mut view = upload
+            .get_mapped_range_mut(0..offsets.end)
+            .map_err(|error| self.device.failed(error.to_string()))?;
+        for (index, (&start, stride)) in offsets.starts().iter().zip(kernel.layout.input_strides()).enumerate() {
+            let bytes = chunk.elements * stride;
+            let start = start as usize;
+            source.write(chunk, index, Mapped::new(view.slice(start..start + bytes)), copier);
+            self.device.count_up(bytes as u64);
+        }
+        drop(view);
+        upload.unmap();
+        Ok(())
+    }
+
+    /// Whether a flight is over.
+    pub(super) fn look(&self, flight: &Flight) -> Result<bool, Error> {
+        self.device.look(flight.mappings())
+    }
+
+    /// Waits for a flight, hands its output to the sinks, and gives the slots back.
+    ///
+    /// A slot that met an error is dropped instead: the device may still use its buffers.
+    pub(super) fn finish(
+        &self,
+        flight: Flight,
+        sinks: &mut [&mut dyn Sink],
+        mut phases: Option<&mut Phases>,
+    ) -> Result<(), Error> {
+        let begin = phases.is_some().then(Instant::now);
+        let spin = Duration::from_micros(self.tuning.spin_us);
+        self.device.wait(&flight.submission, flight.mappings(), spin)?;
+        let waited = phases.is_some().then(Instant::now);
+        if flight.timed
+            && let Some(timer) = flight.parts[0].slot.timer_made()
+        {
+            let time = timer.read(&self.device)?;
+            if let Some(phases) = phases.as_deref_mut() {
+                *phases.device.get_or_insert_default() += time;
+            }
+        }
+        for part in flight.parts {
+            self.read(&part, sinks[part.source])?;
+            lock(&self.pool).give(part.slot);
+        }
+        if let (Some(phases), Some(begin), Some(waited)) = (phases, begin, waited) {
+            phases.queue += waited - begin;
+            phases.readback += waited.elapsed();
+        }
+        Ok(())
+    }
+
+    /// Hands a part's output on, and unmaps it.
+    fn read(&self, part: &Part, sink: &mut dyn Sink) -> Result<(), Error> {
+        let readback = part.slot.readback();
+        let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
+        let view = readback
+            .get_mapped_range(0..bytes)
+            .map_err(|error| self.device.failed(error.to_string()))?;
+        sink.take(part.chunk, &view, self.copier())
+            .map_err(|message| self.device.failed(message))?;
+        self.device.count_down(bytes);
+        drop(view);
+        readback.unmap();
+        Ok(())
+    }
+
+    /// A part over `elements` whose inputs the caller writes in place.
+    pub(super) fn seat(&self, spec: Spec, elements: usize) -> Result<Part, Error> {
+        let kernel = self.kernel(spec)?;
+        let most = kernel.layout.most_elements(&self.limits, u64::MAX);
+        let chunk = Cutter::new(&[elements], most)
+            .next(&[elements])
+            .filter(|chunk| chunk.elements == elements)
+            .ok_or(Error::NotInPlace {
+                operator: spec.operator,
+                elements,
+                most,
+            })?;
+        Ok(Part {
+            source: 0,
+            chunk,
+            slot: self.slot(&kernel, plan::bucket(elements).min(most))?,
+            offsets: kernel.layout.offsets(elements),
+            kernel,
+        })
+    }
+
+    /// Computes a part whose inputs are written, and waits for it.
+    pub(super) fn compute(&self, part: &mut Part) -> Result<wgpu::BufferView, Error> {
+        part.slot.upload().unmap();
+        let inputs = part.kernel.layout.input_strides().iter();
+        self.device
+            .count_up(inputs.map(|stride| (part.chunk.elements * stride) as u64).sum());
+        let submission = self.submit(std::slice::from_mut(part), false)?;
+        let spin = Duration::from_micros(self.tuning.spin_us);
+        self.device.wait(&submission, part.slot.mappings(), spin)?;
+        let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
+        self.device.count_down(bytes);
+        let view = part.slot.readback().get_mapped_range(0..bytes);
+        view.map_err(|error| self.device.failed(error.to_string()))
+    }
+
+    /// Gives back a part that nothing is under way with.
+    pub(super) fn leave(&self, part: Part) {
+        lock(&self.pool).give(part.slot);
+    }
+
+    /// The operator's kernel, made on first use.
+    pub(super) fn kernel(&self, spec: Spec) -> Result<Arc<Kernel>, Error> {
+        let mut kernels = lock(&self.kernels);
+        if let Some(kernel) = kernels.iter().find(|k| k.operator == spec.operator) {
+            return Ok(Arc::clone(kernel));
+        }
+        let kernel = Arc::new(Kernel::new(&self.device, spec)?);
+        kernels.push(Arc::clone(&kernel));
+        Ok(kernel)
+    }
+}

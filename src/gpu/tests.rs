@@ -1,0 +1,115 @@
+//! Our counts against wgpu's own gauges, and against wgpu's device without a driver.
+
+use crate::{
+    adapter::Adapter,
+    backend::Backend,
+    counters::Counters,
+    executor::Executor,
+    op::VectorAdd,
+    options::Options,
+    tuning::{Transfer, Tuning},
+};
+
+/// An executor on every adapter that works and has a driver, in each way of transfer.
+fn executors() -> Vec<Executor> {
+    let mut adapters = Adapter::list(&Backend::built());
+    adapters.retain(|adapter| adapter.info().unusable.is_none() && adapter.info().backend != Backend::Cpu);
+    let on = |adapter: &Adapter, transfer| {
+        let options = Options {
+            tuning: Some(Tuning::plain(transfer)),
+            cache_dir: Some("".into()),
+            ..Options::default()
+        };
+        Executor::on(adapter, options).unwrap()
+    };
+    adapters
+        .iter()
+        .flat_map(|adapter| Transfer::ALL.map(|transfer| on(adapter, transfer)))
+        .collect()
+}
+
+/// What wgpu says is alive: buffers, bind groups, pipelines.
+fn alive(executor: &Executor) -> [isize; 3] {
+    let hal = executor.gpu().unwrap().engine().device.gauges().hal;
+    [hal.buffers.read(), hal.bind_groups.read(), hal.compute_pipelines.read()]
+}
+
+#[test]
+fn what_we_count_as_created_is_what_wgpu_has() {
+    let data = [1.0_f32; 1000];
+    let task = VectorAdd { a: &data, b: &data };
+    for executor in executors() {
+        let name = &executor.adapter().name;
+        // wgpu's first submission frees what it made for itself.
+        executor
+            .run(&VectorAdd {
+                a: &data[..1],
+                b: &data[..1],
+            })
+            .unwrap();
+        let (before, earlier) = (alive(&executor), executor.counters());
+        executor.run(&task).unwrap();
+        let made = executor.counters() - earlier;
+        let first = alive(&executor);
+        let ours = [made.buffers_created, made.bind_groups_created, made.pipelines_created];
+        let more: Vec<isize> = first.iter().zip(before).map(|(now, then)| now - then).collect();
+        let ours = ours.map(|n| isize::try_from(n).unwrap());
+        assert_eq!(more, ours, "{name}");
+        for n in [1000, 999, 800, 1000] {
+            let shorter = VectorAdd {
+                a: &data[..n],
+                b: &data[..n],
+            };
+            executor.run(&shorter).unwrap();
+            executor.run_batch_flat(&[shorter]).unwrap();
+            assert_eq!(
+                alive(&executor),
+                first,
+                "{name}: nothing is created or freed in steady state"
+            );
+        }
+    }
+}
+
+#[test]
+fn without_a_driver_every_call_costs_what_it_costs_with_one() {
+    let data = vec![1.0_f32; 256];
+    let tasks = vec![VectorAdd { a: &data, b: &data }; 1000];
+    for transfer in Transfer::ALL {
+        let staged = [transfer.upload, transfer.readback].map(|way| u64::from(way == crate::tuning::Way::Staged));
+        let check = |chunk_bytes, chunks: u64, tasks: &[VectorAdd<'_>]| {
+            let options = Options {
+                tuning: Some(Tuning::plain(transfer)),
+                cache_dir: Some("".into()),
+                chunk_bytes,
+                ..Options::default()
+            };
+            let executor = Executor::on(&Adapter::noop(), options).unwrap();
+            executor.run_batch_flat(tasks).unwrap();
+            let before = executor.counters();
+            for _ in 0..3 {
+                executor.run_batch_flat(tasks).unwrap();
+            }
+            let elements = 256 * tasks.len() as u64;
+            let expected = Counters {
+                submits: chunks,
+                passes: chunks,
+                dispatches: chunks,
+                copies: chunks * (staged[0] + staged[1]),
+                bytes_up: 8 * elements,
+                bytes_down: 4 * elements,
+                maps: 2 * chunks,
+                pool_hits: chunks,
+                ..Counters::default()
+            };
+            assert_eq!(
+                (executor.counters() - before).per_call(3),
+                Some(expected),
+                "{transfer:?}"
+            );
+        };
+        check(u64::MAX, 1, &tasks[..1]);
+        check(u64::MAX, 1, &tasks);
+        check(1 << 18, 4, &tasks);
+    }
+}

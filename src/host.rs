@@ -1,0 +1,205 @@
+//! The host's part: copies by several threads, and results that nobody zeroed first.
+
+use std::{
+    mem::MaybeUninit,
+    sync::{LazyLock, OnceLock},
+};
+
+use crate::{error::Error, tuning::Tuning};
+
+/// Threads this process may run at the same time: what its affinity and its share of the machine allow.
+pub(crate) fn threads() -> usize {
+    static THREADS: LazyLock<usize> =
+        LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    *THREADS
+}
+
+/// Threads that help with copies, beside the caller's; absent where there is no core for them.
+fn helpers() -> Option<&'static rayon::ThreadPool> {
+    static HELPERS: OnceLock<Option<rayon::ThreadPool>> = OnceLock::new();
+    HELPERS
+        .get_or_init(|| {
+            let helpers = threads() - 1;
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(helpers)
+                .thread_name(|index| format!("gpu-executor-copy-{index}"));
+            // A process that may not have more threads copies with the one it has.
+            (helpers > 0).then(|| pool.build().ok()).flatten()
+        })
+        .as_ref()
+}
+
+/// Memory that a copy goes to, and that can be shared out to threads.
+pub(crate) trait Target: Sized + Send {
+    type Item: Copy + Send + Sync;
+
+    /// Cuts it in two.
+    fn split(self, at: usize) -> (Self, Self);
+
+    /// Writes all of it.
+    fn write(self, from: &[Self::Item]);
+}
+
+/// Memory that nobody wrote yet.
+struct Unwritten<'a, I>(&'a mut [MaybeUninit<I>]);
+
+impl<I: Copy + Send + Sync> Target for Unwritten<'_, I> {
+    type Item = I;
+
+    fn split(self, at: usize) -> (Self, Self) {
+        let (left, right) = self.0.split_at_mut(at);
+        (Self(left), Self(right))
+    }
+
+    fn write(self, from: &[I]) {
+        self.0.write_copy_of_slice(from);
+    }
+}
+
+impl<I: Copy + Send + Sync> Target for &mut [I] {
+    type Item = I;
+
+    fn split(self, at: usize) -> (Self, Self) {
+        self.split_at_mut(at)
+    }
+
+    fn write(self, from: &[I]) {
+        self.copy_from_slice(from);
+    }
+}
+
+/// Copies between slices and mapped memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Copier {
+    threads_from_bytes: u64,
+}
+
+impl Copier {
+    /// One that never uses a second thread.
+    pub(crate) const ALONE: Self = Self {
+        threads_from_bytes: u64::MAX,
+    };
+
+    pub(crate) fn new(tuning: &Tuning) -> Self {
+        Self {
+            threads_from_bytes: tuning.threads_from_bytes,
+        }
+    }
+
+    /// The threads that help with a copy of so many bytes.
+    fn helpers(self, bytes: usize) -> Option<&'static rayon::ThreadPool> {
+        if (bytes as u64) < self.threads_from_bytes {
+            None
+        } else {
+            helpers()
+        }
+    }
+
+    /// The helpers, and how many of `items` each thread takes; `None` if this thread is to copy alone.
+    pub(crate) fn shares(self, items: usize, item_bytes: usize) -> Option<(&'static rayon::ThreadPool, usize)> {
+        let helpers = self.helpers(items * item_bytes)?;
+        // Whole pages, so that no two threads fault the same one in.
+        let page = 4096 / item_bytes.clamp(1, 4096);
+        Some((helpers, items.div_ceil(threads()).next_multiple_of(page)))
+    }
+
+    /// Fills `to` with all of `from`, which is as long.
+    pub(crate) fn copy<T: Target>(self, mut to: T, mut from: &[T::Item]) {
+        let Some((helpers, share)) = self.shares(from.len(), size_of::<T::Item>()) else {
+            return to.write(from);
+        };
+        helpers.in_place_scope(|scope| {
+            while from.len() > share {
+                let (mine, rest) = to.split(share);
+                let (bytes, left) = from.split_at(share);
+                scope.spawn(move |_| mine.write(bytes));
+                (to, from) = (rest, left);
+            }
+            // This thread takes the last share while the helpers wake up.
+            to.write(from);
+        });
+    }
+
+    /// Appends `from` to `vec`, which has the room.
+    pub(crate) fn append<I: Copy + Send + Sync>(self, vec: &mut Vec<I>, from: &[I]) {
+        if self.helpers(size_of_val(from)).is_none() {
+            return vec.extend_from_slice(from);
+        }
+        let start = vec.len();
+        self.copy(Unwritten(&mut vec.spare_capacity_mut()[..from.len()]), from);
+        #[expect(unsafe_code, reason = "threads write into memory that nobody zeroed first")]
+        // SAFETY: the slice just copied to is the spare capacity from `start` on, of the length of `from`. `copy` cuts
+        // it into shares without a gap, writes each from end to end, and returns when all are written; a panic in one
+        // of them does not come here.
+        unsafe {
+            vec.set_len(start + from.len());
+        }
+    }
+}
+
+/// An empty vector with room for `n` items.
+pub(crate) fn reserve<I>(n: usize) -> Result<Vec<I>, Error> {
+    let mut items = Vec::new();
+    items.try_reserve_exact(n).map_err(|_| Error::OutOfMemory {
+        adapter: "host".to_owned(),
+        bytes: (n as u64).saturating_mul(size_of::<I>() as u64),
+    })?;
+    ask_for_huge_pages(items.spare_capacity_mut());
+    Ok(items)
+}
+
+/// Asks for pages of 2 MiB where a long vector will lie: of a fresh one of 64 MiB, faulting 16,384 small pages in takes
+/// longer than all copies of its task.
+fn ask_for_huge_pages<I>(memory: &mut [MaybeUninit<I>]) {
+    const HUGE: usize = 2 << 20;
+    #[cfg(target_os = "linux")]
+    if size_of_val(memory) >= 2 * HUGE {
+        let start = memory.as_mut_ptr().cast::<u8>();
+        let skipped = start.align_offset(HUGE);
+        let length = (size_of_val(memory) - skipped) / HUGE * HUGE;
+        #[expect(unsafe_code, reason = "advice on memory is given by its address")]
+        // SAFETY: the range lies within `memory`, which is borrowed here and has no contents yet: less than a huge page is
+        // skipped, there are two or more, and the length is rounded down. The advice changes no contents, only the size of
+        // the pages that hold them.
+        let advised = unsafe {
+            rustix::mm::madvise(
+                start.wrapping_add(skipped).cast(),
+                length,
+                rustix::mm::Advice::LinuxHugepage,
+            )
+        };
+        // A kernel without huge pages has small ones.
+        let _ = advised;
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (memory, HUGE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapped::Mapped;
+
+    #[test]
+    fn every_item_is_copied_whatever_the_number_of_threads() {
+        for threads_from_bytes in [0, u64::MAX] {
+            let copier = Copier { threads_from_bytes };
+            for n in [0_u32, 1, 1023, 1024, 1025, 100_003] {
+                let from: Vec<u32> = (0..n).collect();
+                let mut vec = vec![7];
+                vec.reserve_exact(from.len());
+                copier.append(&mut vec, &from);
+                assert_eq!((vec[0], &vec[1..]), (7, from.as_slice()));
+                let mut slice = vec![0; from.len()];
+                copier.copy(slice.as_mut_slice(), &from);
+                assert_eq!(slice, from);
+                let mut bytes = vec![0_u8; from.len() * 4];
+                copier.copy(
+                    Mapped::new(wgpu::WriteOnly::from_mut(bytes.as_mut_slice())),
+                    bytemuck::cast_slice(&from),
+                );
+                assert_eq!(bytes, bytemuck::cast_slice::<u32, u8>(&from));
+            }
+        }
+    }
+}

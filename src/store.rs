@@ -1,0 +1,161 @@
+//! Files kept between runs: calibrations and compiled pipelines, in the user's cache folder.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{adapter::AdapterInfo, host, tuning::Tuning};
+
+/// The environment variable that names the folder for calibrations and compiled pipelines. Empty: nothing is kept.
+pub const CACHE_DIR_ENV: &str = "GPU_EXECUTOR_CACHE_DIR";
+
+/// A folder whose files may be missing, old or damaged: then they are made again.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    /// Absent if nothing is to be kept.
+    folder: Option<PathBuf>,
+}
+
+/// A stored calibration, with what it is of.
+#[derive(Serialize, Deserialize)]
+struct Calibration {
+    version: String,
+    adapter: AdapterInfo,
+    threads: usize,
+    tuning: Tuning,
+}
+
+impl Store {
+    /// The folder given, or the one [`CACHE_DIR_ENV`] names, or the user's.
+    pub(crate) fn new(folder: Option<&Path>) -> Self {
+        let folder = folder
+            .map(Path::to_owned)
+            .or_else(|| match std::env::var_os(CACHE_DIR_ENV) {
+                Some(folder) => Some(PathBuf::from(folder)),
+                None => dirs::cache_dir().map(|caches| caches.join("gpu-executor")),
+            });
+        Self {
+            folder: folder.filter(|folder| !folder.as_os_str().is_empty()),
+        }
+    }
+
+    /// The calibration of this adapter, with this driver, and as many threads as this process has.
+    pub(crate) fn tuning(&self, adapter: &AdapterInfo) -> Option<Tuning> {
+        let stored: Calibration = serde_json::from_slice(&self.read(&file_name(adapter))?).ok()?;
+        let fits = stored.adapter == *adapter
+            && stored.threads == host::threads()
+            && stored.version == env!("CARGO_PKG_VERSION");
+        fits.then_some(stored.tuning)
+    }
+
+    pub(crate) fn keep_tuning(&self, adapter: &AdapterInfo, tuning: Tuning) {
+        let calibration = Calibration {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            adapter: adapter.clone(),
+            threads: host::threads(),
+            tuning,
+        };
+        let json = serde_json::to_vec_pretty(&calibration).expect("a structure of names and numbers");
+        self.keep(&file_name(adapter), &json);
+    }
+
+    /// The file's contents, if there is one.
+    pub(crate) fn read(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.folder.as_ref()?.join(name)).ok()
+    }
+
+    /// Writes a file, beside its place and renamed. That it cannot be written costs the next process some time, and
+    /// is no reason for this one to fail.
+    pub(crate) fn keep(&self, name: &str, contents: &[u8]) {
+        let Some(folder) = &self.folder else { return };
+        // Threads and processes may write the same file at once; whole files replace each other.
+        static PARTS: AtomicU64 = AtomicU64::new(0);
+        let number = PARTS.fetch_add(1, Ordering::Relaxed);
+        let part = folder.join(format!("{name}.{}-{number}", std::process::id()));
+        let written = fs::create_dir_all(folder)
+            .and_then(|()| fs::File::create(&part))
+            .and_then(|mut file| file.write_all(contents))
+            .and_then(|()| fs::rename(&part, folder.join(name)));
+        if written.is_err() {
+            // Most likely it was never there.
+            let _ = fs::remove_file(part);
+        }
+    }
+}
+
+/// The name of an adapter's calibration: readable, and another one for another number of threads.
+fn file_name(adapter: &AdapterInfo) -> String {
+    let plain = |text: &str| -> String {
+        let words = text
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+    };
+    let mut name = format!(
+        "{}-{}-{}",
+        adapter.backend,
+        plain(&adapter.name),
+        plain(&adapter.driver_version)
+    );
+    name.truncate(150);
+    format!("{name}-{}t.json", host::threads())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{adapter::Adapter, tuning::Transfer};
+
+    #[test]
+    fn a_calibration_is_found_again_for_its_adapter_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(Some(&folder.path().join("new")));
+        let adapter = Adapter::cpu().info().clone();
+        let tuning = Tuning {
+            spin_us: 3,
+            ..Tuning::plain(Transfer::DIRECT)
+        };
+        assert_eq!(store.tuning(&adapter), None);
+        store.keep_tuning(&adapter, tuning);
+        assert_eq!(store.tuning(&adapter), Some(tuning));
+        let newer = AdapterInfo {
+            timestamps: true,
+            ..adapter.clone()
+        };
+        assert_eq!(store.tuning(&newer), None, "same file, another adapter");
+        let files: Vec<_> = fs::read_dir(folder.path().join("new")).unwrap().collect();
+        assert_eq!(files.len(), 1, "nothing is left beside it");
+        fs::write(files[0].as_ref().unwrap().path(), b"{").unwrap();
+        assert_eq!(store.tuning(&adapter), None, "damaged");
+    }
+
+    #[test]
+    fn writers_at_the_same_time_leave_one_whole_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(Some(folder.path()));
+        std::thread::scope(|scope| {
+            for byte in 0..4_u8 {
+                let store = &store;
+                scope.spawn(move || (0..50).for_each(|_| store.keep("x", &[byte; 5000])));
+            }
+        });
+        let kept = store.read("x").unwrap();
+        assert_eq!(kept, vec![kept[0]; 5000]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_keeps_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for folder in ["", file.path().to_str().unwrap()] {
+            let store = Store::new(Some(Path::new(folder)));
+            store.keep("x", b"y");
+            assert_eq!(store.read("x"), None);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a call works on: where inputs come from, and where the output goes.
+
+use std::fmt;
+
+use crate::{
+    error::Error,
+    gpu::{Chunk, Spec},
+    host::{Copier, reserve},
+    mapped::Mapped,
+    op::Task,
+};
+
+/// The inputs of tasks of one operator, as an executor without types sees them.
+pub(crate) trait Source {
+    /// The operator.
+    fn spec(&self) -> Spec;
+
+    /// The number of elements of each task.
+    fn lengths(&self) -> &[usize];
+
+    /// Writes the chunk's part of input `index` to `to`, which is as long.
+    fn write(&self, chunk: Chunk, index: usize, to: Mapped<'_, u8>, copier: Copier);
+}
+
+/// Where the output of tasks of one operator goes. Chunks come in order.
+pub(crate) trait Sink {
+    /// Takes the output of a chunk; an error if the mapping is not aligned for the output's type.
+    fn take(&mut self, chunk: Chunk, bytes: &[u8], copier: Copier) -> Result<(), String>;
+}
+
+/// Borrowed tasks.
+#[derive(Debug)]
+pub(crate) struct Inputs<'a, T> {
+    pub(crate) tasks: &'a [T],
+    pub(crate) lengths: &'a [usize],
+}
+
+impl<T: Task> Source for Inputs<'_, T> {
+    fn spec(&self) -> Spec {
+        Spec::of::<T>()
+    }
+
+    fn lengths(&self) -> &[usize] {
+        self.lengths
+    }
+
+    fn write(&self, chunk: Chunk, index: usize, mut to: Mapped<'_, u8>, copier: Copier) {
+        let stride = T::INPUT_STRIDES[index];
+        let Some((helpers, share)) = copier.shares(chunk.elements, stride) else {
+            return self.write_here(chunk, index, to);
+        };
+        helpers.in_place_scope(|scope| {
+            let mut parts = chunk.cut(self.lengths, share).peekable();
+            while let Some(part) = parts.next() {
+                let (mine, rest) = to.split_at(part.elements * stride);
+                to = rest;
+                if parts.peek().is_some() {
+                    scope.spawn(move |_| self.write_here(part, index, mine));
+                } else {
+                    // This thread takes the last share while the helpers wake up.
+                    self.write_here(part, index, mine);
+                    break;
+                }
+            }
+        });
+    }
+}
+
+impl<T: Task> Inputs<'_, T> {
+    /// Writes a part of input `index` on this thread.
+    fn write_here(&self, part: Chunk, index: usize, mut to: Mapped<'_, u8>) {
+        let stride = T::INPUT_STRIDES[index];
+        for piece in part.pieces(self.lengths) {
+            let bytes =
+                &self.tasks[piece.task].input(index)[piece.elements.start * stride..piece.elements.end * stride];
+            let (mut mine, rest) = to.split_at(bytes.len());
+            mine.copy_from_slice(bytes);
+            to = rest;
+        }
+    }
+}
+
+/// The number of elements of each task.
+pub(crate) fn lengths<T: Task>(tasks: &[T]) -> Result<Vec<usize>, Error> {
+    let number = |(index, task): (usize, &T)| {
+        task.elements().map_err(|error| match error {
+            Error::LengthMismatch {
+                operator, left, right, ..
+            } => Error::LengthMismatch {
+                operator,
+                task: index,
+                left,
+                right,
+            },
+            other => other,
+        })
+    };
+    tasks.iter().enumerate().map(number).collect()
+}
+
+/// Appends every task's output to one vector.
+pub(crate) struct Appended<I>(pub(crate) Vec<I>);
+
+impl<I> Appended<I> {
+    /// With room for tasks of these lengths.
+    pub(crate) fn new(lengths: &[usize]) -> Result<Self, Error> {
+        Ok(Self(reserve(lengths.iter().sum())?))
+    }
+}
+
+impl<I> fmt::Debug for Appended<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Appended({} of {})", self.0.len(), self.0.capacity())
+    }
+}
+
+impl<I: bytemuck::Pod + Send + Sync> Sink for Appended<I> {
+    fn take(&mut self, _chunk: Chunk, bytes: &[u8], copier: Copier) -> Result<(), String> {
+        copier.append(&mut self.0, items(bytes)?);
+        Ok(())
+    }
+}
+
+/// Fills a slice of the caller's.
+pub(crate) struct Filled<'o, I> {
+    /// What is not written yet.
+    pub(crate) rest: &'o mut [I],
+}
+
+impl<I: bytemuck::Pod + Send + Sync> Sink for Filled<'_, I> {
+    fn take(&mut self, _chunk: Chunk, bytes: &[u8], copier: Copier) -> Result<(), String> {
+        let items = items(bytes)?;
+        let (now, later) = std::mem::take(&mut self.rest).split_at_mut(items.len());
+        copier.copy(now, items);
+        self.rest = later;
+        Ok(())
+    }
+}
+
+/// A vector for each task.
+pub(crate) struct Each<'a, I> {
+    pub(crate) outputs: Vec<Vec<I>>,
+    lengths: &'a [usize],
+}
+
+impl<'a, I> Each<'a, I> {
+    pub(crate) fn new(lengths: &'a [usize]) -> Result<Self, Error> {
+        Ok(Self {
+            outputs: lengths.iter().map(|&n| reserve(n)).collect::<Result<_, _>>()?,
+            lengths,
+        })
+    }
+}
+
+impl<I: bytemuck::Pod + Send + Sync> Sink for Each<'_, I> {
+    fn take(&mut self, chunk: Chunk, bytes: &[u8], copier: Copier) -> Result<(), String> {
+        let mut rest = items(bytes)?;
+        for piece in chunk.pieces(self.lengths) {
+            let (now, later) = rest.split_at(piece.elements.len());
+            copier.append(&mut self.outputs[piece.task], now);
+            rest = later;
+        }
+        Ok(())
+    }
+}
+
+fn items<I: bytemuck::Pod>(bytes: &[u8]) -> Result<&[I], String> {
+    bytemuck::try_cast_slice(bytes).map_err(|error| format!("the mapping cannot be read as the output's type: {error}"))
+}

@@ -1,0 +1,280 @@
+//! Every way to call an executor gives what the CPU gives, from one thread or from several.
+
+#![allow(clippy::unwrap_used, reason = "a test's helper")]
+
+mod common;
+
+use std::{
+    pin::pin,
+    sync::{Arc, mpsc},
+    task::{Context, Poll, Wake, Waker},
+};
+
+use gpu_executor::{Backend, Error, Executor, Options, TUNING_ENV, VectorAdd};
+
+/// Sizes around a workgroup's, and one of several chunks of the tests' smallest.
+const SIZES: [usize; 6] = [1, 255, 256, 1027, 70_000, 300_001];
+
+fn numbers(n: usize, seed: usize) -> Vec<f32> {
+    (0..n).map(|i| ((i * 7 + seed) % 1000) as f32).collect()
+}
+
+fn sums(a: &[f32], b: &[f32]) -> Vec<f32> {
+    a.iter().zip(b).map(|(a, b)| a + b).collect()
+}
+
+#[test]
+fn an_output_goes_into_a_slice() {
+    for executor in common::executors(&common::options()) {
+        for n in SIZES {
+            let (a, b) = (numbers(n, 1), numbers(n, 2));
+            let task = VectorAdd { a: &a, b: &b };
+            let mut output = vec![-1.0; n + 1];
+            executor.run_into(&task, &mut output[..n]).unwrap();
+            assert_eq!(output[..n], sums(&a, &b), "{} {n}", executor.backend());
+            assert_eq!(output[n], -1.0, "nothing is written behind the slice");
+            let error = executor.run_into(&task, &mut output).unwrap_err();
+            let expected = Error::OutputLength {
+                operator: "vector_add",
+                expected: n,
+                given: n + 1,
+            };
+            assert_eq!(error, expected);
+        }
+    }
+}
+
+#[test]
+fn a_flat_batch_says_where_each_output_begins() {
+    let lengths = [5, 0, 300, 1, 70_000, 0];
+    let inputs: Vec<_> = lengths.iter().map(|&n| (numbers(n, n), numbers(n, 3))).collect();
+    let tasks: Vec<_> = inputs.iter().map(|(a, b)| VectorAdd { a, b }).collect();
+    for executor in common::executors(&common::options()) {
+        let flat = executor.run_batch_flat(&tasks).unwrap();
+        assert_eq!(
+            (flat.len(), flat.offsets()),
+            (6, &[0, 5, 5, 305, 306, 70_306, 70_306][..])
+        );
+        for (index, ((a, b), output)) in inputs.iter().zip(flat.iter()).enumerate() {
+            assert_eq!(output, sums(a, b), "{} task {index}", executor.backend());
+            assert_eq!(output, &flat[index]);
+        }
+        assert_eq!(executor.run_batch(&tasks).unwrap().concat(), flat.into_parts().0);
+        assert!(executor.run_batch_flat::<VectorAdd<'_>>(&[]).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn submitted_tasks_come_back_in_any_order() {
+    for executor in common::executors(&common::options()) {
+        let inputs: Vec<_> = SIZES.iter().map(|&n| (numbers(n, n), numbers(n, 1))).collect();
+        let pending: Vec<_> = inputs
+            .iter()
+            .map(|(a, b)| executor.submit(&VectorAdd { a, b }).unwrap())
+            .collect();
+        for ((a, b), pending) in inputs.iter().zip(pending).rev() {
+            assert_eq!(pending.wait().unwrap(), sums(a, b), "{}", executor.backend());
+        }
+    }
+}
+
+/// Says so when it is woken.
+struct Bell(mpsc::Sender<()>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        // Nobody listens any more once the future is done.
+        let _ = self.0.send(());
+    }
+}
+
+#[test]
+fn a_submitted_task_is_a_future_that_wakes_its_task() {
+    let (a, b) = (numbers(300_001, 1), numbers(300_001, 2));
+    for executor in common::executors(&common::options()) {
+        for _ in 0..5 {
+            let mut pending = pin!(executor.submit(&VectorAdd { a: &a, b: &b }).unwrap());
+            let (sender, bell) = mpsc::channel();
+            let waker = Waker::from(Arc::new(Bell(sender)));
+            let output = loop {
+                match pending.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    Poll::Ready(output) => break output.unwrap(),
+                    // Nothing else looks at the device: without a wake-up this would stand still.
+                    Poll::Pending => bell.recv_timeout(std::time::Duration::from_secs(60)).unwrap(),
+                }
+            };
+            assert_eq!(output, sums(&a, &b), "{}", executor.backend());
+        }
+    }
+}
+
+#[test]
+fn a_submitted_task_may_outlive_its_executor_or_be_dropped() {
+    let (a, b) = (numbers(70_000, 1), numbers(70_000, 2));
+    let task = VectorAdd { a: &a, b: &b };
+    for executor in common::executors(&common::options()) {
+        drop(executor.submit(&task).unwrap());
+        let pending = executor.submit(&task).unwrap();
+        assert_eq!(executor.run(&task).unwrap(), sums(&a, &b));
+        drop(executor);
+        assert_eq!(pending.wait().unwrap(), sums(&a, &b));
+    }
+}
+
+#[test]
+fn a_task_in_place_keeps_its_inputs() {
+    for executor in common::executors(&common::options()) {
+        for n in SIZES {
+            let mut task = executor.in_place::<VectorAdd<'_>>(n).unwrap();
+            let (a, b, c) = (numbers(n, 1), numbers(n, 2), numbers(n, 3));
+            let [mut x, mut y] = task.inputs().unwrap();
+            x.copy_from_slice(&a);
+            y.copy_from_slice(&b);
+            assert_eq!(*task.run().unwrap(), sums(&a, &b), "{} {n}", executor.backend());
+            let [_, y] = task.inputs().unwrap();
+            y.write_iter(c.iter().copied());
+            let mut copy = vec![0.0; n];
+            task.run().unwrap().copy_to_slice(&mut copy);
+            assert_eq!(copy, sums(&a, &c), "{} {n}", executor.backend());
+            // Threads write parts of it.
+            let [x, _] = task.inputs::<f32, 2>().unwrap();
+            let (mut left, mut right) = x.split_at(n / 2);
+            std::thread::scope(|scope| {
+                scope.spawn(move || left.fill(1.0));
+                right.fill(2.0);
+            });
+            let ones: Vec<f32> = (0..n).map(|i| if i < n / 2 { 1.0 } else { 2.0 }).collect();
+            assert_eq!(*task.run().unwrap(), sums(&ones, &c), "{} {n}", executor.backend());
+        }
+    }
+}
+
+#[test]
+fn what_no_buffer_holds_is_not_written_in_place() {
+    for executor in common::gpu_executors(&common::options()) {
+        for elements in [0, 1 << 40] {
+            let error = executor.in_place::<VectorAdd<'_>>(elements).unwrap_err();
+            assert!(matches!(error, Error::NotInPlace { .. }), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_task_in_place_fails_with_its_device() {
+    for executor in common::gpu_executors(&common::options()) {
+        let mut task = executor.in_place::<VectorAdd<'_>>(100).unwrap();
+        assert_eq!(task.run().unwrap()[99], 0.0);
+        let pending = executor.submit(&VectorAdd { a: &[1.0], b: &[1.0] }).unwrap();
+        executor.lose_device();
+        for _ in 0..2 {
+            let error = task.run().unwrap_err();
+            assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+        }
+        assert!(matches!(task.inputs::<f32, 2>().unwrap_err(), Error::DeviceLost { .. }));
+        assert!(matches!(pending.wait().unwrap_err(), Error::DeviceLost { .. }));
+    }
+}
+
+#[test]
+fn tasks_of_one_call_have_outputs_of_their_own() {
+    let (a, b) = (numbers(300_001, 1), numbers(300_001, 2));
+    let long = [VectorAdd { a: &a, b: &b }];
+    let short = [VectorAdd { a: &a[..3], b: &b[..3] }; 2];
+    for executor in common::executors(&common::options()) {
+        let mut call = executor.call();
+        let (first, second) = (call.add(&short).unwrap(), call.add(&long).unwrap());
+        let mut outputs = call.run().unwrap();
+        assert_eq!(outputs.take(&second).items(), sums(&a, &b), "{}", executor.backend());
+        let short = outputs.take(&first);
+        assert_eq!((short.len(), &short[1]), (2, sums(&a[..3], &b[..3]).as_slice()));
+    }
+}
+
+#[test]
+fn phases_are_parts_of_the_call() {
+    let (a, b) = (numbers(70_000, 1), numbers(70_000, 2));
+    let task = VectorAdd { a: &a, b: &b };
+    for executor in common::executors(&common::options()) {
+        for _ in 0..2 {
+            let start = std::time::Instant::now();
+            let (output, phases) = executor.run_timed(&task).unwrap();
+            let wall = start.elapsed();
+            assert_eq!(output, sums(&a, &b), "{}", executor.backend());
+            let (flat, batch_phases) = executor.run_batch_timed(&[task, task]).unwrap();
+            assert_eq!(flat[1], output);
+            let Some(phases) = phases else {
+                assert_eq!((executor.backend(), batch_phases), (Backend::Cpu, None));
+                continue;
+            };
+            assert!(
+                phases.upload + phases.queue + phases.readback <= wall,
+                "{phases:?} of {wall:?}"
+            );
+            assert_eq!(
+                phases.device.is_some(),
+                executor.adapter().timestamps,
+                "absent where there is no clock"
+            );
+            assert!(phases.device.is_none_or(|device| !device.is_zero()), "{phases:?}");
+        }
+        // A timed call leaves nothing behind that an untimed one waits for.
+        assert_eq!(executor.run(&task).unwrap(), sums(&a, &b));
+    }
+}
+
+#[test]
+fn threads_that_do_everything_at_once_get_what_is_theirs() {
+    for executor in common::executors(&common::options()) {
+        let work = |executor: &Executor, thread: usize| {
+            for round in 0..8 {
+                let n = 1 + (thread * 7919 + round * 104_729) % 60_000;
+                let (a, b) = (numbers(n, thread), numbers(n, round));
+                let task = VectorAdd { a: &a, b: &b };
+                let expected = sums(&a, &b);
+                let pending = executor.submit(&task).unwrap();
+                assert_eq!(executor.run(&task).unwrap(), expected);
+                let mut place = executor.in_place::<VectorAdd<'_>>(n).unwrap();
+                let [mut x, mut y] = place.inputs().unwrap();
+                x.copy_from_slice(&a);
+                y.copy_from_slice(&b);
+                assert_eq!(executor.run_batch_flat(&[task; 3]).unwrap()[2], expected);
+                assert_eq!(*place.run().unwrap(), expected);
+                let waited = if round % 2 == 0 {
+                    pending.wait()
+                } else {
+                    pollster::block_on(pending)
+                };
+                assert_eq!(waited.unwrap(), expected);
+            }
+        };
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (executor, work) = (&executor, &work);
+                scope.spawn(move || work(executor, thread));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_calibration_is_made_once_and_kept() {
+    if std::env::var_os(TUNING_ENV).is_some() {
+        return;
+    }
+    for adapter in common::adapters() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            cache_dir: Some(folder.path().to_owned()),
+            ..Options::default()
+        };
+        let tuning = Executor::on(&adapter, options.clone()).unwrap().tuning();
+        let calibrations = || {
+            let files = std::fs::read_dir(folder.path()).unwrap();
+            let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+            names.filter(|name| name.ends_with(".json")).count()
+        };
+        let expected = usize::from(adapter.info().backend != Backend::Cpu);
+        assert_eq!((calibrations(), usize::from(tuning.is_some())), (expected, expected));
+        assert_eq!(Executor::on(&adapter, options).unwrap().tuning(), tuning);
+    }
+}
