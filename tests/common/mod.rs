@@ -2,12 +2,15 @@
 
 #![allow(clippy::print_stdout, reason = "tests say what they ran on")]
 
-use gpu_executor::{Adapter, Backend, Executor, Options, Transfer, Tuning};
+use gpu_executor::{Adapter, BACKENDS_ENV, Backend, Executor, Options, Transfer, Tuning};
 
-/// The backends whose adapters CI installs; a test that did not run on one of them is no proof there.
-fn required() -> &'static [Backend] {
+/// The backends whose adapters CI installs, or that were asked for by name; a test that did not run on one of them is no
+/// proof there.
+fn required(selected: &[Backend]) -> &[Backend] {
     if std::env::var_os("CI").is_none_or(|ci| ci.is_empty()) {
         &[]
+    } else if std::env::var_os(BACKENDS_ENV).is_some() {
+        selected
     } else if cfg!(target_os = "linux") {
         &[Backend::Vulkan, Backend::Gles]
     } else if cfg!(windows) {
@@ -17,12 +20,13 @@ fn required() -> &'static [Backend] {
     }
 }
 
-/// Every usable adapter, the CPU included. Prints which these are.
+/// Every usable adapter, the CPU included, or those of the backends in `GPU_EXECUTOR_BACKENDS`. Prints which these are.
 ///
 /// # Panics
 /// Under `CI` when an adapter that CI installs is missing or unusable.
 pub(crate) fn adapters() -> Vec<Adapter> {
-    let all = Adapter::list(&Backend::built());
+    let selected = Backend::selected().expect("names of backends");
+    let all = Adapter::list(&selected);
     for adapter in &all {
         let info = adapter.info();
         let state = info.unusable.as_deref().unwrap_or("tested");
@@ -32,7 +36,7 @@ pub(crate) fn adapters() -> Vec<Adapter> {
         );
     }
     let usable: Vec<_> = all.into_iter().filter(|a| a.info().unusable.is_none()).collect();
-    for backend in required() {
+    for backend in required(&selected) {
         assert!(
             usable.iter().any(|a| a.info().backend == *backend),
             "CI is set and there is no usable {backend} adapter; `cargo xtask setup` installs it"

@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Bisect(cmd::bisect::Flags),
     /// Measure how often `ab` is wrong on this machine, with unchanged code and planted slowdowns
     ValidateGate(cmd::validate_gate::Flags),
+    /// Join the shards of a run, and judge the whole
+    Merge(cmd::merge::Flags),
     /// Measure this project, wgpu as tutorials use it, cubecl, the CPU and CUDA against each other
     Peers(cmd::peers::Flags),
     /// Find the version split that would break a build, and prove the cure
@@ -32,6 +34,10 @@ pub(crate) enum Command {
     Adapters(cmd::adapters::Flags),
     /// Install what the software adapters need (Debian and Ubuntu), or say what to install
     Setup(cmd::setup::Flags),
+    /// Compile, link and run everything for Windows; on Linux under Wine
+    Windows(cmd::windows::Flags),
+    /// Lint the workflows of GitHub Actions with actionlint and zizmor
+    Workflows(cmd::workflows::Flags),
     /// Run what CI runs: set-up, format, lints, tests, documentation, dependencies, and a quick bench
     Ci(cmd::ci::Flags),
 }

@@ -84,7 +84,7 @@ impl Fingerprint {
 }
 
 /// What an adapter is, in one line.
-fn line(adapter: &AdapterPrint) -> String {
+pub(crate) fn line(adapter: &AdapterPrint) -> String {
     let AdapterPrint {
         backend,
         name,

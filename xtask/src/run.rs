@@ -12,6 +12,7 @@ use crate::{
     quantile::{harrell_davis, median_interval},
     record::Record,
     rows::{self, Row, Stage},
+    shard::Shard,
 };
 
 /// A backend that was asked for and not measured, and why.
@@ -49,9 +50,23 @@ pub(crate) struct Plan {
     pub(crate) ops: Option<Vec<String>>,
     /// Sizes asked for, as `20000` or `1000x256`.
     pub(crate) sizes: Vec<String>,
+    /// The part of all that which this machine measures; `None` for all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shard: Option<Shard>,
 }
 
 impl Plan {
+    /// The sizes to be measured on a backend.
+    pub(crate) fn sizes_on(&self, backend: &str) -> Vec<String> {
+        let Some(shard) = self.shard else {
+            return self.sizes.clone();
+        };
+        let part = shard.part(&self.backends, &self.sizes).into_iter();
+        part.filter(|(b, _)| *b == backend)
+            .map(|(_, size)| size.to_owned())
+            .collect()
+    }
+
     /// Whether a case was to be measured; if not, why.
     pub(crate) fn covers(&self, case: &CaseId) -> Result<(), String> {
         if let Some(skipped) = self.skipped.iter().find(|s| s.backend == case.backend) {
@@ -65,6 +80,11 @@ impl Plan {
         }
         if !self.sizes.contains(&case.amount()) {
             return Err("size not asked for".to_owned());
+        }
+        if let Some(shard) = self.shard
+            && !self.sizes_on(&case.backend).contains(&case.amount())
+        {
+            return Err(format!("not of shard {shard}"));
         }
         Ok(())
     }
@@ -285,6 +305,7 @@ pub(crate) mod tests {
             }],
             ops: None,
             sizes: vec!["1000".to_owned(), "20000".to_owned(), "1000x256".to_owned()],
+            shard: None,
         }
     }
 
@@ -329,6 +350,15 @@ pub(crate) mod tests {
         assert_eq!(
             other.covers(&case("cpu", 1000, 1)),
             Err("operator not asked for".to_owned())
+        );
+        let mut shard = plan();
+        shard.shard = Some("1/2".parse().unwrap());
+        assert_eq!(shard.sizes_on("cpu"), ["1000", "20000", "1000x256"]);
+        assert_eq!(shard.sizes_on("vulkan"), [""; 0]);
+        assert_eq!(shard.covers(&case("cpu", 1000, 1)), Ok(()));
+        assert_eq!(
+            shard.covers(&case("vulkan", 1000, 1)),
+            Err("not of shard 1/2".to_owned())
         );
     }
 

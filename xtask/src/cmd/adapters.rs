@@ -3,7 +3,10 @@
 use xshell::Shell;
 
 use crate::{
-    cmd::setup,
+    cmd::{
+        bench::{Backends, backends},
+        setup,
+    },
     error::Error,
     exit::Exit,
     host::{
@@ -13,16 +16,53 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cargo xtask adapters\n  WGPU_ADAPTER_NAME=llvmpipe cargo xtask adapters")]
-pub(crate) struct Flags {}
+#[command(after_help = "\
+Examples:
+  cargo xtask adapters
+  cargo xtask adapters --setup --expect vulkan,gles    in CI, before anything is measured
+  WGPU_ADAPTER_NAME=llvmpipe cargo xtask adapters")]
+pub(crate) struct Flags {
+    /// Install what is missing for the software adapters first
+    #[arg(long)]
+    setup: bool,
+    /// Fail unless each of these backends has a usable adapter
+    #[arg(long, value_name = "LIST", value_parser = backends)]
+    expect: Option<Backends>,
+}
 
-pub(crate) fn run(_: &Flags) -> Result<Exit, Error> {
+pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
+    let sh = Shell::new()?;
+    if flags.setup {
+        setup::ensure(&sh)?;
+    }
     let listing = list(&build::listing()?)?;
     console::result(&table(&listing));
-    if let Some(hint) = setup::hint(&Shell::new()?) {
+    if !flags.setup
+        && let Some(hint) = setup::hint(&sh)
+    {
         console::warning(&hint);
     }
+    if let Some(Backends(expected)) = &flags.expect {
+        let missing = missing(&listing, expected);
+        if !missing.is_empty() {
+            return Err(Error::Failed(format!("--expect: {}", missing.join("; "))));
+        }
+    }
     Ok(Exit::Pass)
+}
+
+/// The backends of `expected` without a usable adapter, each with the reason.
+fn missing(listing: &Listing, expected: &[String]) -> Vec<String> {
+    let is_there = |backend: &str| listing.picked.iter().any(|adapter| adapter.print.backend == backend);
+    let reason = |backend: &str| {
+        let absent = listing.absent.iter().find(|absent| absent.backend == backend);
+        absent.map_or("not part of this system", |absent| absent.reason.as_str())
+    };
+    expected
+        .iter()
+        .filter(|backend| !is_there(backend))
+        .map(|backend| format!("{backend} has no usable adapter: {}", reason(backend)))
+        .collect()
 }
 
 /// One paragraph per adapter, the one that is measured marked.
@@ -59,4 +99,31 @@ fn paragraph(adapter: &Adapter, is_picked: bool) -> String {
         None => text.push_str("  not measured unless WGPU_ADAPTER_NAME names it\n"),
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backend_that_is_expected_and_absent_is_named_with_the_reason() {
+        let adapter = r#"{"backend":"vulkan","name":"llvmpipe","kind":"software","driver":"llvmpipe","driver_version":"",
+            "timestamps":true,"limits":null,"unusable":null}"#;
+        let listing: Listing = serde_json::from_str(&format!(
+            r#"{{"adapters":[{adapter}],"picked":[{adapter}],"absent":[{{"backend":"gles","reason":"no driver"}}]}}"#
+        ))
+        .unwrap();
+        let check = |expected: &[&str], missing_ones: &[&str]| {
+            let expected: Vec<String> = expected.iter().map(|&b| b.to_owned()).collect();
+            assert_eq!(missing(&listing, &expected), missing_ones);
+        };
+        check(&["vulkan"], &[]);
+        check(
+            &["vulkan", "gles", "dx12"],
+            &[
+                "gles has no usable adapter: no driver",
+                "dx12 has no usable adapter: not part of this system",
+            ],
+        );
+    }
 }

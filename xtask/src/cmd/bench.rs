@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use flags::Flags;
+pub(crate) use flags::{Backends, Flags, backends};
 use xshell::{Shell, cmd};
 
 use crate::{
@@ -293,11 +293,12 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
         tuning: BTreeMap::new(),
         ops: flags.op.clone(),
         sizes: flags.sizes(),
+        shard: flags.shard,
     })
 }
 
 /// The commit measured, `-dirty` if files differ from it, other than the baselines; empty where there is no repository.
-fn commit(sh: &Shell) -> String {
+pub(super) fn commit(sh: &Shell) -> String {
     let quiet = |command: xshell::Cmd<'_>| command.quiet().ignore_stderr().read().unwrap_or_default();
     let commit = quiet(cmd!(sh, "git describe --always --abbrev=12 --exclude=*"));
     let changes = quiet(cmd!(sh, "git status --porcelain --untracked-files=no -- . :!baselines"));
@@ -305,7 +306,8 @@ fn commit(sh: &Shell) -> String {
     format!("{commit}{mark}")
 }
 
-fn write(out: &Out, report: &Report<'_>, run: &Run, measured: &[Measured]) -> Result<(), Error> {
+/// Writes the files of a run.
+pub(super) fn write(out: &Out, report: &Report<'_>, run: &Run, measured: &[Measured]) -> Result<(), Error> {
     let measured = [
         ("calls.csv", calls_csv(measured)),
         ("quantiles.csv", quantiles_csv(&quantiles(measured), &run.rows)),

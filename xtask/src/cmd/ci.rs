@@ -7,17 +7,36 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::{
     cli::{Cli, Command},
-    cmd::{audit_deps, bench, setup},
+    cmd::{audit_deps, bench, setup, windows, workflows},
     error::Error,
     exit::Exit,
     host::{console, workspace},
 };
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cargo xtask ci")]
-pub(crate) struct Flags {}
+#[command(after_help = "Example:\n  cargo xtask ci\n  cargo xtask ci --windows")]
+pub(crate) struct Flags {
+    /// Run the Windows half as well, under Wine; the default where CI=true
+    #[arg(long, overrides_with = "no_windows")]
+    windows: bool,
+    /// Leave the Windows half to another machine
+    #[arg(long, overrides_with = "windows")]
+    no_windows: bool,
+}
 
-pub(crate) fn run(_: &Flags) -> Result<Exit, Error> {
+impl Flags {
+    /// On Windows, all of it is the Windows half.
+    fn with_windows(&self) -> bool {
+        !cfg!(windows) && !self.no_windows && (self.windows || is_ci())
+    }
+}
+
+/// Whether this is no person's machine.
+fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|ci| ci == "true")
+}
+
+pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let sh = Shell::new()?;
     sh.change_dir(workspace::root());
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
@@ -71,6 +90,10 @@ pub(crate) fn run(_: &Flags) -> Result<Exit, Error> {
         && audit_deps::run(flags)? != audit_deps::Exit::Clean
     {
         return Err(Error::Failed("the audit of dependencies found errors".to_owned()));
+    }
+    workflows::check(&sh, is_ci() && cfg!(target_os = "linux"))?;
+    if flags.with_windows() {
+        windows::ci(&sh)?;
     }
     console::status("Bench", "quick; results, counters and errors count, times are shown");
     let exit = bench::run(&bench::Flags::quick_for_ci())?;

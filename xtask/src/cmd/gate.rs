@@ -1,6 +1,6 @@
 //! `cargo xtask gate`: judges a finished run again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{
     baseline,
@@ -20,6 +20,13 @@ pub(crate) struct Flags {
     /// Folder of the run, as `cargo xtask bench` printed it
     #[arg(value_name = "RUN_DIR")]
     run: PathBuf,
+    #[command(flatten)]
+    how: How,
+}
+
+/// What a run is held against, and how strictly.
+#[derive(Debug, clap::Args)]
+pub(crate) struct How {
     /// Folder of the baselines [default: baselines]
     #[arg(long, value_name = "DIR")]
     baselines: Option<PathBuf>,
@@ -32,7 +39,12 @@ pub(crate) struct Flags {
 }
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
-    let run = Run::load(&flags.run)?;
+    judged(&flags.run, &flags.how)
+}
+
+/// Judges the run in a folder, says so, and puts the verdicts beside it.
+pub(crate) fn judged(place: &Path, flags: &How) -> Result<Exit, Error> {
+    let run = Run::load(place)?;
     let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
     let baseline = baseline::load(&folder, &run.fingerprint)?;
     let against = match &baseline {
@@ -61,7 +73,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     console::result(&report.text(console::style));
     github::tell(&report);
     for (name, content) in report.files() {
-        files::write(&flags.run.join(name), content.as_bytes())?;
+        files::write(&place.join(name), content.as_bytes())?;
     }
     Ok(exit)
 }

@@ -7,9 +7,12 @@ pub(crate) mod bench;
 pub(crate) mod bisect;
 pub(crate) mod ci;
 pub(crate) mod gate;
+pub(crate) mod merge;
 pub(crate) mod peers;
 pub(crate) mod setup;
 pub(crate) mod validate_gate;
+pub(crate) mod windows;
+pub(crate) mod workflows;
 
 use std::process::ExitCode;
 
@@ -23,10 +26,13 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Gate(flags) => gate::run(&flags).map(Into::into),
         Command::Bisect(flags) => bisect::run(&flags).map(Into::into),
         Command::ValidateGate(flags) => validate_gate::run(&flags).map(Into::into),
+        Command::Merge(flags) => merge::run(&flags).map(Into::into),
         Command::Peers(flags) => peers::run(&flags).map(Into::into),
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
         Command::Adapters(flags) => adapters::run(&flags).map(Into::into),
         Command::Setup(flags) => setup::run(&flags).map(Into::into),
+        Command::Windows(flags) => windows::run(&flags).map(Into::into),
+        Command::Workflows(flags) => workflows::run(&flags).map(Into::into),
         Command::Ci(flags) => ci::run(&flags).map(Into::into),
     }
 }

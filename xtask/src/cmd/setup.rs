@@ -19,12 +19,9 @@ pub(crate) struct Flags {
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let sh = Shell::new()?;
-    let missing = match missing(&sh) {
-        Packages::NotDebian => {
-            anstream::println!("setup: {}", advice());
-            return Ok(Exit::Pass);
-        }
-        Packages::Missing(missing) => missing,
+    let Some(missing) = missing(&sh, &PACKAGES) else {
+        anstream::println!("setup: {}", advice());
+        return Ok(Exit::Pass);
     };
     if missing.is_empty() {
         anstream::println!("setup: nothing to do, {} are installed", PACKAGES.join(", "));
@@ -38,24 +35,21 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 
 /// Installs whatever is missing, for commands that offer `--setup`.
 pub(crate) fn ensure(sh: &Shell) -> Result<(), Error> {
-    match missing(sh) {
-        Packages::NotDebian => anstream::eprintln!("setup: {}", advice()),
-        Packages::Missing(missing) if missing.is_empty() => {}
-        Packages::Missing(missing) => install(sh, &missing)?,
+    match missing(sh, &PACKAGES) {
+        None => anstream::eprintln!("setup: {}", advice()),
+        Some(missing) if missing.is_empty() => {}
+        Some(missing) => install(sh, &missing)?,
     }
     Ok(())
 }
 
 /// What a person can do about missing software adapters, when `--setup` was not given; nothing when all is there.
 pub(crate) fn hint(sh: &Shell) -> Option<String> {
-    match missing(sh) {
-        Packages::NotDebian => None,
-        Packages::Missing(missing) if missing.is_empty() => None,
-        Packages::Missing(missing) => Some(format!(
-            "not installed: {}; `cargo xtask setup` installs them",
-            missing.join(", ")
-        )),
-    }
+    let missing = missing(sh, &PACKAGES).filter(|missing| !missing.is_empty())?;
+    Some(format!(
+        "not installed: {}; `cargo xtask setup` installs them",
+        missing.join(", ")
+    ))
 }
 
 /// Whether this system is one that [`ensure`] can set up.
@@ -63,14 +57,10 @@ pub(crate) fn is_possible() -> bool {
     Path::new("/usr/bin/dpkg-query").exists() && Path::new("/usr/bin/apt-get").exists()
 }
 
-enum Packages {
-    NotDebian,
-    Missing(Vec<&'static str>),
-}
-
-fn missing(sh: &Shell) -> Packages {
+/// Those of `packages` that are not installed; `None` where packages have no Debian names.
+pub(crate) fn missing<'a>(sh: &Shell, packages: &[&'a str]) -> Option<Vec<&'a str>> {
     if !is_possible() {
-        return Packages::NotDebian;
+        return None;
     }
     let is_installed = |package: &str| {
         let format = "--showformat=${db:Status-Status}\n";
@@ -81,10 +71,11 @@ fn missing(sh: &Shell) -> Packages {
             .read()
             .is_ok_and(|status| status.lines().any(|line| line == "installed"))
     };
-    Packages::Missing(PACKAGES.into_iter().filter(|p| !is_installed(p)).collect())
+    Some(packages.iter().copied().filter(|p| !is_installed(p)).collect())
 }
 
-fn install(sh: &Shell, missing: &[&str]) -> Result<(), Error> {
+/// Installs packages by their Debian names, with sudo when not root.
+pub(crate) fn install(sh: &Shell, missing: &[&str]) -> Result<(), Error> {
     let is_root = cmd!(sh, "id -u").quiet().read()? == "0";
     let sudo: &[&str] = if is_root { &[] } else { &["sudo"] };
     anstream::eprintln!(

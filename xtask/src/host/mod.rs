@@ -18,6 +18,7 @@ pub(crate) mod progress;
 pub(crate) mod revision;
 pub(crate) mod session;
 pub(crate) mod turns;
+pub(crate) mod windows;
 pub(crate) mod workspace;
 
 /// Without a display, Mesa's OpenGL first looks for a Wayland server and complains if it is not told where; any folder

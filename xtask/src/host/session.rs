@@ -47,9 +47,7 @@ struct Cases<'a> {
 impl Session<'_> {
     /// Measures every case, in as many processes as the plan says; the backends take turns.
     pub(crate) fn screen(&self) -> Result<Vec<Measured>, Error> {
-        let Plan {
-            runs, backends, sizes, ..
-        } = self.plan;
+        let Plan { runs, backends, .. } = self.plan;
         let bound = if self.bound {
             "software adapters and CPU bound to one core"
         } else {
@@ -59,10 +57,15 @@ impl Session<'_> {
             "Measuring",
             &format!("{}: {runs} process(es) each, {bound}", backends.join(", ")),
         );
-        let progress = Progress::new(sizes.len() * backends.len(), *runs);
+        let cases: usize = backends.iter().map(|backend| self.plan.sizes_on(backend).len()).sum();
+        let progress = Progress::new(cases, *runs);
         let mut measured = Vec::new();
         for run in 1..=*runs {
             for backend in backends {
+                let sizes = self.plan.sizes_on(backend);
+                if sizes.is_empty() {
+                    continue;
+                }
                 let cases = Cases {
                     backend,
                     ops: self
@@ -70,7 +73,7 @@ impl Session<'_> {
                         .ops
                         .as_ref()
                         .map(|ops| ops.iter().map(String::as_str).collect()),
-                    sizes: sizes.clone(),
+                    sizes,
                 };
                 measured.extend(self.process(&cases, Stage::Screen, run, &progress)?);
             }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::shard::Shard;
+
 use crate::baseline;
 
 /// Sizes measured unless `--size` says otherwise: single tasks by their number of elements, and one batch.
@@ -39,6 +41,9 @@ pub(crate) struct Flags {
     /// Sizes to measure: 20000, or 1000x256 for a batch of 1000 tasks [default: eight from 1000 to 1000000]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = size)]
     pub(super) size: Option<Vec<String>>,
+    /// Measure a part only, for `cargo xtask merge`: 1/4 is the first of four, of about equal time
+    #[arg(long, value_name = "I/N", conflicts_with = "save_baseline")]
+    pub(super) shard: Option<Shard>,
     /// Fresh processes per backend [default: 1; 5 with --save-baseline]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(super) runs: Option<u64>,
@@ -73,10 +78,10 @@ pub(crate) struct Flags {
 
 /// Backends by the names of reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Backends(pub(super) Vec<String>);
+pub(crate) struct Backends(pub(crate) Vec<String>);
 
 /// Reads a comma list of backends, as wgpu spells them.
-fn backends(list: &str) -> Result<Backends, String> {
+pub(crate) fn backends(list: &str) -> Result<Backends, String> {
     let mut names = Vec::new();
     for name in list.split(',').map(str::trim) {
         let name = match name.to_ascii_lowercase().as_str() {

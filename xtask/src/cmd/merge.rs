@@ -1,0 +1,77 @@
+//! `cargo xtask merge`: joins the shards of a run and judges the whole.
+
+use std::path::PathBuf;
+
+use crate::{
+    cmd::gate,
+    error::Error,
+    exit::Exit,
+    files,
+    host::{console, out::Out, workspace},
+    merge::{Part, Refusal, merge},
+    rows,
+    run::Run,
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  cargo xtask bench --shard 1/2 --no-gate --out target/bench/shard-1
+  cargo xtask bench --shard 2/2 --no-gate --out target/bench/shard-2
+  cargo xtask merge target/bench/shard-1 target/bench/shard-2 --out target/bench/merged")]
+pub(crate) struct Flags {
+    /// Folders of the shards, all of them
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<PathBuf>,
+    /// Folder for the result [default: target/bench/TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What shards of different machines are: an error, or a warning without a verdict
+    #[arg(long, value_name = "HOW", default_value = "fail")]
+    mixed: Mixed,
+    #[command(flatten)]
+    how: gate::How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Mixed {
+    Fail,
+    Warn,
+}
+
+pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
+    let mut parts = Vec::new();
+    for folder in &flags.runs {
+        parts.push(Part {
+            name: folder.display().to_string(),
+            run: Run::load(folder)?,
+            calls: files::read(&folder.join("calls.csv"))?,
+            quantiles: files::read(&folder.join("quantiles.csv"))?,
+        });
+    }
+    let merged = match merge(parts) {
+        Ok(merged) => merged,
+        Err(Refusal::Mixed(why)) if flags.mixed == Mixed::Warn => {
+            console::warning(&format!("{why}; nothing is merged or judged"));
+            return Ok(Exit::Pass);
+        }
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let out = Out::prepare(&workspace::runs(), flags.out.as_deref(), &merged.run.plan.started)?;
+    let Part {
+        run, calls, quantiles, ..
+    } = &merged;
+    for (name, content) in [
+        ("calls.csv", calls.clone()),
+        ("quantiles.csv", quantiles.clone()),
+        ("runs.csv", rows::to_csv(&run.rows)),
+        ("run.json", files::json(&run.plan)),
+        ("fingerprint.json", files::json(&run.fingerprint)),
+    ] {
+        files::write(&out.partial.join(name), content.as_bytes())?;
+    }
+    let exit = gate::judged(&out.partial, &flags.how)?;
+    let place = out.publish()?;
+    console::status("Wrote", &place.display().to_string());
+    Ok(exit)
+}
