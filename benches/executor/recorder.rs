@@ -94,6 +94,8 @@ impl Recorder {
         let mut calibration_ns = 0;
         if let Some(calibration) = &self.calibration {
             self.pause();
+            // A core that has slept is slow at first, with or without company.
+            self.rewarm(executor, workload);
             calibration_ns = calibration.borrow_mut().time_ns();
             self.rewarm(executor, workload);
         }
