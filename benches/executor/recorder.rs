@@ -11,6 +11,9 @@ use serde::Serialize;
 
 use crate::{calibration::Calibration, cases::Case};
 
+/// How long calls are made that do not count, to make caches warm again after the calibration kernel.
+const REWARM: Duration = Duration::from_millis(2);
+
 /// One call of criterion's closure.
 struct Batch {
     walls_ns: Vec<u64>,
@@ -93,11 +96,11 @@ impl Recorder {
         let mut walls_ns = Vec::with_capacity(usize::try_from(iterations).unwrap_or_default());
         let mut calibration_ns = 0;
         if let Some(calibration) = &self.calibration {
-            self.pause();
-            // A core that has slept is slow at first, with or without company.
-            self.rewarm(executor, workload);
+            if Instant::now() >= self.warm {
+                Self::spend(self.pause, executor, workload);
+            }
             calibration_ns = calibration.borrow_mut().time_ns();
-            self.rewarm(executor, workload);
+            Self::spend(REWARM, executor, workload);
         }
         let before = executor.counters();
         for _ in 0..iterations {
@@ -136,18 +139,10 @@ impl Recorder {
         phases.filter_map(Result::transpose).collect()
     }
 
-    /// Lets time pass.
-    fn pause(&self) {
-        if Instant::now() >= self.warm {
-            std::thread::sleep(self.pause);
-        }
-    }
-
-    /// Makes caches warm again with calls that do not count.
-    fn rewarm(&self, executor: &Executor, workload: &dyn Workload) {
-        const REWARM: Duration = Duration::from_millis(2);
+    /// Lets time pass with calls that do not count. A process that sleeps gives its core away, and finds company on it when it wakes.
+    fn spend(time: Duration, executor: &Executor, workload: &dyn Workload) {
         let start = Instant::now();
-        while start.elapsed() < REWARM && workload.run(executor).is_ok() {}
+        while start.elapsed() < time && workload.run(executor).is_ok() {}
     }
 
     /// The first error of a call.
