@@ -139,7 +139,7 @@ impl Recorder {
         phases.filter_map(Result::transpose).collect()
     }
 
-    /// Lets time pass with calls that do not count. A process that sleeps gives its core away, and finds company on it when it wakes.
+    /// Lets time pass with calls that do not count: core and caches stay as they are.
     fn spend(time: Duration, executor: &Executor, workload: &dyn Workload) {
         let start = Instant::now();
         while start.elapsed() < time && workload.run(executor).is_ok() {}
