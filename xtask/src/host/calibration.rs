@@ -5,9 +5,15 @@ use std::{hint::black_box, time::Instant};
 
 use crate::host::affinity;
 
-const BYTES: usize = 128 << 10;
+/// 128 KiB.
+const PAGES: usize = 32;
 const COPIES: usize = 8;
 const REPETITIONS: usize = 20;
+
+/// Memory that begins where a page does, as the benches' does: where the heap puts source and target decides how fast a copy is.
+#[repr(C, align(4096))]
+#[derive(Clone, Copy)]
+struct Page([u8; 4096]);
 
 /// The fastest of a few repetitions, in nanoseconds, on the core that bound processes run on.
 pub(crate) fn time_ns(bound: bool) -> f64 {
@@ -19,8 +25,8 @@ pub(crate) fn time_ns(bound: bool) -> f64 {
 }
 
 fn kernel_ns() -> f64 {
-    let from = vec![1_u8; BYTES];
-    let mut to = vec![0_u8; BYTES];
+    let from = vec![Page([1; 4096]); PAGES];
+    let mut to = vec![Page([0; 4096]); PAGES];
     let repetition = |_| {
         let start = Instant::now();
         for _ in 0..COPIES {
