@@ -27,10 +27,13 @@ pub(crate) const SERVE_ENV: &str = "GPU_EXECUTOR_BENCH_SERVE";
 /// slowdowns of real work to see whether they are found; nothing else reads it.
 const PLANT_ENV: &str = "GPU_EXECUTOR_BENCH_PLANT";
 
+/// Calls per window whose phases are timed, or as many as a slice has room for.
+const PHASED_CALLS: usize = 3;
+
 /// The version of this protocol, in the greeting.
 const PROTOCOL: u32 = 1;
 /// Times per window at the most.
-const MOST_SAMPLES: usize = 4_000;
+const MOST_SAMPLES: usize = 2_000;
 /// Calls are made for this long between two runs of the calibration kernel.
 const SLICE: Duration = Duration::from_millis(4);
 /// A window takes no longer than this many times what it is to keep.
@@ -75,6 +78,8 @@ struct Window {
     calibrations_ns: Vec<u64>,
     /// Counters of each call.
     counters: Counters,
+    /// Phases of a few calls more, by name; a phase that was not measured is missing.
+    phases_ns: BTreeMap<&'static str, Vec<u64>>,
 }
 
 struct Server {
@@ -200,6 +205,31 @@ impl Server {
         window.counters = counters
             .per_call(calls)
             .ok_or_else(|| format!("calls differ in what they cost: {calls} calls counted {counters:?}"))?;
+        let mut phases_ns: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
+        // The first call makes what times the others.
+        workload.run_timed(executor).map_err(|error| error.to_string())?;
+        let start = Instant::now();
+        for _ in 0..PHASED_CALLS {
+            let Some(phases) = workload.run_timed(executor).map_err(|error| error.to_string())? else {
+                break;
+            };
+            let named = [
+                ("upload", Some(phases.upload)),
+                ("queue", Some(phases.queue)),
+                ("device", phases.device),
+                ("readback", Some(phases.readback)),
+            ];
+            for (name, time) in named {
+                let nanos = time.and_then(|time| u64::try_from(time.as_nanos()).ok());
+                phases_ns.entry(name).or_default().extend(nanos);
+            }
+            if start.elapsed() >= SLICE {
+                break;
+            }
+        }
+        if calibration_ns.max(self.calibration.time_ns()) <= request.limit_ns {
+            window.phases_ns = phases_ns;
+        }
         Ok(Answer::Measured(window))
     }
 }

@@ -114,9 +114,13 @@ impl Repository {
     }
 
     fn command(&self, args: &[&str]) -> Command {
+        self.subcommand("ab", args)
+    }
+
+    fn subcommand(&self, name: &str, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command
-            .args(["ab", "--manifest-path"])
+            .args([name, "--manifest-path"])
             .arg(self.path("repo/Cargo.toml"))
             .args(args)
             .env("CARGO", self.path("cargo"))
@@ -344,4 +348,49 @@ fn an_interruption_while_building_leaves_no_worktree() {
     assert!(status.success());
     assert_eq!(child.wait().unwrap().code(), Some(1));
     repository.is_tidy();
+}
+
+#[test]
+fn bisect_finds_the_commit_and_passes_over_those_that_do_not_build() {
+    let repository = Repository::new();
+    for n in 1..=5 {
+        repository.commit(&format!("good{n}"), PLAIN);
+    }
+    fs::remove_file(repository.path("repo/bench.sh")).unwrap();
+    repository.save("broken");
+    repository.commit("good6", PLAIN);
+    let slow = Program { ns: 104_000, ..PLAIN };
+    repository.commit("culprit", slow);
+    let chatty = Program { dispatches: 3, ..slow };
+    repository.commit("chatty", chatty);
+    repository.commit("later", chatty);
+    let bisect = |args: &[&str]| {
+        let output = repository.subcommand("bisect", args).output().unwrap();
+        repository.is_tidy();
+        output
+    };
+    check(
+        &bisect(&["plain", "later", "o/cpu/1"]),
+        0,
+        &[
+            "o/cpu/1: +4.0 % against plain; the first commit with it is",
+            " culprit\n",
+        ],
+    );
+    check(
+        &bisect(&["culprit", "later", "o/cpu/1"]),
+        0,
+        &["dispatches 1 → 3 against culprit", " chatty\n"],
+    );
+    check(
+        &bisect(&["plain", "good5", "o/cpu/1"]),
+        0,
+        &["neither slower than plain", "pass"],
+    );
+    check(
+        &bisect(&["plain", "later", "o/cpu/9"]),
+        1,
+        &["plain has no case o/cpu/9"],
+    );
+    check(&bisect(&["later", "plain", "o/cpu/1"]), 2, &["no commit lies between"]);
 }

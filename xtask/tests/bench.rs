@@ -103,7 +103,15 @@ impl Machine {
     fn command(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command
-            .args(["bench", "--size", "100,200", "--backend", "cpu", "--baselines"])
+            .args([
+                "bench",
+                "--no-ab",
+                "--size",
+                "100,200",
+                "--backend",
+                "cpu",
+                "--baselines",
+            ])
             .arg(self.path("baselines"))
             .args(flags)
             .env("CARGO", self.path("cargo"))
@@ -248,6 +256,7 @@ fn cases_of_the_baseline_that_are_not_measured_are_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args([
             "bench",
+            "--no-ab",
             "--size",
             "200,300",
             "--backend",
@@ -276,7 +285,7 @@ fn a_second_recording_leaves_other_cases_alone() {
     let before = fs::read_to_string(machine.baseline()).unwrap();
     let mut again = Command::new(env!("CARGO_BIN_EXE_xtask"));
     again
-        .args(["bench", "--size", "200", "--save-baseline", "--baselines"])
+        .args(["bench", "--no-ab", "--size", "200", "--save-baseline", "--baselines"])
         .arg(machine.path("baselines"));
     again
         .env("CARGO", machine.path("cargo"))

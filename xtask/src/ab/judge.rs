@@ -1,12 +1,15 @@
 //! From differences to verdicts, look by look.
 
+mod view;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use view::{GATES, INTERVAL_ERROR, View, views};
 
 use crate::{
     ab::{
-        compare::{self, Blocks, Time},
+        compare::{self, Blocks},
         recording::{Arm, Window},
     },
     stat::{
@@ -14,42 +17,12 @@ use crate::{
         hodges_lehmann::Effect,
         holm,
         looks::{LAST, LOOKS, Look},
-        signed_rank,
     },
     verdict::Verdict,
 };
 
-/// A time by which cases are compared.
-struct Gate {
-    name: &'static str,
-    time: Time,
-    /// Effects up to this are never called a change, whatever the statistics say.
-    floor: fn(typical_ns: f64) -> f64,
-}
-
-/// The gates: the fastest tenth, which is steadiest, and the median, which finds what leaves one call in ten as it was.
-const GATES: [Gate; 2] = [
-    Gate {
-        name: "fastest tenth",
-        time: |window| Some(window.p10_ns),
-        floor: |typical_ns| if typical_ns < SHORT_NS { 0.05 } else { 0.02 },
-    },
-    Gate {
-        name: "median",
-        time: |window| Some(window.p50_ns),
-        floor: |_| 0.15,
-    },
-];
-
-/// In cases shorter than this, where the linker happens to put the code moves the time by some per cent.
-const SHORT_NS: f64 = 10_000.0;
 /// A case passes if it is sure to be slower, and faster, by no more than this.
 const TOLERANCE: f64 = 0.05;
-/// Error of the intervals, both sides together.
-const INTERVAL_ERROR: f64 = 0.01;
-/// A second base that differs from the first with this p-value, one-sided, and by half of the floor, tells of noise that the test does
-/// not know.
-const SENTINEL_LEVEL: f64 = 0.005;
 /// Fewest blocks that an interval is made of.
 const FEWEST_BLOCKS: usize = 8;
 
@@ -270,46 +243,6 @@ fn conclude(case: &str, recorded: &Blocks<'_>, cases: usize) -> Judged {
         describe(Verdict::Inconclusive, Some(note))
     } else {
         describe(Verdict::Inconclusive, None)
-    }
-}
-
-/// One gate's view of a case.
-struct View {
-    effect: Effect,
-    sentinel: Effect,
-    p_slower: f64,
-    p_faster: f64,
-    p_sentinel: f64,
-    floor: f64,
-    deviation: f64,
-}
-
-fn views(recorded: &Blocks<'_>, blocks: usize) -> [View; GATES.len()] {
-    GATES.each_ref().map(|gate| {
-        let differences = recorded.differences(gate.time, blocks);
-        let head: Vec<f64> = differences.iter().map(|d| d.head).collect();
-        let again: Vec<f64> = differences.iter().map(|d| d.again).collect();
-        let negative = |values: &[f64]| values.iter().map(|d| -d).collect::<Vec<_>>();
-        let typical_ns = recorded.typical_ns(Arm::Base, gate.time, blocks).unwrap_or_default();
-        View {
-            effect: Effect::of(&head, INTERVAL_ERROR),
-            sentinel: Effect::of(&again, INTERVAL_ERROR),
-            p_slower: signed_rank::p_greater(&head),
-            p_faster: signed_rank::p_greater(&negative(&head)),
-            p_sentinel: signed_rank::p_greater(&again).min(signed_rank::p_greater(&negative(&again))),
-            floor: (gate.floor)(typical_ns).ln_1p(),
-            deviation: detectable::deviation(&head),
-        }
-    })
-}
-
-impl View {
-    fn sentinel_differs(&self) -> bool {
-        self.p_sentinel <= SENTINEL_LEVEL && self.sentinel.estimate.abs() > self.floor / 2.0
-    }
-
-    fn is_within(&self, bound: f64) -> bool {
-        self.effect.high < bound && self.effect.low > -bound
     }
 }
 

@@ -1,11 +1,15 @@
 //! `cargo xtask ab`: compares two revisions on this machine.
 
+mod flags;
+
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
+
+pub(crate) use flags::{Flags, Source};
 
 use crate::{
     ab::report::{self, Plan, Report, Side},
@@ -15,7 +19,6 @@ use crate::{
     fingerprint::SCHEMA,
     host::{
         adapters::{self, Listing},
-        affinity,
         arm::{self, Kind, Start},
         build, console, interrupt,
         lock::Lock,
@@ -26,71 +29,10 @@ use crate::{
     },
 };
 
-#[derive(Debug, Default, clap::Args)]
-#[command(after_help = "\
-Examples:
-  cargo xtask ab                                     the work tree against where its branch left main
-  cargo xtask ab HEAD~3 HEAD --backend vulkan        two commits, one backend
-  cargo xtask ab v1.0 worktree --manifest-path ../other/Cargo.toml --bench speed
-                                                     any project with criterion benches
-
-Exit codes: 0 pass, 1 the tool failed, 2 usage, 3 regression or other counters, 4 inconclusive or noisy (--strict).")]
-pub(crate) struct Flags {
-    /// Revision to compare with [default: where the branch left main]
-    base: Option<String>,
-    /// Revision in question, or `worktree` [default: worktree]
-    head: Option<String>,
-    /// Cases whose ids contain one of these
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(super) case: Vec<String>,
-    /// Backends, by their names in ids
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(super) backend: Vec<String>,
-    /// Operators, by their names in ids
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(super) op: Vec<String>,
-    /// Sizes: 20000, or 1000x256 for a batch of 1000 tasks
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(super) size: Vec<String>,
-    /// Manifest of another project, whose criterion benches are compared
-    #[arg(long, value_name = "PATH")]
-    manifest_path: Option<PathBuf>,
-    /// Package of that project
-    #[arg(long, value_name = "NAME", requires = "manifest_path")]
-    package: Option<String>,
-    /// Bench target of that project
-    #[arg(long, value_name = "NAME", requires = "manifest_path")]
-    bench: Option<String>,
-    /// Let processes use all cores: closer to what users see, and far noisier
-    #[arg(long)]
-    free: bool,
-    /// Stop after so many seconds of measuring, and judge by what is there
-    #[arg(long, value_name = "SECONDS")]
-    time_budget: Option<u64>,
-    /// A program that says nothing for so many seconds hangs [default: 120]
-    #[arg(long, value_name = "SECONDS")]
-    patience: Option<u64>,
-    /// Seed of the random order [default: another one each time]
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u64>,
-    /// Other calls into wgpu are meant and do not fail
-    #[arg(long)]
-    allow_counters: bool,
-    /// End with 4 if a case is inconclusive, noisy or not measured
-    #[arg(long)]
-    strict: bool,
-    /// Go on with an interrupted comparison, with the flags it was begun with
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["base", "head", "seed", "out"])]
-    resume: Option<PathBuf>,
-    /// Folder for the result [default: target/ab/TIME]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
-
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let _lock = Lock::take(&workspace::runs())?;
     interrupt::note();
-    let project = project(flags)?;
+    let project = project(&flags.source)?;
     let program = project.is_own.then(build::listing).transpose()?;
     let listing = program.as_deref().map(adapters::list).transpose()?;
     let environment = environment(listing.as_ref(), flags);
@@ -102,7 +44,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         }
         None => {
             let tuning = match (&program, &listing) {
-                (Some(program), Some(listing)) => tuning(program, listing, is_bound(flags))?,
+                (Some(program), Some(listing)) => tuning(program, listing, flags.is_bound())?,
                 _ => BTreeMap::new(),
             };
             begin(flags, &project, &environment, tuning)?
@@ -124,7 +66,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         environment: [&environment, &environment],
         is_software: &|backend| is_software(listing.as_ref(), backend),
         folder: &folder,
-        patience: patience(flags),
+        patience: flags.patience(),
         deadline: flags
             .time_budget
             .map(|seconds| Instant::now() + Duration::from_secs(seconds)),
@@ -155,8 +97,9 @@ pub(super) fn own_project() -> Project {
     }
 }
 
-fn project(flags: &Flags) -> Result<Project, Error> {
-    let Some(manifest) = &flags.manifest_path else {
+/// The project whose benches are asked for.
+pub(super) fn project(source: &Source) -> Result<Project, Error> {
+    let Some(manifest) = &source.manifest_path else {
         return Ok(own_project());
     };
     let manifest = std::path::absolute(manifest).map_err(Error::io("find", manifest))?;
@@ -170,8 +113,8 @@ fn project(flags: &Flags) -> Result<Project, Error> {
         folder: manifest.parent().map(Path::to_owned).unwrap_or_default(),
         store: target.join("ab"),
         target,
-        package: flags.package.clone(),
-        bench: flags.bench.clone(),
+        package: source.package.clone(),
+        bench: source.bench.clone(),
         is_own: false,
     })
 }
@@ -244,16 +187,12 @@ fn begin(
         head,
         cases,
         seed: flags.seed.unwrap_or_else(seed),
-        bound: is_bound(flags),
+        bound: flags.is_bound(),
         tuning,
         serving,
     };
     files::write(&folder.join("plan.json"), files::json(&plan).as_bytes())?;
     Ok((folder, plan))
-}
-
-fn is_bound(flags: &Flags) -> bool {
-    !flags.free && affinity::is_possible()
 }
 
 /// How tasks reach the adapters: found out once and told to both revisions, so that they are compared as they are and not by what each
@@ -267,10 +206,6 @@ pub(super) fn tuning(program: &Path, listing: &Listing, bound: bool) -> Result<B
         }
     }
     Ok(tunings)
-}
-
-fn patience(flags: &Flags) -> Duration {
-    flags.patience.map_or(PATIENCE, Duration::from_secs)
 }
 
 /// A folder that is not there: two comparisons may begin within a second, and clocks are set back.
@@ -328,17 +263,17 @@ fn ask(
     Ok(([base, head], base_kind == Kind::Serving && head_kind == Kind::Serving))
 }
 
-/// Whether both programs serve windows of a case, which both must have.
+/// Whether both programs serve windows of cases, which both must have.
 pub(super) fn serves(
     sides: [&Side; 2],
-    case: &str,
+    wanted: &[String],
     environment: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<bool, Error> {
     let (cases, serving) = ask(sides, environment, folder, PATIENCE)?;
     for (side, cases) in sides.iter().zip(&cases) {
-        if !cases.iter().any(|there| there == case) {
-            return Err(Error::Failed(format!("{} has no case {case}", side.revision)));
+        if let Some(missing) = wanted.iter().find(|case| !cases.contains(case)) {
+            return Err(Error::Failed(format!("{} has no case {missing}", side.revision)));
         }
     }
     Ok(serving)
@@ -351,11 +286,11 @@ fn cases(
     environment: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<(Vec<String>, bool), Error> {
-    let ([base_cases, head_cases], serving) = ask(sides, environment, folder, patience(flags))?;
+    let ([base_cases, head_cases], serving) = ask(sides, environment, folder, flags.patience())?;
     let only = |these: &[String], those: &[String]| -> Vec<String> {
         these
             .iter()
-            .filter(|case| !those.contains(case) && is_wanted(case, flags))
+            .filter(|case| !those.contains(case) && flags.wants(case))
             .cloned()
             .collect()
     };
@@ -369,7 +304,7 @@ fn cases(
     }
     let common: Vec<String> = head_cases
         .into_iter()
-        .filter(|case| base_cases.contains(case) && is_wanted(case, flags))
+        .filter(|case| base_cases.contains(case) && flags.wants(case))
         .collect();
     if common.is_empty() {
         return Err(Error::Usage(format!(
@@ -378,17 +313,6 @@ fn cases(
         )));
     }
     Ok((common, serving))
-}
-
-fn is_wanted(case: &str, flags: &Flags) -> bool {
-    let parts: Vec<&str> = case.split('/').collect();
-    let is_one = |wanted: &[String], part: Option<&&str>| {
-        wanted.is_empty() || part.is_some_and(|p| wanted.iter().any(|w| w == p))
-    };
-    (flags.case.is_empty() || flags.case.iter().any(|part| case.contains(part.as_str())))
-        && is_one(&flags.op, parts.first())
-        && is_one(&flags.backend, parts.get(1))
-        && is_one(&flags.size, parts.get(2))
 }
 
 /// Reads the plan of an interrupted comparison.

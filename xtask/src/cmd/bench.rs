@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures, writes the run's files, and holds it against the baseline.
 
+mod appeal;
 mod flags;
 
 use std::{
@@ -114,7 +115,20 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         fingerprint,
         rows: rows_of(&measured),
     };
-    let verdicts = judge(baseline.as_ref().map(|b| b.rows.as_slice()), &run.rows, &run.plan);
+    let mut verdicts = judge(baseline.as_ref().map(|b| b.rows.as_slice()), &run.rows, &run.plan);
+    // Where times do not count, nobody needs to be sure of them.
+    if let Some(baseline) = baseline.as_ref().filter(|_| !flags.no_ab && !flags.advisory) {
+        let court = appeal::Court {
+            plan: &run.plan,
+            listing: &listing,
+            baseline,
+            program: &programs.bench,
+            bound: affinity == Affinity::Bound,
+            folder: &out.partial.join("raw/ab"),
+            place: &out.partial.join("ab.json"),
+        };
+        court.hear(&mut verdicts)?;
+    }
     let strictness = Strictness {
         timing: if flags.advisory {
             Timing::Advisory

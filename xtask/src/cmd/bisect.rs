@@ -36,6 +36,8 @@ pub(crate) struct Flags {
     bad: String,
     /// The case, as reports name it
     case: String,
+    #[command(flatten)]
+    source: ab::Source,
     /// Seed of the random order [default: another one each time]
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -64,7 +66,7 @@ impl Change {
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let _lock = Lock::take(&workspace::runs())?;
     interrupt::note();
-    let project = ab::own_project();
+    let project = ab::project(&flags.source)?;
     project.tidy()?;
     let good = project.resolve(&flags.good)?;
     let bad = project.resolve(&flags.bad)?;
@@ -75,12 +77,18 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             flags.good, flags.bad
         )));
     }
-    let program = build::listing()?;
-    let listing = adapters::list(&program)?;
+    let (listing, tuning) = if project.is_own {
+        let program = build::listing()?;
+        let listing = adapters::list(&program)?;
+        let tuning = ab::tuning(&program, &listing, affinity::is_possible())?;
+        (Some(listing), tuning)
+    } else {
+        (None, BTreeMap::new())
+    };
     let bench = Bench {
-        tuning: ab::tuning(&program, &listing, affinity::is_possible())?,
         listing,
-        base: project.side(&good)?,
+        tuning,
+        base: project.side(&flags.good)?,
         flags,
         seed: flags.seed.unwrap_or_else(ab::seed),
     };
@@ -152,7 +160,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 
 /// Comparisons of one case with one commit.
 struct Bench<'a> {
-    listing: Listing,
+    listing: Option<Listing>,
     tuning: BTreeMap<String, String>,
     base: Side,
     flags: &'a Flags,
@@ -163,19 +171,20 @@ impl Bench<'_> {
     fn compare(&self, project: &Project, commit: &str) -> Result<Judged, Error> {
         let head = project.side(commit)?;
         let case = &self.flags.case;
-        let [Some(backend), Some(size)] = [1, 2].map(|part| case.split('/').nth(part)) else {
-            return Err(Error::Usage(format!(
-                "`{case}` is no case; write `vector_add/vulkan/20000`"
-            )));
-        };
-        let environment = BTreeMap::from([
-            ("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned()),
-            ("GPU_EXECUTOR_BACKENDS".to_owned(), backend.to_owned()),
-            ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), size.to_owned()),
-        ]);
+        let mut environment = BTreeMap::new();
+        if self.listing.is_some() {
+            let [Some(backend), Some(size)] = [1, 2].map(|part| case.split('/').nth(part)) else {
+                return Err(Error::Usage(format!(
+                    "`{case}` is no case; write `vector_add/vulkan/20000`"
+                )));
+            };
+            environment.insert("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned());
+            environment.insert("GPU_EXECUTOR_BACKENDS".to_owned(), backend.to_owned());
+            environment.insert("GPU_EXECUTOR_BENCH_SIZES".to_owned(), size.to_owned());
+        }
         let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
         let folder = ab::free(&project.store.join(format!("{started}-{}", &commit[..12])));
-        let serving = ab::serves([&self.base, &head], case, &environment, &folder)?;
+        let serving = ab::serves([&self.base, &head], std::slice::from_ref(case), &environment, &folder)?;
         let plan = Plan {
             schema: SCHEMA,
             started,
@@ -196,7 +205,7 @@ impl Bench<'_> {
         let finished = Turns {
             plan,
             environment: [environment, environment],
-            is_software: &|backend| ab::is_software(Some(&self.listing), backend),
+            is_software: &|backend| ab::is_software(self.listing.as_ref(), backend),
             folder,
             patience: PATIENCE,
             deadline: None,

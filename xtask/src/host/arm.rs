@@ -211,7 +211,7 @@ pub(crate) fn inspect(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
                 _ => listed(start),
             };
         }
-        cases.extend(line.strip_suffix(": benchmark").map(str::to_owned));
+        cases.extend(listed_case(&line));
     }
     if cases.is_empty() {
         return Err(match running.child.wait() {
@@ -225,10 +225,24 @@ pub(crate) fn inspect(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
     Ok((Kind::Criterion, cases))
 }
 
-/// The cases criterion lists.
-pub(crate) fn listed(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
+/// The case that a line of criterion's list names; before 0.5 it said `bench`.
+fn listed_case(line: &str) -> Option<String> {
+    [": benchmark", ": bench"]
+        .iter()
+        .find_map(|end| line.strip_suffix(end))
+        .map(str::to_owned)
+}
+
+/// What a program is told that is to behave as any criterion program.
+fn without_serving(start: &Start<'_>) -> BTreeMap<String, String> {
     let mut environment = start.environment.clone();
     environment.remove("GPU_EXECUTOR_BENCH_SERVE");
+    environment
+}
+
+/// The cases criterion lists.
+pub(crate) fn listed(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
+    let environment = without_serving(start);
     let start = Start {
         environment: &environment,
         ..start.clone()
@@ -236,7 +250,7 @@ pub(crate) fn listed(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
     let mut running = Running::start(&start, &["--bench", "--list"])?;
     let mut cases = Vec::new();
     while let Some(line) = running.line("its list of benchmarks")? {
-        cases.extend(line.strip_suffix(": benchmark").map(str::to_owned));
+        cases.extend(listed_case(&line));
     }
     Ok((Kind::Criterion, cases))
 }
@@ -326,31 +340,42 @@ impl Serving {
 
 /// Measures one case in one fresh criterion process: 10 samples in a fifth of a second.
 pub(crate) fn criterion(start: &Start<'_>, case: &str) -> Result<Measured, Refusal> {
+    let environment = without_serving(start);
+    let start = &Start {
+        environment: &environment,
+        ..start.clone()
+    };
     let run = || -> Result<Measured, Error> {
         let home = start.folder.join("criterion");
         if home.exists() {
             fs::remove_dir_all(&home).map_err(Error::io("remove", &home))?;
         }
         let filter = format!("^{}$", escape(case));
-        let args = [
-            "--bench",
-            "--noplot",
-            "--warm-up-time",
-            "0.1",
-            "--measurement-time",
-            "0.2",
-            "--sample-size",
-            "10",
-            "--nresamples",
-            "1000",
-            &filter,
-        ];
         let before_ns = calibration::time_ns(start.bound);
-        let mut running = Running::start(start, &args)?;
-        while running.line(case)?.is_some() {}
-        let status = running.child.wait().map_err(Error::io("wait for", start.program))?;
-        if !status.success() {
-            return Err(running.gone(case));
+        let mut ended = None;
+        // Before 0.4, criterion knew whole seconds only.
+        for [warm_up, measurement] in [["0.1", "0.2"], ["1", "1"]] {
+            let times = ["--warm-up-time", warm_up, "--measurement-time", measurement];
+            let rest = [
+                "--sample-size",
+                "10",
+                "--nresamples",
+                "1000",
+                "--bench",
+                "--noplot",
+                &filter,
+            ];
+            let mut running = Running::start(start, &[&times[..], &rest[..]].concat())?;
+            while running.line(case)?.is_some() {}
+            let status = running.child.wait().map_err(Error::io("wait for", start.program))?;
+            if status.success() {
+                ended = None;
+                break;
+            }
+            ended = Some(running.gone(case));
+        }
+        if let Some(error) = ended {
+            return Err(error);
         }
         let after_ns = calibration::time_ns(start.bound);
         let samples = if home.exists() {
@@ -395,6 +420,15 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_any_criterion_is_read() {
+        let check = |line: &str, expected: Option<&str>| assert_eq!(listed_case(line).as_deref(), expected, "{line}");
+        check("req/req: bench", Some("req/req"));
+        check("u64[0]/std::fmt: benchmark", Some("u64[0]/std::fmt"));
+        check("", None);
+        check("5 benchmarks", None);
+    }
 
     #[test]
     fn a_filter_matches_its_case_alone() {

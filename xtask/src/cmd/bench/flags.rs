@@ -56,6 +56,9 @@ pub(crate) struct Flags {
     /// Record it though the machine is noisy, or of fewer than 5 processes; the baseline says so
     #[arg(long, requires = "save_baseline")]
     pub(super) force: bool,
+    /// Do not compare cases in doubt with the baseline's revision: convict by the baseline alone
+    #[arg(long)]
+    pub(super) no_ab: bool,
     /// Measure only
     #[arg(long, conflicts_with_all = ["strict", "require_baseline"])]
     pub(super) no_gate: bool,

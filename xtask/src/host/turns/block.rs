@@ -136,17 +136,22 @@ impl Block<'_> {
             }
             let keep = Duration::from_nanos((CALLS * call_ns) as u64).clamp(KEEP, MOST_KEEP);
             let batch = (SAMPLE_NS / call_ns).ceil().clamp(1.0, 1000.0) as u64;
+            // Nothing is computed between turns, so that they follow each other closely.
+            let mut turns = Vec::with_capacity(ROUNDS * Arm::ALL.len());
             for (round, order) in (1..).zip(schedule::rounds(Arm::ALL.len(), ROUNDS, random)) {
                 for arm in order.into_iter().map(|index| Arm::ALL[index]) {
                     let limit_ns = MOST_DISTURBANCE * fastest_tenth(&state.calibrations);
                     let process = processes.get_mut(&arm).expect("every arm has a process");
                     let answer = process.measure(case, keep, batch, limit_ns);
                     if let Some(measured) = state.accept(self, case, arm, answer)? {
-                        let window = measured.window(case, self.number, round, arm);
-                        state.calibrations.push(window.calibration_ns);
-                        windows.push(window);
+                        turns.push((round, arm, measured));
                     }
                 }
+            }
+            for (round, arm, measured) in turns {
+                let window = measured.window(case, self.number, round, arm);
+                state.calibrations.push(window.calibration_ns);
+                windows.push(window);
             }
         }
         Ok(windows)

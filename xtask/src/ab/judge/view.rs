@@ -1,0 +1,78 @@
+//! What one gate sees of a case after some blocks: the effect, its interval, and how likely it is by chance.
+
+use crate::{
+    ab::{
+        compare::{Blocks, Time},
+        recording::Arm,
+    },
+    stat::{detectable, hodges_lehmann::Effect, signed_rank},
+};
+
+/// A time by which cases are compared.
+pub(super) struct Gate {
+    pub(super) name: &'static str,
+    pub(super) time: Time,
+    /// Effects up to this are never called a change, whatever the statistics say.
+    pub(super) floor: fn(typical_ns: f64) -> f64,
+}
+
+/// The gates: the fastest tenth, which is steadiest, and the median, which finds what leaves one call in ten as it was.
+pub(super) const GATES: [Gate; 2] = [
+    Gate {
+        name: "fastest tenth",
+        time: |window| Some(window.p10_ns),
+        floor: |typical_ns| if typical_ns < SHORT_NS { 0.05 } else { 0.02 },
+    },
+    Gate {
+        name: "median",
+        time: |window| Some(window.p50_ns),
+        floor: |_| 0.15,
+    },
+];
+
+/// In cases shorter than this, where the linker happens to put the code moves the time by some per cent.
+const SHORT_NS: f64 = 10_000.0;
+/// Error of the intervals, both sides together.
+pub(super) const INTERVAL_ERROR: f64 = 0.01;
+/// A second base that differs from the first with this p-value, one-sided, and by half of the floor, tells of noise that the test does
+/// not know.
+const SENTINEL_LEVEL: f64 = 0.005;
+/// One gate's view of a case.
+pub(super) struct View {
+    pub(super) effect: Effect,
+    pub(super) sentinel: Effect,
+    pub(super) p_slower: f64,
+    pub(super) p_faster: f64,
+    p_sentinel: f64,
+    pub(super) floor: f64,
+    pub(super) deviation: f64,
+}
+
+pub(super) fn views(recorded: &Blocks<'_>, blocks: usize) -> [View; GATES.len()] {
+    GATES.each_ref().map(|gate| {
+        let differences = recorded.differences(gate.time, blocks);
+        let head: Vec<f64> = differences.iter().map(|d| d.head).collect();
+        let again: Vec<f64> = differences.iter().map(|d| d.again).collect();
+        let negative = |values: &[f64]| values.iter().map(|d| -d).collect::<Vec<_>>();
+        let typical_ns = recorded.typical_ns(Arm::Base, gate.time, blocks).unwrap_or_default();
+        View {
+            effect: Effect::of(&head, INTERVAL_ERROR),
+            sentinel: Effect::of(&again, INTERVAL_ERROR),
+            p_slower: signed_rank::p_greater(&head),
+            p_faster: signed_rank::p_greater(&negative(&head)),
+            p_sentinel: signed_rank::p_greater(&again).min(signed_rank::p_greater(&negative(&again))),
+            floor: (gate.floor)(typical_ns).ln_1p(),
+            deviation: detectable::deviation(&head),
+        }
+    })
+}
+
+impl View {
+    pub(super) fn sentinel_differs(&self) -> bool {
+        self.p_sentinel <= SENTINEL_LEVEL && self.sentinel.estimate.abs() > self.floor / 2.0
+    }
+
+    pub(super) fn is_within(&self, bound: f64) -> bool {
+        self.effect.high < bound && self.effect.low > -bound
+    }
+}
