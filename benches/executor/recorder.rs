@@ -79,8 +79,8 @@ impl PhasesNs {
 }
 
 impl Recorder {
-    /// A recorder that pauses before each sample once `warm_up` is over, and calibrates; or one for criterion's own reports,
-    /// which does neither.
+    /// A recorder that lets `pause` pass before each sample once `warm_up` is over, calibrates and times phases; or one for criterion's own reports,
+    /// which does none of it.
     pub(crate) fn new(is_recording: bool, warm_up: Duration, pause: Duration) -> Self {
         Self {
             batches: RefCell::default(),
@@ -131,9 +131,12 @@ impl Recorder {
         total
     }
 
-    /// The phases of a few calls. The first makes what times them.
+    /// The phases of a few calls, if anybody records them. The first makes what times them.
     fn phases(&self, executor: &Executor, workload: &dyn Workload) -> Result<Vec<Phases>, gpu_executor::Error> {
         const CALLS: usize = 3;
+        if self.calibration.is_none() {
+            return Ok(Vec::new());
+        }
         workload.run_timed(executor)?;
         let phases = (0..CALLS).map(|_| workload.run_timed(executor));
         phases.filter_map(Result::transpose).collect()

@@ -8,6 +8,7 @@ use crate::{
         event::{Contestant, Event, Machine, Target},
         ratio::{Ratio, Rounds, ratio},
     },
+    report::cells::duration,
 };
 
 /// One run of all peers.
@@ -121,7 +122,7 @@ impl Results {
                 text,
                 "| {title} | {} | {} | {} | {interval} | {}, {} | {limit} | {holds} |",
                 contestant.label,
-                time(rounds.median_ns()),
+                duration(rounds.median_ns()),
                 number(ratio.median),
                 rounds.medians_ns.len(),
                 rounds.calls,
@@ -157,22 +158,6 @@ fn number(ratio: f64) -> String {
         r if r < 10.0 => format!("{r:.2}"),
         r => format!("{r:.0}"),
     }
-}
-
-/// A time with three digits.
-fn time(ns: f64) -> String {
-    let (value, unit) = match ns {
-        ns if ns < 1e3 => (ns, "ns"),
-        ns if ns < 1e6 => (ns / 1e3, "µs"),
-        ns if ns < 1e9 => (ns / 1e6, "ms"),
-        ns => (ns / 1e9, "s"),
-    };
-    let digits = match value {
-        v if v < 9.995 => 2,
-        v if v < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{value:.digits$} {unit}")
 }
 
 #[cfg(test)]
@@ -259,7 +244,7 @@ mod tests {
     #[test]
     fn figures_have_three_digits() {
         assert_eq!(
-            [80.0, 9_996.0, 71_230.0, 218e6, 1.2e9].map(time),
+            [80.0, 9_996.0, 71_230.0, 218e6, 1.2e9].map(duration),
             ["80.0 ns", "10.0 µs", "71.2 µs", "218 ms", "1.20 s"]
         );
         assert_eq!(
