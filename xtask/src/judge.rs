@@ -84,6 +84,8 @@ struct View<'a> {
     /// Differences of the suspects that were measured again.
     confirmed: BTreeMap<CaseId, Difference>,
     suspects: Vec<CaseId>,
+    /// Cases that were measured again, disturbed or not.
+    again: BTreeSet<CaseId>,
     floors: BTreeMap<CaseId, f64>,
 }
 
@@ -98,7 +100,7 @@ fn floor(gate: &Gate, baseline: &[Row], case: &CaseId) -> f64 {
 }
 
 impl<'a> View<'a> {
-    fn new(gate: &'a Gate, baseline: &[Row], rows: &[Row]) -> Self {
+    fn new(gate: &'a Gate, baseline: &[Row], rows: &[Row], all: &[Row]) -> Self {
         let old = screen::times(baseline, Stage::Screen, gate);
         let screened = screen::times(rows, Stage::Screen, gate);
         let suspects: Vec<CaseId> = suspects_of(gate, baseline, rows)
@@ -130,6 +132,11 @@ impl<'a> View<'a> {
             old,
             confirmed,
             suspects,
+            again: all
+                .iter()
+                .filter(|row| row.stage == Stage::Confirm)
+                .map(|row| row.case.clone())
+                .collect(),
             floors,
         }
     }
@@ -151,11 +158,12 @@ impl<'a> View<'a> {
         }
         let at_first = format!("{:+.1} % at first", percent(screened.effect));
         let Some(confirmed) = self.confirmed.get(case) else {
-            return opinion(
-                Verdict::Inconclusive,
-                screened,
-                Some(format!("{at_first}, not measured again undisturbed")),
-            );
+            let again = if self.again.contains(case) {
+                "disturbed whenever it was measured again"
+            } else {
+                "and no time to measure it again after those that looked slower"
+            };
+            return opinion(Verdict::Inconclusive, screened, Some(format!("{at_first}, {again}")));
         };
         let is_changed = confirmed.is_slower() || confirmed.is_faster();
         if is_changed
@@ -199,7 +207,7 @@ pub(crate) fn judge(baseline: Option<&[Row]>, rows: &[Row], plan: &Plan) -> Vec<
     let comparable = Comparable::new(old_rows, rows);
     let views = GATES
         .each_ref()
-        .map(|gate| View::new(gate, &comparable.old, &comparable.new));
+        .map(|gate| View::new(gate, &comparable.old, &comparable.new, rows));
     let shift = screen::calibration_shift(&comparable.old, &comparable.new).unwrap_or_default();
     let cases: BTreeSet<&CaseId> = old_rows.iter().chain(rows).map(|row| &row.case).collect();
     let has = |rows: &[Row], case: &CaseId| rows.iter().any(|row| row.case == *case);

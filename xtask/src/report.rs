@@ -296,7 +296,7 @@ mod tests {
         let mut doubt = judged("vulkan", Verdict::Inconclusive, 8.1, "fastest tenth");
         doubt.case.tasks = 1000;
         doubt.case.size = 256;
-        doubt.note = Some("+8.1 % at first, not measured again undisturbed".to_owned());
+        doubt.note = Some("+8.1 % at first, disturbed whenever it was measured again".to_owned());
         doubt.p10_spread_ns = None;
         verdicts.push(doubt);
         verdicts
