@@ -10,7 +10,7 @@ use std::{
 };
 
 pub(crate) use format::render;
-pub(crate) use noise::{disturbed, noise};
+pub(crate) use noise::{another_state, disturbed, noise};
 use serde::{Deserialize, Serialize};
 
 use crate::{

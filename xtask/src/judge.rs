@@ -153,15 +153,29 @@ impl<'a> View<'a> {
                 note,
             })
         };
+        let moved = || {
+            format!(
+                "the calibration kernel moved by {:+.1} %: another machine state",
+                percent(shift)
+            )
+        };
         if !self.suspects.contains(case) {
-            return opinion(Verdict::Pass, screened, None);
+            // What the calibration divides away may as well be the code's.
+            let is_hidden =
+                shift.abs() > MOST_CALIBRATION_SHIFT && (screened.effect + shift).abs() > screened.threshold;
+            let (verdict, note) = if is_hidden {
+                (Verdict::Noisy, Some(moved()))
+            } else {
+                (Verdict::Pass, None)
+            };
+            return opinion(verdict, screened, note);
         }
         let at_first = format!("{:+.1} % at first", percent(screened.effect));
         let Some(confirmed) = self.confirmed.get(case) else {
             let again = if self.again.contains(case) {
                 "disturbed whenever it was measured again"
             } else {
-                "and no time to measure it again after those that looked slower"
+                "not measured again"
             };
             return opinion(Verdict::Inconclusive, screened, Some(format!("{at_first}, {again}")));
         };
@@ -170,11 +184,7 @@ impl<'a> View<'a> {
             && shift.abs() > MOST_CALIBRATION_SHIFT
             && confirmed.effect.abs() <= confirmed.threshold + shift.abs()
         {
-            let note = format!(
-                "the calibration kernel moved by {:+.1} %: another machine state",
-                percent(shift)
-            );
-            return opinion(Verdict::Noisy, *confirmed, Some(note));
+            return opinion(Verdict::Noisy, *confirmed, Some(moved()));
         }
         if confirmed.is_slower() {
             opinion(Verdict::Slower, *confirmed, None)
@@ -213,9 +223,11 @@ pub(crate) fn judge(baseline: Option<&[Row]>, rows: &[Row], plan: &Plan) -> Vec<
     let has = |rows: &[Row], case: &CaseId| rows.iter().any(|row| row.case == *case);
     let verdict = |case: &CaseId| {
         let bare = |verdict, note: Option<String>| CaseVerdict {
-            baseline_p50_ns: middle(&times_ns(old_rows, case, |row| row.p50_ns)),
+            baseline_p50_ns: middle(&times_ns(either(&comparable.old, old_rows, case), case, |row| {
+                row.p50_ns
+            })),
             note,
-            ..measured(rows, case, verdict)
+            ..measured(either(&comparable.new, rows, case), case, verdict)
         };
         if !has(rows, case) {
             return match plan.covers(case) {
@@ -269,6 +281,15 @@ fn counters_changed(baseline: &[Row], rows: &[Row], case: &CaseId) -> Vec<Counte
     let of_case = rows.iter().filter(|row| row.case == *case);
     let mut changes = of_case.map(|row| old.counters.changes(&row.counters));
     changes.find(|changes| !changes.is_empty()).unwrap_or_default()
+}
+
+/// The undisturbed rows of a case if there are any, else all.
+fn either<'a>(undisturbed: &'a [Row], all: &'a [Row], case: &CaseId) -> &'a [Row] {
+    if undisturbed.iter().any(|row| row.case == *case) {
+        undisturbed
+    } else {
+        all
+    }
 }
 
 /// What was measured of a case, whatever is said of it.
@@ -381,6 +402,9 @@ mod tests {
         // The calibration alone became faster, which makes everything look slower.
         check(&shifted(101.5, 0.88), Verdict::Noisy);
         check(&shifted(101.5, 1.08), Verdict::Noisy);
+        // Or the code and the calibration became slower alike.
+        check(&shifted(120.0, 1.2), Verdict::Noisy);
+        check(&shifted(104.0, 1.03), Verdict::Pass);
         check(&shifted(300.0, 1.08), Verdict::Slower);
         check(&shifted(130.0, 1.03), Verdict::Slower);
     }

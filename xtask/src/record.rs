@@ -6,8 +6,10 @@ use crate::case::{CaseId, Counters};
 
 /// The version of the record's format that this program reads.
 const SCHEMA: u32 = 2;
-/// Fewer slices than this tell of too few moments to stand for a process.
+/// Fewer slices than this tell of too few moments to stand for a process,
 const FEWEST_SLICES: usize = 3;
+/// and of fewer calls the fastest tenth is no more than the fastest one; a third of all is enough where there are so few.
+const FEWEST_CALLS: usize = 30;
 
 /// A recorded case of one process.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -41,28 +43,39 @@ struct Slice {
 pub(crate) struct Quiet {
     /// Ascending, at least one.
     pub(crate) calls_ns: Vec<u64>,
-    /// Median time of the calibration kernel next to them.
+    /// Time of the calibration kernel next to them: the fastest tenth; of calls that nobody left alone the median.
     pub(crate) calibration_ns: u64,
 }
 
 impl Record {
-    /// Times of the calibration kernel next to each slice.
-    pub(crate) fn calibrations_ns(&self) -> impl Iterator<Item = u64> {
-        self.slices.iter().flatten().map(|slice| slice.calibration_ns)
+    /// The number of calls of each slice, and the time of the calibration kernel next to it.
+    pub(crate) fn slices(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.slices
+            .iter()
+            .flatten()
+            .map(|slice| (slice.calls, slice.calibration_ns))
     }
 
-    /// The calls of slices whose calibration took no longer than `limit_ns`; all calls if there are hardly any such slices, which
+    /// The calls of slices whose calibration took no longer than `limit_ns`; all calls if there are too few of those, which
     /// the calibration then tells. The calls themselves have no say in it.
     pub(crate) fn quiet(&self, limit_ns: f64) -> Quiet {
-        let is_quiet = |slice: &Slice| slice.calibration_ns as f64 <= limit_ns;
-        if self.slices.iter().flatten().filter(|slice| is_quiet(slice)).count() < FEWEST_SLICES {
-            self.of_slices(|_| true)
-        } else {
-            self.of_slices(is_quiet)
+        let (mut calls_ns, mut calibrations_ns) = self.of_slices(|slice| slice.calibration_ns as f64 <= limit_ns);
+        let all: usize = self.samples_ns.iter().map(Vec::len).sum();
+        let is_enough = calibrations_ns.len() >= FEWEST_SLICES && calls_ns.len() >= FEWEST_CALLS.min(all.div_ceil(3));
+        if !is_enough {
+            (calls_ns, calibrations_ns) = self.of_slices(|_| true);
+        }
+        calls_ns.sort_unstable();
+        // Of quiet slices the fastest tenth: what is left of company in the others would be divided out of the calls' times.
+        let rank = calibrations_ns.len() / if is_enough { 10 } else { 2 };
+        Quiet {
+            calls_ns,
+            calibration_ns: calibrations_ns[rank],
         }
     }
 
-    fn of_slices(&self, is_wanted: impl Fn(&Slice) -> bool) -> Quiet {
+    /// Calls and calibrations of the slices wanted, the latter in ascending order.
+    fn of_slices(&self, is_wanted: impl Fn(&Slice) -> bool) -> (Vec<u64>, Vec<u64>) {
         let (mut calls_ns, mut calibrations_ns) = (Vec::new(), Vec::new());
         for (sample, slices) in self.samples_ns.iter().zip(&self.slices) {
             let mut rest = sample.as_slice();
@@ -75,12 +88,8 @@ impl Record {
                 }
             }
         }
-        calls_ns.sort_unstable();
         calibrations_ns.sort_unstable();
-        Quiet {
-            calibration_ns: calibrations_ns[calibrations_ns.len() / 2],
-            calls_ns,
-        }
+        (calls_ns, calibrations_ns)
     }
 }
 
@@ -146,7 +155,7 @@ pub(crate) fn parse(json: &[u8]) -> Result<Record, String> {
             record.id
         ));
     }
-    if record.calibrations_ns().any(|time_ns| time_ns == 0) {
+    if record.slices().any(|(_, time_ns)| time_ns == 0) {
         return Err(format!("{} has a calibration that took no time", record.id));
     }
     if record.id != record.case.to_string() {
@@ -242,10 +251,19 @@ mod tests {
             ..parse(GOOD.as_bytes()).unwrap()
         };
         let quiet = record.quiet(54.0);
-        assert_eq!((quiet.calls_ns, quiet.calibration_ns), (vec![10, 11, 12, 13], 51));
+        assert_eq!((quiet.calls_ns, quiet.calibration_ns), (vec![10, 11, 12, 13], 50));
         // Two quiet slices of five are too few: all of it counts, and the calibration tells that it was disturbed.
         let quiet = record.quiet(51.0);
         assert_eq!((quiet.calls_ns.len(), quiet.calibration_ns), (6, 52));
+        // So are three slices of a call each, of many.
+        let mut record = record;
+        record.samples_ns = vec![vec![10; 3], vec![20; 100]];
+        record.slices = vec![vec![slice(1, 50); 3], vec![slice(10, 90); 10]];
+        assert_eq!(record.quiet(54.0).calls_ns.len(), 103);
+        record.slices[1][4].calibration_ns = 51;
+        record.slices[1][5].calibration_ns = 51;
+        record.slices[1][6].calibration_ns = 51;
+        assert_eq!(record.quiet(54.0).calls_ns.len(), 33);
     }
 
     #[test]

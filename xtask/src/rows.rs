@@ -67,14 +67,14 @@ pub(crate) struct Row {
     pub(crate) stage: Stage,
     /// Number of the process within the run, from 1.
     pub(crate) run: u64,
-    /// Calls that counted; the quantiles are theirs.
+    /// Calls that count; the quantiles are theirs.
     pub(crate) calls: u64,
     pub(crate) p10_ns: f64,
     pub(crate) p50_ns: f64,
     pub(crate) p90_ns: f64,
     pub(crate) p95_ns: f64,
     pub(crate) p99_ns: f64,
-    /// Median time of the calibration kernel next to these calls.
+    /// Time of the calibration kernel next to these calls.
     pub(crate) calibration_ns: f64,
     pub(crate) counters: Counters,
 }

@@ -102,7 +102,11 @@ pub(crate) struct Measured {
 /// The rows of all that was measured. The quiet calls of each case count: those next to a calibration kernel that was about as fast as
 /// the fastest hundredth of its times over all processes.
 pub(crate) fn rows(measured: &[Measured]) -> Vec<Row> {
-    let mut calibrations_ns: Vec<u64> = measured.iter().flat_map(|m| m.record.calibrations_ns()).collect();
+    let mut calibrations_ns: Vec<u64> = measured
+        .iter()
+        .flat_map(|m| m.record.slices())
+        .map(|(_, calibration_ns)| calibration_ns)
+        .collect();
     calibrations_ns.sort_unstable();
     let usual_ns = calibrations_ns
         .get(calibrations_ns.len() / 100)
@@ -181,6 +185,29 @@ pub(crate) fn calls_csv(measured: &[Measured]) -> String {
         } = &record.case;
         for (call, wall_ns) in record.samples_ns.iter().flatten().enumerate() {
             writeln!(csv, "{op},{backend},{size},{tasks},{run},{call},{wall_ns}").expect("a string takes everything");
+        }
+    }
+    csv
+}
+
+/// Renders `slices.csv`: which of these calls were made between two runs of the calibration kernel, and how long the slower one took.
+pub(crate) fn slices_csv(measured: &[Measured]) -> String {
+    let mut csv = String::from("op,backend,size,tasks,run,first_call,calls,calibration_ns\n");
+    for Measured { run, record, .. } in measured {
+        let CaseId {
+            op,
+            backend,
+            size,
+            tasks,
+        } = &record.case;
+        let mut first = 0;
+        for (calls, calibration_ns) in record.slices() {
+            writeln!(
+                csv,
+                "{op},{backend},{size},{tasks},{run},{first},{calls},{calibration_ns}"
+            )
+            .expect("a string takes everything");
+            first += calls;
         }
     }
     csv
@@ -381,6 +408,14 @@ pub(crate) mod tests {
         let csv = calls_csv(&[measured(1, &[&[10, 20], &[30]]), measured(2, &[&[40]])]);
         let expected = "op,backend,size,tasks,run,call,wall_ns\nvector_add,cpu,1000,1,1,0,10\n\
                         vector_add,cpu,1000,1,1,1,20\nvector_add,cpu,1000,1,1,2,30\nvector_add,cpu,1000,1,2,0,40\n";
+        assert_eq!(csv, expected);
+    }
+
+    #[test]
+    fn slices_say_which_calls_they_are() {
+        let csv = slices_csv(&[measured(3, &[&[100, 110], &[120]])]);
+        let expected = "op,backend,size,tasks,run,first_call,calls,calibration_ns\n\
+                        vector_add,cpu,1000,1,3,0,2,60000\nvector_add,cpu,1000,1,3,2,1,60000\n";
         assert_eq!(csv, expected);
     }
 

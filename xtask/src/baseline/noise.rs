@@ -70,6 +70,20 @@ pub(crate) fn noise(rows: &[Row], processes: u64) -> Vec<String> {
     noise
 }
 
+/// Why new rows must not stand beside those of other cases that stay: calibrations apart, one of both would look disturbed.
+pub(crate) fn another_state(old: &[Row], new: &[Row]) -> Option<String> {
+    let is_kept = |row: &&Row| !new.iter().any(|measured| measured.case == row.case);
+    let kept: Vec<Row> = old.iter().filter(is_kept).cloned().collect();
+    let shift = screen::calibration_shift(&kept, new)?;
+    (shift.abs() > MOST_DRIFT).then(|| {
+        format!(
+            "the calibration kernel's time differs by {:+.0} % from that of the cases that stay; {:.0} % is the most",
+            100.0 * shift.exp_m1(),
+            100.0 * MOST_DRIFT.exp_m1()
+        )
+    })
+}
+
 fn deviation(times: &[f64]) -> f64 {
     let n = times.len() as f64;
     if n < 2.0 {
@@ -165,6 +179,23 @@ mod tests {
             noise(&drifting, 5),
             &["cpu: the calibration kernel's time moved by 7 %", "5 % is"],
         );
+    }
+
+    #[test]
+    fn cases_recorded_later_must_be_of_the_same_machine_state() {
+        let mut new = vec![rows()[0].clone()];
+        assert_eq!(another_state(&rows(), &new), None);
+        new[0].calibration_ns *= 1.2;
+        assert!(another_state(&rows(), &new).unwrap().contains("+20 %"));
+        // All cases are replaced.
+        let all: Vec<Row> = rows()
+            .into_iter()
+            .map(|row| Row {
+                calibration_ns: 1.0,
+                ..row
+            })
+            .collect();
+        assert_eq!(another_state(&rows(), &all), None);
     }
 
     #[test]

@@ -33,15 +33,15 @@ use crate::{
     judge::{disturbed, judge, suspects},
     report::{Against, Report},
     rows::{self, Stage},
-    run::{self, Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv},
+    run::{self, Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv, slices_csv},
     verdict::{self, Strictness, Timing},
 };
 
 /// How often cases are repeated whose process was disturbed.
 const MOST_REPEATS: usize = 2;
-/// With `--quick`, no more than this is spent on cases in doubt, so that all of it stays below a minute; those that look slowest
-/// come first.
-const MOST_AGAIN: Duration = Duration::from_secs(22);
+/// No more than this is spent on cases in doubt, so that all of it stays below a minute with `--quick` and below five without; those
+/// that look slowest come first.
+const MOST_AGAIN: [Duration; 2] = [Duration::from_secs(22), Duration::from_secs(150)];
 
 /// The baseline that is going to be updated; none if it is damaged, which is what replaces it.
 fn replaced(folder: &Path, fingerprint: &Fingerprint) -> Option<Baseline> {
@@ -206,10 +206,10 @@ fn measure(flags: &Flags, session: &Session<'_>, baseline: Option<&Baseline>) ->
         return Ok(measured);
     };
     let per_case = start.elapsed() / u32::try_from(measured.len()).expect("few cases");
-    let end = flags.quick.then(|| Instant::now() + MOST_AGAIN);
+    let end = Instant::now() + MOST_AGAIN[usize::from(!flags.quick)];
     // How many cases can be measured in so many processes until then.
     let fitting = |processes: u64| {
-        let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
+        let left = end.saturating_duration_since(Instant::now());
         (left.as_secs_f64() / (per_case.as_secs_f64() * processes as f64)) as usize
     };
     for _ in 0..MOST_REPEATS {
@@ -320,6 +320,7 @@ pub(super) fn commit(sh: &Shell) -> String {
 pub(super) fn write(out: &Out, report: &Report<'_>, run: &Run, measured: &[Measured]) -> Result<(), Error> {
     let measured = [
         ("calls.csv", calls_csv(measured)),
+        ("slices.csv", slices_csv(measured)),
         ("quantiles.csv", quantiles_csv(&quantiles(measured), &run.rows)),
         ("runs.csv", rows::to_csv(&run.rows)),
         ("run.json", files::json(&run.plan)),
@@ -335,6 +336,10 @@ pub(super) fn write(out: &Out, report: &Report<'_>, run: &Run, measured: &[Measu
 /// this time stay as they are.
 fn save(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Result<Exit, Error> {
     let mut objections = baseline::noise(&run.rows, flags.runs());
+    objections.extend(
+        old.as_ref()
+            .and_then(|old| baseline::another_state(&old.rows, &run.rows)),
+    );
     for objection in &objections {
         console::warning(objection);
     }

@@ -46,14 +46,14 @@ pub(super) struct Court<'a> {
 }
 
 impl Court<'_> {
-    /// Replaces the verdicts of cases in doubt by those of a comparison, if the baseline's revision can be built; else they stay.
+    /// Replaces the verdicts of cases in doubt by those of a comparison, if the baseline's revision can be built; else they stay. A quick
+    /// run, which is to stay quick, has only cases compared that would fail it.
     pub(super) fn hear(&self, verdicts: &mut [CaseVerdict]) -> Result<(), Error> {
-        let in_doubt = |verdict: &&CaseVerdict| {
-            let verdict = verdict.verdict;
-            matches!(
-                verdict,
-                Verdict::Slower | Verdict::Faster | Verdict::Inconclusive | Verdict::Noisy
-            )
+        let is_quick = self.plan.pace == "quick";
+        let in_doubt = |verdict: &&CaseVerdict| match verdict.verdict {
+            Verdict::Slower => true,
+            Verdict::Faster | Verdict::Inconclusive | Verdict::Noisy => !is_quick,
+            _ => false,
         };
         let cases: Vec<String> = verdicts.iter().filter(in_doubt).map(|v| v.case.to_string()).collect();
         if cases.is_empty() {
