@@ -281,12 +281,23 @@ fn compiled_pipelines_are_kept_where_the_adapter_allows_it() {
             cache_dir: Some(folder.path().to_owned()),
             ..common::options()
         };
-        let run = || assert_eq!(Executor::on(&adapter, options.clone()).unwrap().run(&task), Ok(vec![3.0]));
+        let run = || {
+            assert_eq!(
+                Executor::on(&adapter, options.clone()).unwrap().run(&task),
+                Ok(vec![3.0])
+            )
+        };
         run();
-        let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+        let files = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().path());
         let files: Vec<_> = files.collect();
         // Of wgpu's backends only Vulkan offers it.
-        assert_eq!(files.len(), usize::from(adapter.info().backend == Backend::Vulkan), "{files:?}");
+        assert_eq!(
+            files.len(),
+            usize::from(adapter.info().backend == Backend::Vulkan),
+            "{files:?}"
+        );
         run();
         for file in files {
             let kept = std::fs::read(&file).unwrap();

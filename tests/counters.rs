@@ -213,6 +213,10 @@ fn a_wait_that_may_not_look_sleeps() {
         executor.run(&task).unwrap();
         let counted = executor.counters() - before;
         // Looking all the time would take thousands. GLES wakes up every other second.
-        assert!(counted.polls <= 2 * counted.submits, "{}: {counted:?}", executor.backend());
+        assert!(
+            counted.polls <= 2 * counted.submits,
+            "{}: {counted:?}",
+            executor.backend()
+        );
     }
 }

@@ -139,7 +139,9 @@ fn a_context_that_is_gone_is_a_lost_device() {
         drop(dropped);
         assert!(is_lost(&in_place.run().map(|_| ()).unwrap_err()));
         assert!(is_lost(&executor.run(&task).unwrap_err()));
-        assert!(is_lost(&Executor::on(&adapter, options.clone()).map(|_| ()).unwrap_err()));
+        assert!(is_lost(
+            &Executor::on(&adapter, options.clone()).map(|_| ()).unwrap_err()
+        ));
         drop((in_place, executor, adapter));
         for again in Adapter::list_own_gles().unwrap() {
             let sum = Executor::on(&again, options.clone()).unwrap().run(&task);
