@@ -18,10 +18,13 @@ const PLATFORM_DEVICE: egl::Enum = 0x313F;
 /// The EGL library, and a display for each device it knows.
 ///
 /// Both stay for as long as the process: EGL has one display for a device, whoever asks, and who terminates it takes it from
-/// all. wgpu does that with displays of other platforms, never with these.
+/// all.
 struct Library {
     egl: Egl,
     displays: Vec<Display>,
+    /// wgpu terminates its display with its last instance, and NVIDIA's driver (580.159.04) does not know displays of that
+    /// device afterwards, ours among them. This instance is one that stays.
+    _wgpu: wgpu::Instance,
 }
 
 #[expect(unsafe_code, reason = "EGL's handles are pointers")]
@@ -59,13 +62,22 @@ impl Library {
         let display = |&device: &*mut c_void| {
             #[expect(unsafe_code, reason = "EGL cannot know what it is given")]
             // SAFETY: a device must be one of EGL's own, and EGL has just listed it; devices stay for as long as the process.
-            let display = unsafe { egl.get_platform_display(PLATFORM_DEVICE, device, &[egl::ATTRIB_NONE]) }.ok()?;
-            egl.initialize(display).ok()?;
-            Some(display)
+            unsafe { egl.get_platform_display(PLATFORM_DEVICE, device, &[egl::ATTRIB_NONE]) }.ok()
         };
         let displays = devices[..count].iter().filter_map(display).collect();
-        Ok(Self { egl, displays })
+        Ok(Self {
+            egl,
+            displays,
+            _wgpu: instance(wgpu::Backends::GL),
+        })
     }
+}
+
+fn instance(backends: wgpu::Backends) -> wgpu::Instance {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = backends;
+    descriptor.flags = wgpu::InstanceFlags::from_build_config().with_env();
+    wgpu::Instance::new(descriptor)
 }
 
 /// A context, and the smallest of surfaces, which not every driver can do without.
@@ -86,6 +98,8 @@ unsafe impl Sync for Context {}
 
 impl Context {
     fn new(egl: &'static Egl, display: Display) -> Result<Self, egl::Error> {
+        // Does nothing to a display that is initialised, as it is from the first context on.
+        egl.initialize(display)?;
         egl.bind_api(egl::OPENGL_ES_API)?;
         let wanted = [
             egl::SURFACE_TYPE,
@@ -152,10 +166,7 @@ impl Context {
         };
         let options = wgpu::BackendOptions::from_env_or_default().gl;
         // One without backends makes no contexts.
-        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-        descriptor.backends = wgpu::Backends::empty();
-        descriptor.flags = wgpu::InstanceFlags::from_build_config().with_env();
-        let instance = wgpu::Instance::new(descriptor);
+        let instance = instance(wgpu::Backends::empty());
         #[expect(unsafe_code, reason = "wgpu cannot see to it that the context is current")]
         // SAFETY: the context must be current now, as it is, and whenever anything of the adapter's is used or dropped. For
         // that the adapter is handed out together with its context, and `Turns` has it made current around every use of both.
@@ -203,7 +214,7 @@ impl Drop for Current<'_> {
 
 /// An adapter on each of EGL's devices that gives a context, or why there is none.
 pub(crate) fn adapters() -> Result<Vec<(wgpu::Adapter, Context)>, String> {
-    let Library { egl, displays } = Library::get()?;
+    let Library { egl, displays, .. } = Library::get()?;
     let mut refusals = Vec::new();
     let adapters: Vec<_> = displays
         .iter()
