@@ -282,10 +282,8 @@ fn compiled_pipelines_are_kept_where_the_adapter_allows_it() {
             ..common::options()
         };
         let run = || {
-            assert_eq!(
-                Executor::on(&adapter, options.clone()).unwrap().run(&task),
-                Ok(vec![3.0])
-            )
+            let executor = Executor::on(&adapter, options.clone()).unwrap();
+            assert_eq!(executor.run(&task), Ok(vec![3.0]));
         };
         run();
         let files = std::fs::read_dir(folder.path())
