@@ -22,9 +22,9 @@ const PLATFORM_DEVICE: egl::Enum = 0x313F;
 struct Library {
     egl: Egl,
     displays: Vec<Display>,
-    /// wgpu terminates its display with its last instance, and NVIDIA's driver (580.159.04) does not know displays of that
-    /// device afterwards, ours among them. This instance is one that stays.
-    _wgpu: wgpu::Instance,
+    /// NVIDIA's driver (580.159.04) is one for Vulkan and EGL: with the last Vulkan instance of a process it ends EGL's displays
+    /// and contexts as well. This one stays.
+    _vulkan: wgpu::Instance,
 }
 
 #[expect(unsafe_code, reason = "EGL's handles are pointers")]
@@ -68,7 +68,7 @@ impl Library {
         Ok(Self {
             egl,
             displays,
-            _wgpu: instance(wgpu::Backends::GL),
+            _vulkan: instance(wgpu::Backends::VULKAN),
         })
     }
 }
@@ -98,7 +98,7 @@ unsafe impl Sync for Context {}
 
 impl Context {
     fn new(egl: &'static Egl, display: Display) -> Result<Self, egl::Error> {
-        // Does nothing to a display that is initialised, as it is from the first context on.
+        // Does nothing to a display that is initialised, as it is from the first context on unless others end it.
         egl.initialize(display)?;
         egl.bind_api(egl::OPENGL_ES_API)?;
         let wanted = [
