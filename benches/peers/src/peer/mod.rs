@@ -75,10 +75,9 @@ fn wgpu_adapter(backend: Backend) -> Result<wgpu::Adapter, String> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
     let instance = wgpu::Instance::new(descriptor);
-    let is_forced = std::env::var_os(gpu_executor::OWN_EGL_ENV).is_some();
-    let is_same = |info: wgpu::AdapterInfo| {
-        info.name == wanted.name && (is_forced || info.driver_info == wanted.driver_version)
-    };
+    let is_forced = std::env::var_os(gpu_executor::OWN_EGL_ENV).is_some_and(|value| !value.is_empty() && value != "0");
+    let is_same =
+        |info: wgpu::AdapterInfo| info.name == wanted.name && (is_forced || info.driver_info == wanted.driver_version);
     pollster::block_on(instance.enumerate_adapters(backends))
         .into_iter()
         .find(|adapter| is_same(adapter.get_info()))
