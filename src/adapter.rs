@@ -7,10 +7,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::Backend, error::Error};
+use crate::{backend::Backend, egl, error::Error, turns::Turns};
 
 /// The environment variable that picks one of several adapters: part of its name, in any case. wgpu reads it too.
 pub const ADAPTER_NAME_ENV: &str = "WGPU_ADAPTER_NAME";
+
+/// The environment variable that has GLES adapters reached through contexts of this crate's own also where wgpu's would do;
+/// unset, empty and `0` leave the choice to [`Adapter::list`]. Linux only.
+pub const OWN_EGL_ENV: &str = "GPU_EXECUTOR_OWN_EGL";
 
 /// Whether an adapter is a GPU or a driver that computes on the CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,7 +59,7 @@ pub struct AdapterInfo {
     pub name: String,
     /// Hardware or software.
     pub kind: AdapterKind,
-    /// The driver's name.
+    /// The driver's name; on GLES, where wgpu knows none, `OpenGL`, and whether its context is of this crate's own.
     pub driver: String,
     /// The driver's version, as the driver says it.
     pub driver_version: String,
@@ -81,7 +85,7 @@ impl AdapterInfo {
         }
     }
 
-    fn gpu(backend: Backend, adapter: &wgpu::Adapter) -> Self {
+    fn gpu(backend: Backend, adapter: &wgpu::Adapter, has_context: bool) -> Self {
         let info = adapter.get_info();
         let limits = adapter.limits();
         Self {
@@ -92,10 +96,10 @@ impl AdapterInfo {
                 _ => AdapterKind::Hardware,
             },
             // wgpu knows no driver's name on GLES, only the version of OpenGL and of who made it.
-            driver: if info.driver.is_empty() {
-                "OpenGL".to_owned()
-            } else {
-                info.driver
+            driver: match info.driver {
+                none if none.is_empty() && has_context => "OpenGL (own context)".to_owned(),
+                none if none.is_empty() => "OpenGL".to_owned(),
+                name => name,
             },
             driver_version: info.driver_info,
             timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
@@ -183,14 +187,21 @@ pub(crate) fn setup_guard() -> MutexGuard<'static, ()> {
     SETUP.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// wgpu's adapter, with which the last reference to its instance may go.
+/// wgpu's adapter, with which the last reference to its instance may go, and whose turn it is there.
 #[derive(Clone, Debug)]
-struct Handle(Option<wgpu::Adapter>);
+struct Handle {
+    /// Present until it is dropped.
+    adapter: Option<wgpu::Adapter>,
+    /// Present on GLES.
+    turns: Option<Arc<Turns>>,
+}
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        let _guard = self.0.is_some().then(setup_guard);
-        self.0 = None;
+        let _guard = setup_guard();
+        let turns = self.turns.take().filter(|turns| turns.has_context());
+        let _turn = turns.as_deref().map(Turns::take);
+        self.adapter = None;
     }
 }
 
@@ -199,9 +210,7 @@ impl Drop for Handle {
 pub struct Adapter {
     info: AdapterInfo,
     /// Absent for [`Backend::Cpu`].
-    handle: Handle,
-    /// Present on GLES: held by whoever uses the adapter's context.
-    exclusive: Option<Arc<Mutex<()>>>,
+    handle: Option<Handle>,
 }
 
 impl Adapter {
@@ -210,14 +219,25 @@ impl Adapter {
     pub fn cpu() -> Self {
         Self {
             info: AdapterInfo::cpu(),
-            handle: Handle(None),
-            exclusive: None,
+            handle: None,
+        }
+    }
+
+    fn gpu(backend: Backend, adapter: wgpu::Adapter, turns: Option<Turns>) -> Self {
+        Self {
+            info: AdapterInfo::gpu(backend, &adapter, turns.as_ref().is_some_and(Turns::has_context)),
+            handle: Some(Handle {
+                adapter: Some(adapter),
+                turns: turns.map(Arc::new),
+            }),
         }
     }
 
     /// Every adapter of the given backends, in their order, the unusable ones included.
     ///
-    /// A backend without a driver, or that this build has no code for, contributes none.
+    /// A backend without a driver, or that this build has no code for, contributes none. Where wgpu finds no GLES adapter
+    /// that can be used, as with NVIDIA's driver, or [`OWN_EGL_ENV`] is set, those of [`Adapter::list_own_gles`] stand in
+    /// for wgpu's; if there are none either, wgpu's are listed as unusable, with both reasons.
     #[must_use]
     pub fn list(backends: &[Backend]) -> Vec<Self> {
         let mut adapters = Vec::new();
@@ -225,14 +245,32 @@ impl Adapter {
             if backend == Backend::Cpu {
                 adapters.push(Self::cpu());
             } else if backend.is_built() {
-                adapters.extend(enumerate(backend).into_iter().map(|handle| Self {
-                    info: AdapterInfo::gpu(backend, &handle),
-                    handle: Handle(Some(handle)),
-                    exclusive: (backend == Backend::Gles).then(Arc::default),
-                }));
+                let found = enumerate(backend).into_iter().map(|handle| {
+                    let turns = (backend == Backend::Gles).then(Turns::default);
+                    Self::gpu(backend, handle, turns)
+                });
+                let mut found: Vec<_> = found.collect();
+                if backend == Backend::Gles {
+                    found = or_own(found);
+                }
+                adapters.extend(found);
             }
         }
         adapters
+    }
+
+    /// GLES adapters through contexts of this crate's own: OpenGL ES 3.2 or 3.1, one on each of EGL's devices. Linux only.
+    ///
+    /// A context that the driver lost stays lost: the error of an executor on it is [`Error::DeviceLost`], and the next one
+    /// needs an adapter listed anew.
+    ///
+    /// # Errors
+    /// [`Error::NoOwnContext`], which says why.
+    pub fn list_own_gles() -> Result<Vec<Self>, Error> {
+        let _guard = setup_guard();
+        let adapters = egl::adapters().map_err(|reason| Error::NoOwnContext { reason })?;
+        let own = |(adapter, context)| Self::gpu(Backend::Gles, adapter, Some(Turns::with(context)));
+        Ok(adapters.into_iter().map(own).collect())
     }
 
     /// wgpu's adapter without a driver: everything is done but the kernels.
@@ -244,12 +282,8 @@ impl Adapter {
         let instance = wgpu::Instance::new(descriptor);
         let mut handles = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::NOOP));
         let handle = handles.pop().expect("it needs no driver");
-        Self {
-            // Named after the backend whose features it has.
-            info: AdapterInfo::gpu(Backend::Vulkan, &handle),
-            handle: Handle(Some(handle)),
-            exclusive: None,
-        }
+        // Named after the backend whose features it has.
+        Self::gpu(Backend::Vulkan, handle, None)
     }
 
     /// The adapter of `backend` to use: the one whose name contains `name` if that is given, else the first GPU, else
@@ -288,12 +322,29 @@ impl Adapter {
         &self.info
     }
 
-    pub(crate) fn exclusive(&self) -> Option<Arc<Mutex<()>>> {
-        self.exclusive.clone()
+    /// wgpu's adapter, and on GLES whose turn it is there.
+    pub(crate) fn handle(&self) -> Option<(&wgpu::Adapter, Option<&Arc<Turns>>)> {
+        let handle = self.handle.as_ref()?;
+        Some((handle.adapter.as_ref()?, handle.turns.as_ref()))
     }
+}
 
-    pub(crate) fn handle(&self) -> Option<&wgpu::Adapter> {
-        self.handle.0.as_ref()
+/// The adapters through contexts of this crate's own, if they are asked for or none of wgpu's can be used.
+fn or_own(mut found: Vec<Adapter>) -> Vec<Adapter> {
+    let forced = std::env::var_os(OWN_EGL_ENV).is_some_and(|value| !value.is_empty() && value != "0");
+    if !forced && found.iter().any(|adapter| adapter.info.unusable.is_none()) {
+        return found;
+    }
+    match Adapter::list_own_gles() {
+        Ok(own) => own,
+        Err(error) => {
+            for adapter in &mut found {
+                let reason = adapter.info.unusable.take();
+                let reason = reason.unwrap_or_else(|| format!("{OWN_EGL_ENV} is set"));
+                adapter.info.unusable = Some(format!("{reason}; {error}"));
+            }
+            found
+        }
     }
 }
 

@@ -44,6 +44,12 @@ pub enum Error {
         /// The names there are.
         found: Vec<String>,
     },
+    /// No context of this crate's own could be made for GLES.
+    #[error("no OpenGL ES context of this library's own: {reason}")]
+    NoOwnContext {
+        /// What EGL or wgpu said.
+        reason: String,
+    },
     /// The adapter is there but cannot run this library's kernels.
     #[error("the {backend} adapter {adapter} cannot be used: {reason}")]
     AdapterUnusable {

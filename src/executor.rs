@@ -54,12 +54,7 @@ impl Executor {
             adapter: adapter.info().clone(),
             gpu: match adapter.handle() {
                 None => None,
-                Some(handle) => Some(Arc::new(Gpu::new(
-                    adapter.info(),
-                    handle,
-                    adapter.exclusive(),
-                    &options,
-                )?)),
+                Some((handle, turns)) => Some(Arc::new(Gpu::new(adapter.info(), handle, turns.cloned(), &options)?)),
             },
         })
     }

@@ -21,6 +21,8 @@ mod adapter;
 mod backend;
 mod batch;
 mod counters;
+#[cfg_attr(not(all(target_os = "linux", feature = "gles")), path = "no_egl.rs")]
+mod egl;
 mod error;
 mod executor;
 mod gpu;
@@ -33,10 +35,11 @@ mod pending;
 mod phases;
 mod store;
 mod tuning;
+mod turns;
 mod work;
 pub mod workload;
 
-pub use adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, AdapterKind, AdapterLimits};
+pub use adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, AdapterKind, AdapterLimits, OWN_EGL_ENV};
 pub use backend::{BACKENDS_ENV, Backend};
 pub use batch::{Call, Flat, Outputs, Ticket};
 pub use counters::Counters;

@@ -150,6 +150,22 @@ fn a_task_in_place_keeps_its_inputs() {
 }
 
 #[test]
+fn a_task_in_place_begins_with_zeros_whatever_ran_before() {
+    let sevens = [7.0_f32; 300];
+    for executor in common::executors(&common::options()) {
+        executor.run(&VectorAdd { a: &sevens, b: &sevens }).unwrap();
+        let mut task = executor.in_place::<VectorAdd<'_>>(300).unwrap();
+        assert_eq!(*task.run().unwrap(), [0.0; 300], "{}", executor.backend());
+        let [mut x, _] = task.inputs().unwrap();
+        x.copy_from_slice(&sevens);
+        assert_eq!(*task.run().unwrap(), sevens);
+        drop(task);
+        let mut again = executor.in_place::<VectorAdd<'_>>(299).unwrap();
+        assert_eq!(*again.run().unwrap(), [0.0; 299], "{}", executor.backend());
+    }
+}
+
+#[test]
 fn what_no_buffer_holds_is_not_written_in_place() {
     for executor in common::gpu_executors(&common::options()) {
         for elements in [0, 1 << 40] {
@@ -253,6 +269,43 @@ fn threads_that_do_everything_at_once_get_what_is_theirs() {
                 scope.spawn(move || work(executor, thread));
             }
         });
+    }
+}
+
+#[test]
+fn compiled_pipelines_are_kept_where_the_adapter_allows_it() {
+    let task = VectorAdd { a: &[1.0], b: &[2.0] };
+    for adapter in common::adapters() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            cache_dir: Some(folder.path().to_owned()),
+            ..common::options()
+        };
+        let run = || {
+            let executor = Executor::on(&adapter, options.clone()).unwrap();
+            assert_eq!(executor.run(&task), Ok(vec![3.0]));
+        };
+        run();
+        let files = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let files: Vec<_> = files.collect();
+        // Of wgpu's backends only Vulkan offers it.
+        assert_eq!(
+            files.len(),
+            usize::from(adapter.info().backend == Backend::Vulkan),
+            "{files:?}"
+        );
+        run();
+        for file in files {
+            let kept = std::fs::read(&file).unwrap();
+            for damaged in [&kept[..kept.len() / 2], b"x", b""] {
+                std::fs::write(&file, damaged).unwrap();
+                run();
+                let again = std::fs::read(&file).unwrap();
+                assert!(again.len() > damaged.len(), "what is damaged is written anew");
+            }
+        }
     }
 }
 

@@ -200,3 +200,23 @@ fn idle_buffers_beyond_the_cap_go_and_the_oldest_first() {
         assert_eq!(hits[4..], [0, 0, 0], "{}", executor.backend());
     }
 }
+
+#[test]
+fn a_wait_that_may_not_look_sleeps() {
+    let data = vec![1.0_f32; 1 << 22];
+    let task = VectorAdd { a: &data, b: &data };
+    for executor in common::gpu_executors(&common::options()) {
+        if executor.tuning().unwrap().spin_us > 0 {
+            continue;
+        }
+        let before = executor.counters();
+        executor.run(&task).unwrap();
+        let counted = executor.counters() - before;
+        // Looking all the time would take thousands. GLES wakes up every other second.
+        assert!(
+            counted.polls <= 2 * counted.submits,
+            "{}: {counted:?}",
+            executor.backend()
+        );
+    }
+}

@@ -152,6 +152,25 @@ fn results_do_not_depend_on_what_ran_before() {
 }
 
 #[test]
+fn what_lies_behind_a_task_in_its_buffers_does_not_reach_its_result() {
+    // Bindings are as long as the bucket: what an earlier task left there is within the kernel's reach.
+    let (poison, ones) = ([f32::NAN; 384], [1.0_f32; 384]);
+    let whole = VectorAdd { a: &poison, b: &poison };
+    for executor in common::executors(&common::options()) {
+        for n in [257, 258, 259, 260, 383] {
+            let part = VectorAdd {
+                a: &ones[..n],
+                b: &ones[..n],
+            };
+            assert!(executor.run(&whole).unwrap().iter().all(|x| x.is_nan()));
+            assert_eq!(executor.run(&part).unwrap(), vec![2.0; n], "{}", executor.backend());
+            let mut place = executor.in_place::<VectorAdd<'_>>(n).unwrap();
+            assert_eq!(*place.run().unwrap(), vec![0.0; n], "{}", executor.backend());
+        }
+    }
+}
+
+#[test]
 fn several_threads_share_an_executor() {
     for executor in common::executors(&common::options()) {
         std::thread::scope(|scope| {

@@ -437,6 +437,12 @@ impl Device {
         }
     }
 
+    /// The error for a context that is lost, and with it the device.
+    pub(super) fn gone(&self, reason: &str) -> Error {
+        let lost = lock(&self.faults).lost.get_or_insert_with(|| reason.to_owned()).clone();
+        self.lost(lost)
+    }
+
     fn lost(&self, reason: String) -> Error {
         Error::DeviceLost {
             adapter: self.adapter_name.clone(),

@@ -350,7 +350,7 @@ impl Engine {
         Ok(())
     }
 
-    /// A part over `elements` whose inputs the caller writes in place.
+    /// A part over `elements` whose inputs, all zero, the caller writes in place.
     pub(super) fn seat(&self, spec: Spec, elements: usize) -> Result<Part, Error> {
         let kernel = self.kernel(spec)?;
         let most = kernel.layout.most_elements(&self.limits, u64::MAX);
@@ -362,13 +362,19 @@ impl Engine {
                 elements,
                 most,
             })?;
-        Ok(Part {
+        let part = Part {
             source: 0,
             chunk,
             slot: self.slot(&kernel, plan::bucket(elements).min(most))?,
             offsets: kernel.layout.offsets(elements),
             kernel,
-        })
+        };
+        // The slot may be one that another task's inputs lie in.
+        let view = part.inputs();
+        view.map_err(|error| self.device.failed(error.to_string()))?
+            .slice(..)
+            .fill(0);
+        Ok(part)
     }
 
     /// Computes a part whose inputs are written, and waits for it.

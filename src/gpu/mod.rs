@@ -14,11 +14,10 @@ mod waker;
 use std::{
     collections::VecDeque,
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use device::lock;
 use engine::Engine;
 pub(crate) use engine::{Flight, Part};
 pub(crate) use kernel::Spec;
@@ -33,25 +32,25 @@ use crate::{
     phases::Phases,
     store::Store,
     tuning::Tuning,
+    turns::{Turn, Turns},
     work::{Sink, Source},
 };
 
-/// The engine, and on GLES the lock that goes with the adapter: its context belongs to one thread at a time, and wgpu
-/// panics in a thread that wants it for more than a second (Windows) or six while another has it.
+/// The engine, and on GLES the turns that go with the adapter: its context belongs to one thread at a time.
 #[derive(Debug)]
 pub(crate) struct Gpu {
     /// Present until it is dropped.
     engine: Option<Engine>,
-    exclusive: Option<Arc<Mutex<()>>>,
+    turns: Option<Arc<Turns>>,
     waker: WakerThread,
 }
 
 impl Gpu {
-    /// An engine on the adapter; `exclusive` is shared by all engines on it, and held during each call.
+    /// An engine on the adapter; all engines on it share the `turns`, of which each call is one.
     pub(crate) fn new(
         info: &AdapterInfo,
         adapter: &wgpu::Adapter,
-        exclusive: Option<Arc<Mutex<()>>>,
+        turns: Option<Arc<Turns>>,
         options: &Options,
     ) -> Result<Self, Error> {
         if let Some(reason) = &info.unusable {
@@ -64,14 +63,20 @@ impl Gpu {
         let store = Store::new(options.cache_dir.as_deref());
         let engine = {
             let _setup = setup_guard();
-            let _guard = exclusive.as_deref().map(lock);
+            let turn = turns.as_deref().map(Turns::take);
+            if let Some(reason) = turn.as_ref().and_then(Turn::fault) {
+                return Err(Error::DeviceLost {
+                    adapter: info.name.clone(),
+                    reason: reason.to_owned(),
+                });
+            }
             let mut engine = Engine::new(info, adapter, options, &store)?;
             calibration::tune(&mut engine, info, options, &store)?;
             engine
         };
         Ok(Self {
             engine: Some(engine),
-            exclusive,
+            turns,
             waker: WakerThread::default(),
         })
     }
@@ -85,7 +90,7 @@ impl Gpu {
     }
 
     pub(crate) fn lose_device(&self) {
-        let _guard = self.guard();
+        let _turn = self.any_turn();
         self.engine().device.lose();
     }
 
@@ -96,7 +101,7 @@ impl Gpu {
         sinks: &mut [&mut dyn Sink],
         phases: Option<&mut Phases>,
     ) -> Result<(), Error> {
-        let _guard = self.guard();
+        let _turn = self.turn()?;
         self.engine().run(sources, sinks, phases)
     }
 
@@ -104,7 +109,7 @@ impl Gpu {
     ///
     /// All of its chunks start at once, each with buffers of its own.
     pub(crate) fn start(&self, source: &dyn Source) -> Result<VecDeque<Flight>, Error> {
-        let _guard = self.guard();
+        let _turn = self.turn()?;
         let mut cuts = [self.engine().cut(source)?];
         let mut flights = VecDeque::new();
         while let Some(flight) = self.engine().start(&mut cuts, &[source], None)? {
@@ -115,19 +120,19 @@ impl Gpu {
 
     /// Whether a flight is over.
     pub(crate) fn look(&self, flight: &Flight) -> Result<bool, Error> {
-        let _guard = self.guard();
+        let _turn = self.turn()?;
         self.engine().look(flight)
     }
 
     /// Waits for a flight of one source and hands its output on.
     pub(crate) fn finish(&self, flight: Flight, sink: &mut dyn Sink) -> Result<(), Error> {
-        let _guard = self.guard();
+        let _turn = self.turn()?;
         self.engine().finish(flight, &mut [sink], None)
     }
 
     /// Drops flights whose output nobody wants.
     pub(crate) fn drop_flights(&self, flights: &mut VecDeque<Flight>) {
-        let _guard = self.guard();
+        let _turn = self.any_turn();
         flights.clear();
     }
 
@@ -139,15 +144,14 @@ impl Gpu {
     /// Sleeps until a submission is done or has failed; the flight's own wait tells which.
     fn sleep(&self, submission: &wgpu::SubmissionIndex) {
         // On GLES whoever waits has the context, so that others get their turn in between.
-        let turn = match &self.exclusive {
+        let turn = match &self.turns {
             None => Duration::from_secs(3600),
             Some(_) => Duration::from_millis(1),
         };
         loop {
-            let result = {
-                let _guard = self.guard();
-                self.engine().device.block(submission, Instant::now(), turn)
-            };
+            let result = self
+                .turn()
+                .and_then(|_turn| self.engine().device.block(submission, Instant::now(), turn));
             if !matches!(result, Err(Error::Timeout { .. })) {
                 return;
             }
@@ -157,7 +161,7 @@ impl Gpu {
 
     /// A part whose inputs the caller writes in place.
     pub(crate) fn seat(&self, spec: Spec, elements: usize) -> Result<Part, Error> {
-        let _guard = self.guard();
+        let _turn = self.turn()?;
         self.engine().seat(spec, elements)
     }
 
@@ -174,30 +178,40 @@ impl Gpu {
 
     /// Computes a part whose inputs are written.
     pub(crate) fn compute(&self, part: &mut Part) -> Result<wgpu::BufferView, Error> {
-        let _guard = self.guard();
+        let _turn = self.turn()?;
         self.engine().compute(part)
     }
 
     /// Ends the reading of a part's output.
     pub(crate) fn close(&self, part: &Part) {
-        let _guard = self.guard();
+        let _turn = self.any_turn();
         part.close();
     }
 
     /// Gives back a part that nothing is under way with.
     pub(crate) fn leave(&self, part: Part) {
-        let _guard = self.guard();
+        let _turn = self.any_turn();
         self.engine().leave(part);
     }
 
     /// Drops a part that met an error.
     pub(crate) fn drop_part(&self, part: Part) {
-        let _guard = self.guard();
+        let _turn = self.any_turn();
         drop(part);
     }
 
-    fn guard(&self) -> Option<MutexGuard<'_, ()>> {
-        self.exclusive.as_deref().map(lock)
+    /// Waits for its turn, for what must be done whether or not the device is there.
+    fn any_turn(&self) -> Option<Turn<'_>> {
+        self.turns.as_deref().map(Turns::take)
+    }
+
+    /// Waits for its turn, if the device's context is still there.
+    fn turn(&self) -> Result<Option<Turn<'_>>, Error> {
+        let turn = self.any_turn();
+        match turn.as_ref().and_then(Turn::fault) {
+            Some(reason) => Err(self.engine().device.gone(reason)),
+            None => Ok(turn),
+        }
     }
 
     fn engine(&self) -> &Engine {
@@ -208,7 +222,9 @@ impl Gpu {
 impl Drop for Gpu {
     fn drop(&mut self) {
         let _setup = setup_guard();
-        let _guard = self.exclusive.as_deref().map(lock);
+        // With them the context may go, behind everything that needs it.
+        let turns = self.turns.take();
+        let _turn = turns.as_deref().map(Turns::take);
         self.engine = None;
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     adapter::Adapter,
     backend::Backend,
     counters::Counters,
+    error::Error,
     executor::Executor,
     op::VectorAdd,
     options::Options,
@@ -13,6 +14,7 @@ use crate::{
 /// An executor on every adapter that works and has a driver, in each way of transfer.
 fn executors() -> Vec<Executor> {
     let mut adapters = Adapter::list(&Backend::built());
+    adapters.extend(Adapter::list_own_gles().unwrap_or_default());
     adapters.retain(|adapter| adapter.info().unusable.is_none() && adapter.info().backend != Backend::Cpu);
     let on = |adapter: &Adapter, transfer| {
         let options = Options {
@@ -111,5 +113,39 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
         check(u64::MAX, 1, &tasks[..1]);
         check(u64::MAX, 1, &tasks);
         check(1 << 18, 4, &tasks);
+    }
+}
+
+/// What the driver takes away, and with it every adapter on the context.
+#[cfg(all(target_os = "linux", feature = "gles"))]
+#[test]
+fn a_context_that_is_gone_is_a_lost_device() {
+    let data = [1.0_f32; 1000];
+    let task = VectorAdd { a: &data, b: &data };
+    let options = Options {
+        tuning: Some(Tuning::plain(Transfer::STAGED)),
+        cache_dir: Some("".into()),
+        ..Options::default()
+    };
+    for adapter in Adapter::list_own_gles().unwrap() {
+        let executor = Executor::on(&adapter, options.clone()).unwrap();
+        executor.run(&task).unwrap();
+        let on_its_way = executor.submit(&task).unwrap();
+        let dropped = executor.submit(&task).unwrap();
+        let mut in_place = executor.in_place::<VectorAdd<'_>>(5).unwrap();
+        executor.gpu().unwrap().turns.as_ref().unwrap().end_context();
+        let is_lost = |error: &Error| matches!(error, Error::DeviceLost { .. });
+        assert!(is_lost(&on_its_way.wait().unwrap_err()));
+        drop(dropped);
+        assert!(is_lost(&in_place.run().map(|_| ()).unwrap_err()));
+        assert!(is_lost(&executor.run(&task).unwrap_err()));
+        assert!(is_lost(
+            &Executor::on(&adapter, options.clone()).map(|_| ()).unwrap_err()
+        ));
+        drop((in_place, executor, adapter));
+        for again in Adapter::list_own_gles().unwrap() {
+            let sum = Executor::on(&again, options.clone()).unwrap().run(&task);
+            assert_eq!(sum, Ok(vec![2.0; 1000]));
+        }
     }
 }

@@ -26,7 +26,13 @@ fn required(selected: &[Backend]) -> &[Backend] {
 /// Under `CI` when an adapter that CI installs is missing or unusable.
 pub(crate) fn adapters() -> Vec<Adapter> {
     let selected = Backend::selected().expect("names of backends");
-    let all = Adapter::list(&selected);
+    let mut all = Adapter::list(&selected);
+    if selected.contains(&Backend::Gles) {
+        // The other way to the same driver, unless it is the one that was listed.
+        let own = Adapter::list_own_gles().unwrap_or_default();
+        let is_new = |own: &Adapter| all.iter().all(|a| a.info() != own.info());
+        all.extend(own.into_iter().filter(is_new).collect::<Vec<_>>());
+    }
     for adapter in &all {
         let info = adapter.info();
         let state = info.unusable.as_deref().unwrap_or("tested");

@@ -56,10 +56,10 @@ impl CubeCl {
 /// Sends the inputs and launches the kernel; the handle is the output's.
 fn launch(client: &Client, a: &[f32], b: &[f32]) -> cubecl::server::Handle {
     const THREADS: u32 = 256;
-    let n = a.len();
+    let (n, bytes) = (a.len(), size_of_val(a));
     let input = |vector: &[f32]| client.create_from_slice(bytemuck::cast_slice(vector));
     let (a, b) = (input(a), input(b));
-    let sum = client.empty(n * size_of::<f32>());
+    let sum = client.empty(bytes);
     let cubes = u32::try_from(n).expect("sizes measured fit u32").div_ceil(THREADS);
     // SAFETY: each buffer has n elements, and the kernel looks at its position before it uses it.
     unsafe {

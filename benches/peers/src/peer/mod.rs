@@ -62,7 +62,8 @@ fn unknown(method: &str) -> Result<Contestant, String> {
     Ok(Contestant::Absent(format!("it has no way `{method}`")))
 }
 
-/// wgpu's adapter for what the library picks on a backend.
+/// wgpu's adapter for what the library picks on a backend; where the library brings a context of its own, wgpu's to the same
+/// driver, if it was the user who asked for that and not the driver.
 fn wgpu_adapter(backend: Backend) -> Result<wgpu::Adapter, String> {
     let name = std::env::var(gpu_executor::ADAPTER_NAME_ENV).ok();
     let picked = gpu_executor::Adapter::pick(backend, name.as_deref()).map_err(|error| error.to_string())?;
@@ -74,10 +75,16 @@ fn wgpu_adapter(backend: Backend) -> Result<wgpu::Adapter, String> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
     let instance = wgpu::Instance::new(descriptor);
+    let is_forced = std::env::var_os(gpu_executor::OWN_EGL_ENV).is_some_and(|value| !value.is_empty() && value != "0");
+    let is_same =
+        |info: wgpu::AdapterInfo| info.name == wanted.name && (is_forced || info.driver_info == wanted.driver_version);
     pollster::block_on(instance.enumerate_adapters(backends))
         .into_iter()
-        .find(|adapter| {
-            adapter.get_info().name == wanted.name && adapter.get_info().driver_info == wanted.driver_version
+        .find(|adapter| is_same(adapter.get_info()))
+        .ok_or_else(|| {
+            format!(
+                "wgpu itself gets no such adapter as {} ({} {})",
+                wanted.name, wanted.driver, wanted.driver_version
+            )
         })
-        .ok_or_else(|| format!("wgpu lists no adapter {}", wanted.name))
 }
