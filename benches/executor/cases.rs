@@ -76,6 +76,11 @@ impl Pace {
         })
     }
 
+    /// How long a case's samples may wait in all for nobody else to use the core.
+    pub(crate) fn patience(self) -> Duration {
+        self.measurement()
+    }
+
     /// Criterion samples, each a batch of calls.
     pub(crate) fn samples(self) -> usize {
         match self {

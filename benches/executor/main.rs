@@ -19,7 +19,7 @@ use std::{
 use cases::{Case, Plan};
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use gpu_executor::{Executor, op, workload::Workload};
-use recorder::Recorder;
+use recorder::{Recorder, Watch};
 
 /// Calls measured per case at the most: enough for any quantile, and a file a person can open.
 const MOST_CALLS: u32 = 20_000;
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
     if plan.record.is_some() {
         criterion = criterion.without_plots();
     }
+    let watch = plan.record.is_some().then(Watch::new);
     let mut done = 0;
     for &backend in &plan.backends {
         let executor = match Executor::new(backend) {
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
             let mut group = criterion.benchmark_group(operator.name);
             for &case in &plan.cases {
                 done += 1;
-                if let Err(message) = measure(&mut group, &plan, &executor, *operator, case, done) {
+                if let Err(message) = measure(&mut group, &plan, watch.as_ref(), &executor, *operator, case, done) {
                     complain(&format!("{}/{backend}/{case}: {message}", operator.name));
                     return ExitCode::FAILURE;
                 }
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
 fn measure(
     group: &mut BenchmarkGroup<'_, WallTime>,
     plan: &Plan,
+    watch: Option<&Watch>,
     executor: &Executor,
     operator: op::Operator,
     case: Case,
@@ -98,7 +100,7 @@ fn measure(
         .min(call.saturating_mul(MOST_CALLS))
         .max(Duration::from_millis(1));
     let pause = (plan.pace.measurement() - busy) / u32::try_from(plan.pace.samples()).expect("few samples");
-    let recorder = Recorder::new(plan.record.is_some(), plan.pace.warm_up(), pause);
+    let recorder = Recorder::new(watch, plan.pace.warm_up(), pause, plan.pace.patience());
     group
         .sampling_mode(SamplingMode::Flat)
         .sample_size(plan.pace.samples())

@@ -1,37 +1,70 @@
 //! Records the wall time of every call, and what it cost in calls into wgpu.
 
 use std::{
-    cell::{Ref, RefCell},
+    cell::{Cell, Ref, RefCell},
     path::Path,
     time::{Duration, Instant},
 };
 
-use gpu_executor::{AdapterInfo, Backend, Counters, Executor, Phases, workload::Workload};
+use gpu_executor::{AdapterInfo, Backend, Counters, Error, Executor, Phases, workload::Workload};
 use serde::Serialize;
 
-use crate::{calibration::Calibration, cases::Case};
+use crate::{calibration, cases::Case, serve::SLICE};
 
-/// How long calls are made that do not count, to make caches warm again after the calibration kernel.
-const REWARM: Duration = Duration::from_millis(2);
+/// A calibration kernel slower than this against its fastest time in this process has company on its core.
+const MOST_DISTURBANCE: f64 = 1.08;
 
 /// One call of criterion's closure.
 struct Batch {
     walls_ns: Vec<u64>,
+    slices: Vec<Slice>,
     counters: Counters,
-    /// Time of the calibration kernel just before.
-    calibration_ns: u64,
     /// Phases of calls made after it, that are no part of it: timing costs time.
     phases: Vec<Phases>,
 }
 
+/// Calls between two runs of the calibration kernel.
+#[derive(Clone, Copy, Serialize)]
+struct Slice {
+    calls: usize,
+    /// The slower of the two.
+    calibration_ns: u64,
+}
+
+/// Knows when somebody else uses the core, for all cases of a process.
+pub(crate) struct Watch {
+    fastest_ns: Cell<u64>,
+}
+
+impl Watch {
+    pub(crate) fn new() -> Self {
+        Self {
+            fastest_ns: Cell::new(u64::MAX),
+        }
+    }
+
+    /// Runs the calibration kernel.
+    fn look(&self) -> u64 {
+        let now_ns = calibration::time_ns();
+        self.fastest_ns.set(self.fastest_ns.get().min(now_ns));
+        now_ns
+    }
+
+    fn is_quiet(&self, calibration_ns: u64) -> bool {
+        calibration_ns as f64 <= MOST_DISTURBANCE * self.fastest_ns.get() as f64
+    }
+}
+
 /// What was measured of one case.
-pub(crate) struct Recorder {
+pub(crate) struct Recorder<'a> {
     batches: RefCell<Vec<Batch>>,
     error: RefCell<Option<String>>,
     /// Absent where criterion measures for itself alone.
-    calibration: Option<RefCell<Calibration>>,
+    watch: Option<&'a Watch>,
     warm: Instant,
     pause: Duration,
+    /// How long the samples of this case may still wait for a quiet moment.
+    patience: Cell<Duration>,
 }
 
 /// A recorded case, as `cargo xtask bench` reads it.
@@ -45,12 +78,12 @@ struct Record<'a> {
     /// Criterion's full id of the case.
     id: String,
     adapter: &'a AdapterInfo,
-    /// Time of the calibration kernel between the samples of this case, in the middle one of them.
-    calibration_ns: u64,
     /// Counters of each call.
     counters: Counters,
     /// Wall time of every call, by criterion sample.
     samples_ns: Vec<Vec<u64>>,
+    /// Which of them were made between two runs of the calibration kernel, and how long that took, by criterion sample.
+    slices: Vec<&'a [Slice]>,
     /// Phases of calls made between the samples.
     phases_ns: PhasesNs,
 }
@@ -78,74 +111,100 @@ impl PhasesNs {
     }
 }
 
-impl Recorder {
-    /// A recorder that lets `pause` pass before each sample once `warm_up` is over, calibrates and times phases; or one for criterion's own reports,
-    /// which does none of it.
-    pub(crate) fn new(is_recording: bool, warm_up: Duration, pause: Duration) -> Self {
+impl<'a> Recorder<'a> {
+    /// A recorder that lets `pause` pass before each sample once `warm_up` is over, waits for quiet moments for as long as `patience` in all, and
+    /// times phases; or, without somebody who watches, one for criterion's own reports, which does none of it.
+    pub(crate) fn new(watch: Option<&'a Watch>, warm_up: Duration, pause: Duration, patience: Duration) -> Self {
         Self {
             batches: RefCell::default(),
             error: RefCell::default(),
-            calibration: is_recording.then(|| RefCell::new(Calibration::new())),
+            watch,
             warm: Instant::now() + warm_up,
             pause,
+            patience: Cell::new(patience),
         }
     }
 
     /// Runs the workload `iterations` times and returns the sum of the calls' wall times.
     pub(crate) fn sample(&self, iterations: u64, executor: &Executor, workload: &dyn Workload) -> Duration {
-        let mut walls_ns = Vec::with_capacity(usize::try_from(iterations).unwrap_or_default());
-        let mut calibration_ns = 0;
-        if let Some(calibration) = &self.calibration {
-            if Instant::now() >= self.warm {
-                Self::spend(self.pause, executor, workload);
+        match self.batch(iterations, executor, workload) {
+            Ok(batch) => {
+                let total = Duration::from_nanos(batch.walls_ns.iter().sum());
+                self.batches.borrow_mut().push(batch);
+                total
             }
-            calibration_ns = calibration.borrow_mut().time_ns();
-            Self::spend(REWARM, executor, workload);
-        }
-        let before = executor.counters();
-        for _ in 0..iterations {
-            match workload.run(executor) {
-                Ok(wall) => walls_ns.push(u64::try_from(wall.as_nanos()).expect("a call takes less than 500 years")),
-                // Criterion has no way to fail; the caller asks for the error afterwards.
-                Err(error) => {
-                    self.error.borrow_mut().get_or_insert(error.to_string());
-                    return Duration::from_nanos(1);
-                }
-            }
-        }
-        let counters = (executor.counters() - before).exact();
-        let total = Duration::from_nanos(walls_ns.iter().sum());
-        let phases = match self.phases(executor, workload) {
-            Ok(phases) => phases,
+            // Criterion has no way to fail; the caller asks for the error afterwards.
             Err(error) => {
                 self.error.borrow_mut().get_or_insert(error.to_string());
-                return Duration::from_nanos(1);
+                Duration::from_nanos(1)
             }
-        };
-        self.batches.borrow_mut().push(Batch {
+        }
+    }
+
+    fn batch(&self, iterations: u64, executor: &Executor, workload: &dyn Workload) -> Result<Batch, Error> {
+        if Instant::now() >= self.warm {
+            self.wait(executor, workload)?;
+        }
+        let mut walls_ns = Vec::with_capacity(usize::try_from(iterations).unwrap_or_default());
+        let mut slices = Vec::new();
+        let before = executor.counters();
+        let mut calibration_ns = self.watch.map_or(0, Watch::look);
+        let mut slice = (Instant::now(), 0);
+        for call in 1..=iterations {
+            let wall = workload.run(executor)?;
+            walls_ns.push(u64::try_from(wall.as_nanos()).expect("a call takes less than 500 years"));
+            let (start, calls) = (slice.0, slice.1 + 1);
+            slice.1 = calls;
+            if let Some(watch) = self.watch
+                && (call == iterations || start.elapsed() >= SLICE)
+            {
+                let after_ns = watch.look();
+                slices.push(Slice {
+                    calls,
+                    calibration_ns: calibration_ns.max(after_ns),
+                });
+                calibration_ns = after_ns;
+                slice = (Instant::now(), 0);
+            }
+        }
+        Ok(Batch {
             walls_ns,
-            counters,
-            calibration_ns,
-            phases,
-        });
-        total
+            slices,
+            counters: (executor.counters() - before).exact(),
+            phases: self.phases(executor, workload)?,
+        })
+    }
+
+    /// Lets the pause before a sample pass, and what is left of the patience until nobody else uses the core. Calls that do not count keep
+    /// core and caches as they are meanwhile.
+    fn wait(&self, executor: &Executor, workload: &dyn Workload) -> Result<(), Error> {
+        let Some(watch) = self.watch else {
+            return Ok(());
+        };
+        let spend = |time: Duration| {
+            let start = Instant::now();
+            while start.elapsed() < time {
+                workload.run(executor)?;
+            }
+            Ok::<Duration, Error>(start.elapsed())
+        };
+        spend(self.pause)?;
+        while !watch.is_quiet(watch.look()) && !self.patience.get().is_zero() {
+            let spent = spend(SLICE)?;
+            self.patience.set(self.patience.get().saturating_sub(spent));
+        }
+        Ok(())
     }
 
     /// The phases of a few calls, if anybody records them. The first makes what times them.
-    fn phases(&self, executor: &Executor, workload: &dyn Workload) -> Result<Vec<Phases>, gpu_executor::Error> {
+    fn phases(&self, executor: &Executor, workload: &dyn Workload) -> Result<Vec<Phases>, Error> {
         const CALLS: usize = 3;
-        if self.calibration.is_none() {
+        if self.watch.is_none() {
             return Ok(Vec::new());
         }
         workload.run_timed(executor)?;
         let phases = (0..CALLS).map(|_| workload.run_timed(executor));
         phases.filter_map(Result::transpose).collect()
-    }
-
-    /// Lets time pass with calls that do not count: core and caches stay as they are.
-    fn spend(time: Duration, executor: &Executor, workload: &dyn Workload) {
-        let start = Instant::now();
-        while start.elapsed() < time && workload.run(executor).is_ok() {}
     }
 
     /// The first error of a call.
@@ -175,16 +234,16 @@ impl Recorder {
         let measured = Ref::map(batches, |all| &all[warm_up..]);
         let backend = executor.backend();
         let record = Record {
-            schema: 1,
+            schema: 2,
             op,
             backend,
             size: case.size,
             tasks: case.tasks,
             id: format!("{op}/{backend}/{case}"),
             adapter: executor.adapter(),
-            calibration_ns: median_calibration_ns(&measured),
             counters: per_call(&measured)?,
             samples_ns: measured.iter().map(|batch| batch.walls_ns.clone()).collect(),
+            slices: measured.iter().map(|batch| batch.slices.as_slice()).collect(),
             phases_ns: PhasesNs::new(&measured),
         };
         let name = format!("{op}-{backend}-{case}.json");
@@ -194,14 +253,6 @@ impl Recorder {
             .and_then(|()| std::fs::rename(&part, folder.join(name)))
             .map_err(|error| format!("cannot write {}: {error}", part.display()))
     }
-}
-
-/// The calibration kernel's median time: it tells of company that was there half of the time. A kernel of microseconds finds a
-/// quiet moment even where calls of milliseconds find none, so that its fastest times tell nothing of theirs.
-fn median_calibration_ns(batches: &[Batch]) -> u64 {
-    let mut times_ns: Vec<u64> = batches.iter().map(|batch| batch.calibration_ns).collect();
-    times_ns.sort_unstable();
-    times_ns[times_ns.len() / 2]
 }
 
 /// The counters of one call, which must be the same for all of them.

@@ -17,7 +17,7 @@ use gpu_executor::{Backend, Counters, Executor, workload::Workload};
 use serde::Serialize;
 
 use crate::{
-    calibration::Calibration,
+    calibration,
     cases::{Case, Plan},
 };
 
@@ -35,7 +35,7 @@ const PROTOCOL: u32 = 1;
 /// Times per window at the most.
 const MOST_SAMPLES: usize = 2_000;
 /// Calls are made for this long between two runs of the calibration kernel.
-const SLICE: Duration = Duration::from_millis(4);
+pub(crate) const SLICE: Duration = Duration::from_millis(2);
 /// A window takes no longer than this many times what it is to keep.
 const MOST_PATIENCE: u32 = 8;
 /// How long the time of a call is looked for, which warms caches up as well.
@@ -87,7 +87,6 @@ struct Server {
     plants: Vec<(String, f64)>,
     executors: BTreeMap<&'static str, Executor>,
     workloads: BTreeMap<String, (&'static str, Box<dyn Workload>)>,
-    calibration: Calibration,
 }
 
 /// Answers requests until standard input ends.
@@ -105,7 +104,6 @@ pub(crate) fn serve(plan: Plan) -> ExitCode {
         plants,
         executors: BTreeMap::new(),
         workloads: BTreeMap::new(),
-        calibration: Calibration::new(),
     };
     say(&Answer::Serving {
         protocol: PROTOCOL,
@@ -146,7 +144,7 @@ impl Server {
         self.workloads.insert(id.to_owned(), (backend.name(), workload));
         Ok(Answer::Prepared {
             call_ns: u64::try_from(call.as_nanos()).unwrap_or(u64::MAX),
-            calibration_ns: self.calibration.time_ns(),
+            calibration_ns: calibration::time_ns(),
         })
     }
 
@@ -174,7 +172,7 @@ impl Server {
         let mut window = Window::default();
         let mut kept = Duration::ZERO;
         let (before, mut calls) = (executor.counters(), 0);
-        let mut calibration_ns = self.calibration.time_ns();
+        let mut calibration_ns = calibration::time_ns();
         let start = Instant::now();
         while kept < request.keep
             && start.elapsed() < MOST_PATIENCE * request.keep
@@ -192,7 +190,7 @@ impl Server {
             }
             let lasted = slice.elapsed();
             let between_ns = calibration_ns;
-            calibration_ns = self.calibration.time_ns();
+            calibration_ns = calibration::time_ns();
             window.calibrations_ns.push(calibration_ns);
             window.slices += 1;
             if between_ns.max(calibration_ns) <= request.limit_ns {
@@ -227,7 +225,7 @@ impl Server {
                 break;
             }
         }
-        if calibration_ns.max(self.calibration.time_ns()) <= request.limit_ns {
+        if calibration_ns.max(calibration::time_ns()) <= request.limit_ns {
             window.phases_ns = phases_ns;
         }
         Ok(Answer::Measured(window))

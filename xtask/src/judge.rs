@@ -14,6 +14,9 @@ use crate::{
 /// When the calibration kernel has moved by more than this, up or down, suspects must be off by as much more.
 const MOST_CALIBRATION_SHIFT: f64 = 0.05;
 
+/// Clocks differ by this factor at the most; when the calibration kernel was never faster, somebody else used the core all the time.
+const MOST_CLOCK_SHIFT: f64 = 1.25;
+
 /// A baseline and a run, without the rows whose process was disturbed while it measured them.
 struct Comparable {
     old: Vec<Row>,
@@ -22,10 +25,11 @@ struct Comparable {
 
 impl Comparable {
     fn new(baseline: &[Row], rows: &[Row]) -> Self {
-        let usual_ns = screen::usual_calibration_ns(baseline).unwrap_or(f64::INFINITY);
+        let usual_ns = |rows| screen::usual_calibration_ns(rows).unwrap_or(f64::INFINITY);
+        let (old_ns, new_ns) = (usual_ns(baseline), usual_ns(rows));
         Self {
-            old: screen::undisturbed(baseline, usual_ns),
-            new: screen::undisturbed(rows, usual_ns),
+            old: screen::undisturbed(baseline, old_ns),
+            new: screen::undisturbed(rows, new_ns.min(MOST_CLOCK_SHIFT * old_ns)),
         }
     }
 }

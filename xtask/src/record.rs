@@ -5,7 +5,9 @@ use serde::Deserialize;
 use crate::case::{CaseId, Counters};
 
 /// The version of the record's format that this program reads.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
+/// Fewer slices than this tell of too few moments to stand for a process.
+const FEWEST_SLICES: usize = 3;
 
 /// A recorded case of one process.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -15,15 +17,71 @@ pub(crate) struct Record {
     pub(crate) case: CaseId,
     /// Criterion's full id.
     pub(crate) id: String,
-    /// Time of the calibration kernel between the samples of this case, in the middle one of them.
-    pub(crate) calibration_ns: u64,
     /// Counters of each call.
     pub(crate) counters: Counters,
     /// Wall time of every call, by criterion sample.
     pub(crate) samples_ns: Vec<Vec<u64>>,
+    /// The calls of each sample once more, as they were made between two runs of the calibration kernel.
+    slices: Vec<Vec<Slice>>,
     /// Times of the phases of calls made beside the samples; a driver-less CPU has none.
     #[serde(default)]
     pub(crate) phases_ns: PhasesNs,
+}
+
+/// Calls in a row, with the calibration kernel before and after them.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+struct Slice {
+    calls: usize,
+    /// The slower of the two.
+    calibration_ns: u64,
+}
+
+/// Calls that stand for what the code costs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Quiet {
+    /// Ascending, at least one.
+    pub(crate) calls_ns: Vec<u64>,
+    /// Median time of the calibration kernel next to them.
+    pub(crate) calibration_ns: u64,
+}
+
+impl Record {
+    /// Times of the calibration kernel next to each slice.
+    pub(crate) fn calibrations_ns(&self) -> impl Iterator<Item = u64> {
+        self.slices.iter().flatten().map(|slice| slice.calibration_ns)
+    }
+
+    /// The calls of slices whose calibration took no longer than `limit_ns`; all calls if there are hardly any such slices, which
+    /// the calibration then tells. The calls themselves have no say in it.
+    pub(crate) fn quiet(&self, limit_ns: f64) -> Quiet {
+        let is_quiet = |slice: &Slice| slice.calibration_ns as f64 <= limit_ns;
+        if self.slices.iter().flatten().filter(|slice| is_quiet(slice)).count() < FEWEST_SLICES {
+            self.of_slices(|_| true)
+        } else {
+            self.of_slices(is_quiet)
+        }
+    }
+
+    fn of_slices(&self, is_wanted: impl Fn(&Slice) -> bool) -> Quiet {
+        let (mut calls_ns, mut calibrations_ns) = (Vec::new(), Vec::new());
+        for (sample, slices) in self.samples_ns.iter().zip(&self.slices) {
+            let mut rest = sample.as_slice();
+            for slice in slices {
+                let (calls, behind) = rest.split_at(slice.calls);
+                rest = behind;
+                if is_wanted(slice) {
+                    calls_ns.extend_from_slice(calls);
+                    calibrations_ns.push(slice.calibration_ns);
+                }
+            }
+        }
+        calls_ns.sort_unstable();
+        calibrations_ns.sort_unstable();
+        Quiet {
+            calibration_ns: calibrations_ns[calibrations_ns.len() / 2],
+            calls_ns,
+        }
+    }
 }
 
 /// What parts of a call took, call by call. A phase that was not measured is empty, not zero.
@@ -72,6 +130,25 @@ pub(crate) fn parse(json: &[u8]) -> Result<Record, String> {
     if record.samples_ns.is_empty() || record.samples_ns.iter().any(Vec::is_empty) {
         return Err(format!("{} has a sample without calls", record.id));
     }
+    let sliced = |sample: usize| {
+        record
+            .slices
+            .get(sample)
+            .into_iter()
+            .flatten()
+            .map(|slice| slice.calls)
+            .sum::<usize>()
+    };
+    if let Some(sample) = (0..record.samples_ns.len()).find(|&sample| sliced(sample) != record.samples_ns[sample].len())
+    {
+        return Err(format!(
+            "{}: the slices of sample {sample} are not its calls",
+            record.id
+        ));
+    }
+    if record.calibrations_ns().any(|time_ns| time_ns == 0) {
+        return Err(format!("{} has a calibration that took no time", record.id));
+    }
     if record.id != record.case.to_string() {
         return Err(format!("id {} is not that of case {}", record.id, record.case));
     }
@@ -107,10 +184,11 @@ pub(crate) fn check(record: &Record, sample: &Sample) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = r#"{"schema":1,"op":"vector_add","backend":"cpu","size":1000,"tasks":1,
-        "id":"vector_add/cpu/1000","adapter":{"name":"host"},"calibration_ns":37976,
+    const GOOD: &str = r#"{"schema":2,"op":"vector_add","backend":"cpu","size":1000,"tasks":1,
+        "id":"vector_add/cpu/1000","adapter":{"name":"host"},
         "counters":{"submits":1,"passes":1,"dispatches":1,"copies":2,"buffers_created":0,"bind_groups_created":0,
         "pipelines_created":0,"bytes_up":8000,"bytes_down":4000,"maps":2,"pool_hits":1},"samples_ns":[[10,20],[30]],
+        "slices":[[{"calls":1,"calibration_ns":50},{"calls":1,"calibration_ns":90}],[{"calls":1,"calibration_ns":51}]],
         "phases_ns":{"upload":[3,4],"queue":[5,6],"device":[],"readback":[7,8]}}"#;
 
     fn sample(iters: &[f64], times: &[f64]) -> Sample {
@@ -136,12 +214,38 @@ mod tests {
             let error = parse(GOOD.replace(from, to).as_bytes()).unwrap_err();
             assert!(error.contains(expected), "{error}");
         };
-        check(r#""schema":1"#, r#""schema":2"#, "schema 2");
+        check(r#""schema":2"#, r#""schema":3"#, "schema 3");
         check("[30]", "[]", "without calls");
         check("[[10,20],[30]]", "[]", "without calls");
         check("[30]", "[-1]", "-1");
+        check(r#"[{"calls":1,"calibration_ns":51}]"#, "[]", "slices of sample 1");
+        check(
+            r#"[{"calls":1,"calibration_ns":51}]"#,
+            r#"[{"calls":2,"calibration_ns":51}]"#,
+            "slices of sample 1",
+        );
+        check(r#",[{"calls":1,"calibration_ns":51}]"#, "", "slices of sample 1");
+        check(r#""calibration_ns":51"#, r#""calibration_ns":0"#, "took no time");
         check("cpu/1000", "cpu/2000", "vector_add/cpu/2000");
         check("]}}", "]", "EOF");
+    }
+
+    #[test]
+    fn calls_beside_a_slow_calibration_do_not_count() {
+        let slice = |calls, calibration_ns| Slice { calls, calibration_ns };
+        let record = Record {
+            samples_ns: vec![vec![11, 12, 99], vec![10, 98, 13]],
+            slices: vec![
+                vec![slice(2, 50), slice(1, 90)],
+                vec![slice(1, 52), slice(1, 80), slice(1, 51)],
+            ],
+            ..parse(GOOD.as_bytes()).unwrap()
+        };
+        let quiet = record.quiet(54.0);
+        assert_eq!((quiet.calls_ns, quiet.calibration_ns), (vec![10, 11, 12, 13], 51));
+        // Two quiet slices of five are too few: all of it counts, and the calibration tells that it was disturbed.
+        let quiet = record.quiet(51.0);
+        assert_eq!((quiet.calls_ns.len(), quiet.calibration_ns), (6, 52));
     }
 
     #[test]

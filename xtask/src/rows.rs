@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::{
     case::{CaseId, Counters},
     quantile::harrell_davis,
-    record::Record,
+    record::{Quiet, Record},
     table::{self, Fault, Fields, Table},
 };
 
@@ -67,21 +67,25 @@ pub(crate) struct Row {
     pub(crate) stage: Stage,
     /// Number of the process within the run, from 1.
     pub(crate) run: u64,
+    /// Calls that counted; the quantiles are theirs.
     pub(crate) calls: u64,
     pub(crate) p10_ns: f64,
     pub(crate) p50_ns: f64,
     pub(crate) p90_ns: f64,
     pub(crate) p95_ns: f64,
     pub(crate) p99_ns: f64,
+    /// Median time of the calibration kernel next to these calls.
     pub(crate) calibration_ns: f64,
     pub(crate) counters: Counters,
 }
 
 impl Row {
-    /// The row of a recorded case.
-    pub(crate) fn new(record: &Record, stage: Stage, run: u64) -> Self {
-        let mut sorted: Vec<u64> = record.samples_ns.iter().flatten().copied().collect();
-        sorted.sort_unstable();
+    /// The row of a recorded case: of the calls next to a calibration kernel that took no longer than `limit_ns`.
+    pub(crate) fn new(record: &Record, stage: Stage, run: u64, limit_ns: f64) -> Self {
+        let Quiet {
+            calls_ns: sorted,
+            calibration_ns,
+        } = record.quiet(limit_ns);
         Self {
             case: record.case.clone(),
             stage,
@@ -92,7 +96,7 @@ impl Row {
             p90_ns: harrell_davis(&sorted, 0.90),
             p95_ns: harrell_davis(&sorted, 0.95),
             p99_ns: harrell_davis(&sorted, 0.99),
-            calibration_ns: record.calibration_ns as f64,
+            calibration_ns: calibration_ns as f64,
             counters: record.counters,
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     quantile::{harrell_davis, median_interval},
     record::Record,
     rows::{self, Row, Stage},
+    screen::MOST_DISTURBANCE,
     shard::Shard,
 };
 
@@ -98,10 +99,20 @@ pub(crate) struct Measured {
     pub(crate) record: Record,
 }
 
-impl Measured {
-    pub(crate) fn row(&self) -> Row {
-        Row::new(&self.record, self.stage, self.run)
-    }
+/// The rows of all that was measured. The quiet calls of each case count: those next to a calibration kernel that was about as fast as
+/// the fastest hundredth of its times over all processes.
+pub(crate) fn rows(measured: &[Measured]) -> Vec<Row> {
+    let mut calibrations_ns: Vec<u64> = measured.iter().flat_map(|m| m.record.calibrations_ns()).collect();
+    calibrations_ns.sort_unstable();
+    let usual_ns = calibrations_ns
+        .get(calibrations_ns.len() / 100)
+        .copied()
+        .unwrap_or_default();
+    let limit_ns = usual_ns as f64 * MOST_DISTURBANCE;
+    measured
+        .iter()
+        .map(|m| Row::new(&m.record, m.stage, m.run, limit_ns))
+        .collect()
 }
 
 /// A run as far as judging needs it.
@@ -320,12 +331,15 @@ pub(crate) mod tests {
 
     fn measured(run: u64, samples_ns: &[&[u64]]) -> Measured {
         let samples: Vec<String> = samples_ns.iter().map(|s| format!("{s:?}")).collect();
+        let slice = |s: &&[u64]| format!(r#"[{{"calls":{},"calibration_ns":60000}}]"#, s.len());
+        let slices: Vec<String> = samples_ns.iter().map(slice).collect();
         let json = format!(
-            r#"{{"schema":1,"op":"vector_add","backend":"cpu","size":1000,"tasks":1,"id":"vector_add/cpu/1000",
-            "calibration_ns":60000,"counters":{{"submits":1,"passes":1,"dispatches":1,"copies":2,"buffers_created":0,
+            r#"{{"schema":2,"op":"vector_add","backend":"cpu","size":1000,"tasks":1,"id":"vector_add/cpu/1000",
+            "counters":{{"submits":1,"passes":1,"dispatches":1,"copies":2,"buffers_created":0,
             "bind_groups_created":0,"pipelines_created":0,"bytes_up":8000,"bytes_down":4000,"maps":2,"pool_hits":1}},
-            "samples_ns":[{}],"phases_ns":{{"upload":[20,30],"queue":[50],"device":[],"readback":[7]}}}}"#,
-            samples.join(",")
+            "samples_ns":[{}],"slices":[{}],"phases_ns":{{"upload":[20,30],"queue":[50],"device":[],"readback":[7]}}}}"#,
+            samples.join(","),
+            slices.join(",")
         );
         Measured {
             stage: Stage::Screen,
@@ -376,7 +390,7 @@ pub(crate) mod tests {
             measured(1, &[&[100; 50], &[100; 50], &[100; 50]]),
             measured(2, &[&[100; 50], &[100; 50]]),
         ];
-        let rows: Vec<Row> = runs.iter().map(Measured::row).collect();
+        let rows = rows(&runs);
         let quantiles = quantiles(&runs);
         assert_eq!((quantiles.len(), quantiles[0].runs, quantiles[0].calls), (1, 2, 250));
         let expected = "op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,\

@@ -36,17 +36,18 @@ for size in $(echo "$GPU_EXECUTOR_BENCH_SIZES" | tr , ' '); do
         (cat; kill $$) <&3 > /dev/null 2>&1 &
         while [ ! -e "$here/go" ]; do sleep 0.05; done
     fi
-    wall=$(($(cat "$here/time_ns") * size)); [ -e "$here/noisy" ] && wall=$((wall * (1 + process % 2))); samples=""; iters=""; times=""
+    wall=$(($(cat "$here/time_ns") * size)); [ -e "$here/noisy" ] && wall=$((wall * (1 + process % 2))); samples=""; slices=""; iters=""; times=""
     for sample in 1 2 3 4 5 6 7 8 9 10; do
-        samples="$samples,[$((wall + sample)),$((wall + sample))]"; iters="$iters,2"; times="$times,$((2 * (wall + sample)))"
+        samples="$samples,[$((wall + sample)),$((wall + sample))]"; slices="$slices,[{\"calls\":2,\"calibration_ns\":$calibration}]"; iters="$iters,2"; times="$times,$((2 * (wall + sample)))"
     done
     mkdir -p "$CRITERION_HOME/$n/new"
     echo "{\"full_id\":\"$id\"}" > "$CRITERION_HOME/$n/new/benchmark.json"
     echo "{\"iters\":[${iters#,}],\"times\":[${times#,}]}" > "$CRITERION_HOME/$n/new/sample.json"
     cat > "$GPU_EXECUTOR_BENCH_RECORD/$n.json" <<END
-{"schema":1,"op":"vector_add","backend":"$GPU_EXECUTOR_BACKENDS","size":$size,"tasks":1,"id":"$id","calibration_ns":$calibration,
+{"schema":2,"op":"vector_add","backend":"$GPU_EXECUTOR_BACKENDS","size":$size,"tasks":1,"id":"$id",
 "counters":{"submits":1,"passes":1,"dispatches":$(cat "$here/dispatches"),"copies":0,"buffers_created":0,
-"bind_groups_created":0,"pipelines_created":0,"bytes_up":8,"bytes_down":4,"maps":2,"pool_hits":1},"samples_ns":[${samples#,}]}
+"bind_groups_created":0,"pipelines_created":0,"bytes_up":8,"bytes_down":4,"maps":2,"pool_hits":1},"samples_ns":[${samples#,}],
+"slices":[${slices#,}]}
 END
 done
 "#;

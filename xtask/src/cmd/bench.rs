@@ -32,8 +32,8 @@ use crate::{
     },
     judge::{disturbed, judge, suspects},
     report::{Against, Report},
-    rows::{self, Row, Stage},
-    run::{Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv},
+    rows::{self, Stage},
+    run::{self, Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv},
     verdict::{self, Strictness, Timing},
 };
 
@@ -113,7 +113,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let run = Run {
         plan,
         fingerprint,
-        rows: rows_of(&measured),
+        rows: run::rows(&measured),
     };
     let mut verdicts = judge(baseline.as_ref().map(|b| b.rows.as_slice()), &run.rows, &run.plan);
     // Where times do not count, nobody needs to be sure of them.
@@ -198,7 +198,7 @@ fn measure(flags: &Flags, session: &Session<'_>, baseline: Option<&Baseline>) ->
     };
     if flags.save_baseline {
         for _ in 0..MOST_REPEATS {
-            let cases = baseline::disturbed(&rows_of(&measured), flags.runs());
+            let cases = baseline::disturbed(&run::rows(&measured), flags.runs());
             measured.extend(again("Repeating", &cases, Stage::Screen, 1)?);
         }
     }
@@ -213,18 +213,14 @@ fn measure(flags: &Flags, session: &Session<'_>, baseline: Option<&Baseline>) ->
         (left.as_secs_f64() / (per_case.as_secs_f64() * processes as f64)) as usize
     };
     for _ in 0..MOST_REPEATS {
-        let mut cases = disturbed(baseline, &rows_of(&measured));
+        let mut cases = disturbed(baseline, &run::rows(&measured));
         cases.truncate(fitting(1));
         measured.extend(again("Repeating", &cases, Stage::Screen, 1)?);
     }
-    let mut cases = suspects(baseline, &rows_of(&measured));
+    let mut cases = suspects(baseline, &run::rows(&measured));
     cases.truncate(fitting(flags.confirming_runs()).max(1));
     measured.extend(again("Confirming", &cases, Stage::Confirm, flags.confirming_runs())?);
     Ok(measured)
-}
-
-fn rows_of(measured: &[Measured]) -> Vec<Row> {
-    measured.iter().map(Measured::row).collect()
 }
 
 /// Says how the most similar machine with a baseline differs from this one: a new driver or compiler makes another

@@ -225,9 +225,10 @@ mod tests {
 
     use super::*;
 
-    const RECORD: &str = r#"{"schema":1,"op":"o","backend":"cpu","size":1,"tasks":1,"id":"o/cpu/1","calibration_ns":5,
+    const RECORD: &str = r#"{"schema":2,"op":"o","backend":"cpu","size":1,"tasks":1,"id":"o/cpu/1",
         "counters":{"submits":0,"passes":0,"dispatches":0,"copies":0,"buffers_created":0,"bind_groups_created":0,
-        "pipelines_created":0,"bytes_up":0,"bytes_down":0,"maps":0,"pool_hits":0},"samples_ns":[[10,20]]}"#;
+        "pipelines_created":0,"bytes_up":0,"bytes_down":0,"maps":0,"pool_hits":0},"samples_ns":[[10,20]],
+        "slices":[[{"calls":2,"calibration_ns":5}]]}"#;
 
     /// Writes what criterion would have, with the given total time, and a record.
     fn honest(record: &str, total_ns: u64) -> String {
@@ -294,7 +295,7 @@ mod tests {
         check("kill -9 $$", &["signal", "its start"]);
         check(&honest("nonsense", 30), &["o.json"]);
         check(&honest(RECORD, 31), &["o.json", "30 ns", "31 ns"]);
-        check(&honest(&RECORD.replace("schema\":1", "schema\":9"), 30), &["schema 9"]);
+        check(&honest(&RECORD.replace("schema\":2", "schema\":9"), 30), &["schema 9"]);
         check(
             &format!("{}rm $GPU_EXECUTOR_BENCH_RECORD/o.json", honest(RECORD, 30)),
             &["1 cases", "0 were recorded"],

@@ -23,8 +23,7 @@ use crate::{
     },
     judge::judge,
     report::{Against, Places, Report},
-    rows::Row,
-    run::{Measured, Plan, Run},
+    run::{self, Plan, Run},
     verdict::{Strictness, Timing},
 };
 
@@ -101,7 +100,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
     };
     let measured = session.screen()?;
     let run = Run {
-        rows: measured.iter().map(Measured::row).collect::<Vec<Row>>(),
+        rows: run::rows(&measured),
         plan,
         fingerprint,
     };
