@@ -85,7 +85,10 @@ impl Turns<'_> {
                 return Ok(finish(judgement, &state.refused, timed_out));
             }
             number += 1;
-            state.calibrations = windows.iter().map(|window| window.calibration_ns).collect();
+            state.calibrations = [Vec::new(), Vec::new()];
+            for window in &windows {
+                state.calibrations[window.arm.program()].push(window.calibration_ns);
+            }
             let measured = Block {
                 turns: self,
                 number,

@@ -30,8 +30,8 @@ const SAMPLE_NS: f64 = 10_000.0;
 
 /// What blocks leave behind for the next.
 pub(super) struct State<'a> {
-    /// Times of the calibration kernel so far.
-    pub(super) calibrations: Vec<f64>,
+    /// Times of the calibration kernel so far, in the program of the base and in that of the head.
+    pub(super) calibrations: [Vec<f64>; 2],
     /// Cases that an arm cannot run, and why.
     pub(super) refused: BTreeMap<String, (Arm, String)>,
     progress: &'a Progress,
@@ -40,7 +40,7 @@ pub(super) struct State<'a> {
 impl<'a> State<'a> {
     pub(super) fn new(progress: &'a Progress) -> Self {
         Self {
-            calibrations: Vec::new(),
+            calibrations: [Vec::new(), Vec::new()],
             refused: BTreeMap::new(),
             progress,
         }
@@ -128,7 +128,7 @@ impl Block<'_> {
                 let Some(prepared) = state.accept(self, case, arm, process.prepare(case))? else {
                     break;
                 };
-                state.calibrations.push(prepared.calibration_ns);
+                state.calibrations[arm.program()].push(prepared.calibration_ns);
                 call_ns = call_ns.min(prepared.call_ns);
             }
             if state.refused.contains_key(*case) {
@@ -140,7 +140,7 @@ impl Block<'_> {
             let mut turns = Vec::with_capacity(ROUNDS * Arm::ALL.len());
             for (round, order) in (1..).zip(schedule::rounds(Arm::ALL.len(), ROUNDS, random)) {
                 for arm in order.into_iter().map(|index| Arm::ALL[index]) {
-                    let limit_ns = MOST_DISTURBANCE * fastest_tenth(&state.calibrations);
+                    let limit_ns = MOST_DISTURBANCE * fastest_tenth(&state.calibrations[arm.program()]);
                     let process = processes.get_mut(&arm).expect("every arm has a process");
                     let answer = process.measure(case, keep, batch, limit_ns);
                     if let Some(measured) = state.accept(self, case, arm, answer)? {
@@ -150,7 +150,7 @@ impl Block<'_> {
             }
             for (round, arm, measured) in turns {
                 let window = measured.window(case, self.number, round, arm);
-                state.calibrations.push(window.calibration_ns);
+                state.calibrations[arm.program()].push(window.calibration_ns);
                 windows.push(window);
             }
         }
