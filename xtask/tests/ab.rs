@@ -262,6 +262,31 @@ fn a_program_that_crashes_hangs_or_talks_nonsense_gets_no_verdict() {
 }
 
 #[test]
+fn an_arm_that_had_company_in_all_its_windows_gets_more() {
+    let repository = Repository::new();
+    let company = r#"{ say '{"measured":{"samples_ns":[],"calibrations_ns":[40000]}}'; continue; }"#;
+    let busy = |windows: u32| {
+        format!(
+            "[ $verb = prepare ] && n=0; [ $verb = measure ] && {{ n=$((n + 1)); [ $n -le {windows} ] && {company}; }}"
+        )
+    };
+    for (tag, windows) in [("seldom", 3), ("always", 99)] {
+        let fault = &busy(windows);
+        repository.commit(tag, Program { fault, ..PLAIN });
+    }
+    check(
+        &repository.ab(&["plain", "seldom"]),
+        0,
+        &["pass (16 blocks)", "pass: 2 pass"],
+    );
+    check(
+        &repository.ab(&["plain", "always"]),
+        0,
+        &["2 noisy", "the machine was left alone in 0 of 32 blocks"],
+    );
+}
+
+#[test]
 fn an_interrupted_comparison_goes_on() {
     let repository = Repository::new();
     let out = repository.path("out");

@@ -132,7 +132,9 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         })?;
     }
     let suites = load(&dir)?;
-    let pseudo = validation::relabelled(&suites, flags.relabelled);
+    let pseudo = (flags.relabelled > 0)
+        .then(|| validation::relabelled(&suites, flags.relabelled))
+        .flatten();
     let side_by_side = match setup.lanes {
         0 | 1 => String::new(),
         lanes => format!(", {lanes} suites side by side, each on cores of its own"),

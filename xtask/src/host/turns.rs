@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Blocks tried per block needed, where the machine is hardly ever quiet.
-const MOST_TRIES: f64 = 1.6;
+const MOST_TRIES: f64 = 2.0;
 
 /// A comparison to be measured.
 pub(crate) struct Turns<'a> {

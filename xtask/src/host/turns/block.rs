@@ -25,6 +25,8 @@ const CALLS: f64 = 5.0;
 const MOST_KEEP: Duration = Duration::from_millis(60);
 /// Windows of each arm in a block. Processes differ more than the windows of one do, so that more blocks tell more than more windows.
 const ROUNDS: usize = 2;
+/// More windows for an arm that was left alone in none of them, which costs less than another block.
+const MORE_ROUNDS: usize = 4;
 /// Samples are at least this long: clocks of virtual machines tick every 10 ns.
 const SAMPLE_NS: f64 = 10_000.0;
 
@@ -137,14 +139,21 @@ impl Block<'_> {
             let keep = Duration::from_nanos((CALLS * call_ns) as u64).clamp(KEEP, MOST_KEEP);
             let batch = (SAMPLE_NS / call_ns).ceil().clamp(1.0, 1000.0) as u64;
             // Nothing is computed between turns, so that they follow each other closely.
-            let mut turns = Vec::with_capacity(ROUNDS * Arm::ALL.len());
-            for (round, order) in (1..).zip(schedule::rounds(Arm::ALL.len(), ROUNDS, random)) {
+            let mut turns = Vec::with_capacity((ROUNDS + MORE_ROUNDS) * Arm::ALL.len());
+            let mut is_done = BTreeMap::from(Arm::ALL.map(|arm| (arm, false)));
+            let orders = schedule::rounds(Arm::ALL.len(), ROUNDS + MORE_ROUNDS, random);
+            for (round, order) in orders.into_iter().enumerate() {
                 for arm in order.into_iter().map(|index| Arm::ALL[index]) {
+                    // Decided by the calibration kernel, without a look at the calls.
+                    if round >= ROUNDS && is_done[&arm] {
+                        continue;
+                    }
                     let limit_ns = MOST_DISTURBANCE * fastest_tenth(&state.calibrations[arm.program()]);
                     let process = processes.get_mut(&arm).expect("every arm has a process");
                     let answer = process.measure(case, keep, batch, limit_ns);
                     if let Some(measured) = state.accept(self, case, arm, answer)? {
-                        turns.push((round, arm, measured));
+                        is_done.insert(arm, is_done[&arm] || !measured.samples_ns.is_empty());
+                        turns.push((round as u64 + 1, arm, measured));
                     }
                 }
             }
