@@ -6,7 +6,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use view::{GATES, INTERVAL_ERROR, View, views};
 
 use crate::{
@@ -29,7 +29,7 @@ const TOLERANCE: f64 = 0.05;
 const FEWEST_BLOCKS: usize = 8;
 
 /// What is said of a case, and on what grounds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Judged {
     pub(crate) case: String,
     pub(crate) verdict: Verdict,
@@ -39,7 +39,7 @@ pub(crate) struct Judged {
     pub(crate) base_ns: Option<f64>,
     pub(crate) head_ns: Option<f64>,
     /// The time that decided.
-    pub(crate) quantile: &'static str,
+    pub(crate) quantile: String,
     /// Hodges–Lehmann, in per cent; positive is slower.
     pub(crate) change_percent: Option<f64>,
     /// Its interval at 99 %.
@@ -59,7 +59,7 @@ pub(crate) struct Judged {
 }
 
 /// A phase of the calls that moved.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Phase {
     pub(crate) name: String,
     pub(crate) change_percent: f64,
@@ -201,7 +201,7 @@ fn conclude(case: &str, recorded: &Blocks<'_>, cases: usize) -> Judged {
         blocks,
         base_ns: None,
         head_ns: None,
-        quantile: GATES[0].name,
+        quantile: GATES[0].name.to_owned(),
         change_percent: None,
         low_percent: None,
         high_percent: None,
@@ -266,7 +266,7 @@ fn describe(
         blocks,
         base_ns: recorded.typical_ns(Arm::Base, gate.time, blocks),
         head_ns: recorded.typical_ns(Arm::Head, gate.time, blocks),
-        quantile: gate.name,
+        quantile: gate.name.to_owned(),
         change_percent: Some(percent(view.effect.estimate)),
         low_percent: Some(percent(view.effect.low)),
         high_percent: Some(percent(view.effect.high)),

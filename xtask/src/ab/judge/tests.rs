@@ -97,7 +97,7 @@ fn a_median_that_moves_alone_is_found() {
     }
     let (judged, _) = one(&windows);
     assert_eq!(
-        (judged.verdict, judged.quantile),
+        (judged.verdict, judged.quantile.as_str()),
         (Verdict::Slower, "median"),
         "{judged:?}"
     );
