@@ -18,7 +18,7 @@ use crate::{
     ab::{
         compare, recording,
         report::{Plan, Report, Rules, Side},
-        validation::{self, Kind, Suite},
+        validation::{self, Counts, Kind, Suite},
     },
     cmd::ab,
     error::Error,
@@ -106,7 +106,10 @@ struct Setup {
 }
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
-    let _lock = Lock::take(&workspace::runs())?;
+    // Whoever only wants the table measures nothing.
+    let _lock = (flags.suites != Some(0))
+        .then(|| Lock::take(&workspace::runs()))
+        .transpose()?;
     interrupt::note();
     let dir = flags
         .dir
@@ -132,9 +135,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         })?;
     }
     let suites = load(&dir)?;
-    let pseudo = (flags.relabelled > 0)
-        .then(|| validation::relabelled(&suites, flags.relabelled))
-        .flatten();
+    let pseudo: Vec<(i32, Counts)> = [0, 3, 5]
+        .into_iter()
+        .filter_map(|percent| Some((percent, validation::relabelled(&suites, flags.relabelled, percent)?)))
+        .collect();
     let side_by_side = match setup.lanes {
         0 | 1 => String::new(),
         lanes => format!(", {lanes} suites side by side, each on cores of its own"),
@@ -143,7 +147,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         "Measured on {}{side_by_side}, with the bench program of commit {}.\n\n{}",
         setup.machine,
         &setup.side.commit[..setup.side.commit.len().min(12)],
-        validation::table(&suites, pseudo.as_ref())
+        validation::table(&suites, &pseudo)
     );
     files::write(&dir.join("table.md"), table.as_bytes())?;
     console::result(&table);
