@@ -121,7 +121,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         .time_budget
         .map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let queue = Queue::new(&dir, flags.suites, deadline);
-    if setup.lanes <= 1 {
+    if setup.lanes <= 1 || flags.suites == Some(0) {
         work(&queue, &setup, &dir)?;
     } else {
         let shares = affinity::shares(setup.lanes)?;
