@@ -75,8 +75,8 @@ impl<'a> Blocks<'a> {
         let of_block = |(&block, arms): (&u64, &[Vec<&Window>; 3])| {
             let mean = |arm: Arm| -> Option<f64> {
                 let windows = arms[arm as usize].iter();
-                let logarithms: Option<Vec<f64>> = windows.map(|window| time(window).map(f64::ln)).collect();
-                logarithms.map(|l| l.iter().sum::<f64>() / l.len() as f64)
+                let logarithms: Vec<f64> = windows.filter_map(|window| time(window).map(f64::ln)).collect();
+                (!logarithms.is_empty()).then(|| logarithms.iter().sum::<f64>() / logarithms.len() as f64)
             };
             let (base, head, again) = (mean(Arm::Base)?, mean(Arm::Head)?, mean(Arm::Again)?);
             Some(Difference {
@@ -96,17 +96,12 @@ impl<'a> Blocks<'a> {
         (!times.is_empty()).then(|| median(&times))
     }
 
-    /// The names of the phases that every window has.
+    /// The names of the phases that any window has: the machine may not have been quiet any more when those of another were measured.
     pub(crate) fn phases(&self) -> BTreeSet<&'a str> {
-        let mut windows = self.quiet.values().flatten().flatten().copied();
-        let mut common: BTreeSet<&str> = windows
-            .next()
-            .map(|window| window.phases_ns.keys().map(String::as_str).collect())
-            .unwrap_or_default();
-        for window in windows {
-            common.retain(|name| window.phases_ns.contains_key(*name));
-        }
-        common
+        let windows = self.quiet.values().flatten().flatten().copied();
+        windows
+            .flat_map(|window| window.phases_ns.keys().map(String::as_str))
+            .collect()
     }
 
     /// How the head's counters differ from the base's, in any block.
@@ -202,16 +197,27 @@ mod tests {
     }
 
     #[test]
-    fn phases_are_compared_where_every_window_has_them() {
-        let mut windows = round(1, 1, [100.0; 3]);
+    fn a_phase_is_compared_in_the_blocks_of_which_each_arm_has_it() {
+        let mut windows: Vec<Window> = (1..=3).flat_map(|block| round(block, 1, [100.0; 3])).collect();
         for window in &mut windows {
             window.phases_ns = [("device".to_owned(), 1.0), ("upload".to_owned(), 2.0)].into();
         }
-        assert_eq!(by_case(&windows)["a"].phases().len(), 2);
         windows[2].phases_ns.remove("device");
-        assert_eq!(
-            by_case(&windows)["a"].phases().into_iter().collect::<Vec<_>>(),
-            ["upload"]
-        );
+        windows[5].phases_ns.clear();
+        let cases = by_case(&windows);
+        let blocks = |name: &str| {
+            let time = |window: &Window| window.phases_ns.get(name).copied();
+            let differences = cases["a"].differences(time, 9);
+            differences.iter().map(|d| d.block).collect::<Vec<_>>()
+        };
+        assert_eq!(cases["a"].phases().len(), 2);
+        assert_eq!((blocks("upload"), blocks("device")), (vec![1, 3], vec![3]));
+        // A second window of the arm will do.
+        let mut second = windows[8].clone();
+        second.block = 2;
+        windows.push(second);
+        let cases = by_case(&windows);
+        let differences = cases["a"].differences(|window| window.phases_ns.get("upload").copied(), 9);
+        assert_eq!(differences.len(), 3);
     }
 }

@@ -7,6 +7,7 @@ mod view;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+pub(crate) use view::SHORT_NS;
 use view::{GATES, INTERVAL_ERROR, View, views};
 
 use crate::{

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use crate::{
     ab::{
         compare,
-        judge::judge,
+        judge::{SHORT_NS, judge},
         recording::{Arm, Window},
     },
     stat::{
@@ -42,6 +42,9 @@ impl Kind {
         }
     }
 }
+
+/// Blocks that a comparison tries for each that the last look needs: some are never quiet.
+const TRIES: usize = 2;
 
 /// Tools in the order of the columns.
 const TOOLS: [&str; 4] = [
@@ -141,7 +144,8 @@ pub(crate) fn count(suites: &[Suite]) -> BTreeMap<Kind, Counts> {
 }
 
 /// Counts of suites made by relabelling: every block of every suite of unchanged code goes into one pool, and each pseudo-suite
-/// draws as many as the last look needs, with its three processes in random roles. `percent` is added to all times of the head.
+/// draws as many as a comparison tries, with its three processes in random roles. `percent` is added to all times of the head, and
+/// then cases whose floor is 5 % are left out.
 pub(crate) fn relabelled(suites: &[Suite], n: usize, percent: i32) -> Option<Counts> {
     let mut pool: BTreeMap<&str, Vec<Vec<&Window>>> = BTreeMap::new();
     for suite in suites.iter().filter(|suite| suite.kind == Kind::Unchanged) {
@@ -154,7 +158,11 @@ pub(crate) fn relabelled(suites: &[Suite], n: usize, percent: i32) -> Option<Cou
         }
     }
     // Cases of which there is not even twice what a suite needs would make one suite again and again.
-    pool.retain(|_, blocks| blocks.len() >= 2 * LAST.blocks);
+    pool.retain(|_, blocks| blocks.len() >= TRIES * LAST.blocks);
+    if percent != 0 {
+        let is_long = |block: &Vec<&Window>| block.iter().any(|window| window.p10_ns >= SHORT_NS);
+        pool.retain(|_, blocks| blocks.iter().any(is_long));
+    }
     if pool.is_empty() || n == 0 {
         return None;
     }
@@ -166,7 +174,7 @@ pub(crate) fn relabelled(suites: &[Suite], n: usize, percent: i32) -> Option<Cou
         let mut windows = Vec::new();
         for blocks in pool.values_mut() {
             random.shuffle(blocks);
-            for (number, block) in (1..).zip(blocks.iter().take(LAST.blocks)) {
+            for (number, block) in (1..).zip(blocks.iter().take(TRIES * LAST.blocks)) {
                 let mut roles = Arm::ALL;
                 random.shuffle(&mut roles);
                 windows.extend(block.iter().map(|window| {
@@ -281,7 +289,7 @@ pub(crate) fn table(suites: &[Suite], pseudo: &[(i32, Counts)]) -> String {
     }
     for (percent, counts) in pseudo.iter().filter(|(percent, _)| *percent != 0) {
         line(format!(
-            "| relabelled, {percent:+} % added to the head's times | {} |",
+            "| relabelled, {percent:+} % added to the head's times (cases above 10 µs) | {} |",
             found(*percent, counts)
         ));
     }
@@ -357,7 +365,7 @@ mod tests {
         assert!(table.contains("| **+5 %, all cases** | 1 of 1 |"), "{table}");
         assert!(table.contains("| +5 %: a (+5.0 %) | 1 of 1 |"), "{table}");
         assert!(
-            table.contains("| relabelled, +5 % added to the head's times | 20 of 20 |"),
+            table.contains("| relabelled, +5 % added to the head's times (cases above 10 µs) | 20 of 20 |"),
             "{table}"
         );
     }
