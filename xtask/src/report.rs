@@ -1,12 +1,13 @@
 //! A report: verdicts, what they rest on, and one file for each form in which they are told.
 
 pub(crate) mod cells;
-mod github;
+pub(crate) mod github;
 mod history;
 mod json;
 mod junit;
 mod markdown;
 mod text;
+pub(crate) mod xml;
 
 use std::collections::BTreeMap;
 

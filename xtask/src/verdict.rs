@@ -1,6 +1,6 @@
 //! What is said of each case, and of the run as a whole.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     case::{CaseId, CounterChange},
@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What is said of a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
     /// Calls into wgpu are no longer those of the baseline. Exact, never noise.

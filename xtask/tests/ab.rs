@@ -124,7 +124,10 @@ impl Repository {
             .arg(self.path("repo/Cargo.toml"))
             .args(args)
             .env("CARGO", self.path("cargo"))
-            .env("CARGO_TARGET_DIR", self.path("own-target"));
+            .env("CARGO_TARGET_DIR", self.path("own-target"))
+            // These tests may themselves be run by GitHub Actions, whose summary is not theirs.
+            .env_remove("GITHUB_ACTIONS")
+            .env_remove("GITHUB_STEP_SUMMARY");
         command
     }
 
@@ -173,6 +176,89 @@ fn unchanged_code_passes_and_a_change_is_called_what_it_is() {
         &["worktree (worktree) against chatty", "2 pass"],
     );
     check(&repository.ab(&["plain", "worktree", "--seed", "7"]), 3, &["seed 7"]);
+}
+
+/// Whatever a comparison can be, its `verdicts.json` is as documented, and JUnit's tests and GitHub's annotations say the same.
+#[test]
+fn what_machines_read_says_the_same_as_the_table() {
+    let text = include_str!("../../docs/ab.schema.json");
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    compiler
+        .add_resource("schema.json", serde_json::from_str(text).unwrap())
+        .unwrap();
+    let index = compiler.compile("schema.json", &mut schemas).unwrap();
+    let repository = Repository::new();
+    repository.commit("slow", Program { ns: 105_000, ..PLAIN });
+    repository.commit("chatty", Program { dispatches: 2, ..PLAIN });
+    let fault = r#"[ $case = o/cpu/2 ] && { say '{"failed":"wrong result"}'; continue; }"#;
+    repository.commit("wrong", Program { fault, ..PLAIN });
+    let summary = repository.path("step-summary");
+    // Exit code, failures and skipped tests of JUnit, beginnings of annotations.
+    let hold = |args: &[&str], exit: i32, counts: [&str; 2], annotations: &[&str]| {
+        let out = repository.path(&args.join("-"));
+        let output = repository
+            .command(args)
+            .args(["--out", out.to_str().unwrap()])
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_STEP_SUMMARY", &summary)
+            .output()
+            .unwrap();
+        check(&output, exit, &[]);
+        let verdicts = fs::read_to_string(out.join("verdicts.json")).unwrap();
+        let verdicts: serde_json::Value = serde_json::from_str(&verdicts).unwrap();
+        if let Err(error) = schemas.validate(&verdicts, index) {
+            panic!("{error:#}\n{verdicts:#}");
+        }
+        assert_eq!(verdicts["exit"], exit);
+        for place in ["", "/base", "/verdicts/0"] {
+            for name in verdicts.pointer(place).unwrap().as_object().unwrap().keys() {
+                let mut wrong = verdicts.clone();
+                wrong.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(name);
+                assert!(schemas.validate(&wrong, index).is_err(), "without {place}/{name}");
+            }
+        }
+        let junit = fs::read_to_string(out.join("junit.xml")).unwrap();
+        let junit = roxmltree::Document::parse(&junit).unwrap();
+        let suite = junit.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
+        let said = ["tests", "failures", "skipped"].map(|name| suite.attribute(name).unwrap());
+        assert_eq!(said, ["2", counts[0], counts[1]], "{args:?}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<&str> = stdout.lines().filter(|line| line.starts_with("::")).collect();
+        assert_eq!(lines.len(), annotations.len(), "{args:?}: {stdout}");
+        for (line, start) in lines.iter().zip(annotations) {
+            assert!(line.starts_with(start), "{line}");
+        }
+    };
+    hold(&["plain", "plain"], 0, ["0", "0"], &[]);
+    let slower = ["::error title=slower%3A o/cpu/", "::error title=slower%3A o/cpu/"];
+    hold(&["plain", "slow"], 3, ["2", "0"], &slower);
+    hold(
+        &["slow", "plain"],
+        0,
+        ["0", "0"],
+        &["::notice title=faster", "::notice title=faster"],
+    );
+    let changed = "title=counters changed%3A o/cpu/1::calls into wgpu changed: dispatches 1 → 2";
+    let errors = [format!("::error {changed}"), "::error ".to_owned()];
+    hold(
+        &["plain", "chatty"],
+        3,
+        ["2", "0"],
+        &errors.each_ref().map(String::as_str),
+    );
+    let warnings = [format!("::warning {changed}"), "::warning ".to_owned()];
+    let allowed = ["plain", "chatty", "--allow-counters"];
+    hold(&allowed, 0, ["0", "0"], &warnings.each_ref().map(String::as_str));
+    hold(&["wrong", "plain"], 0, ["0", "1"], &[]);
+    let strict = ["wrong", "plain", "--strict"];
+    hold(
+        &strict,
+        4,
+        ["1", "0"],
+        &["::error title=not measured%3A o/cpu/2::base cannot run it"],
+    );
+    let summaries = fs::read_to_string(&summary).unwrap();
+    assert_eq!(summaries.matches("# A/B: ").count(), 7, "{summaries}");
 }
 
 #[test]
@@ -262,6 +348,31 @@ fn a_program_that_crashes_hangs_or_talks_nonsense_gets_no_verdict() {
 }
 
 #[test]
+fn an_arm_that_had_company_in_all_its_windows_gets_more() {
+    let repository = Repository::new();
+    let company = r#"{ say '{"measured":{"samples_ns":[],"calibrations_ns":[40000]}}'; continue; }"#;
+    let busy = |windows: u32| {
+        format!(
+            "[ $verb = prepare ] && n=0; [ $verb = measure ] && {{ n=$((n + 1)); [ $n -le {windows} ] && {company}; }}"
+        )
+    };
+    for (tag, windows) in [("seldom", 3), ("always", 99)] {
+        let fault = &busy(windows);
+        repository.commit(tag, Program { fault, ..PLAIN });
+    }
+    check(
+        &repository.ab(&["plain", "seldom"]),
+        0,
+        &["pass (16 blocks)", "pass: 2 pass"],
+    );
+    check(
+        &repository.ab(&["plain", "always"]),
+        0,
+        &["2 noisy", "the machine was left alone in 0 of 32 blocks"],
+    );
+}
+
+#[test]
 fn an_interrupted_comparison_goes_on() {
     let repository = Repository::new();
     let out = repository.path("out");
@@ -316,7 +427,10 @@ fn a_full_disk_is_an_error_and_no_verdict() {
         .arg(xtask.get_program())
         .args(xtask.get_args());
     for (key, value) in xtask.get_envs() {
-        shell.env(key, value.unwrap());
+        match value {
+            Some(value) => shell.env(key, value),
+            None => shell.env_remove(key),
+        };
     }
     let output = shell.output().unwrap();
     check(&output, 1, &["cannot write", "windows.jsonl"]);

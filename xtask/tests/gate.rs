@@ -253,6 +253,59 @@ fn a_confirmed_slowdown_ends_with_3_and_names_the_case() {
     );
 }
 
+/// What `cargo xtask bench` leaves of a comparison with the baseline's revision.
+fn compared(machine: &Machine, verdict: &str, percent: f64) {
+    let judged = format!(
+        r#"{{"case":"vector_add/cpu/1000","verdict":"{verdict}","blocks":16,"base_ns":100.0,"head_ns":100.0,"quantile":"fastest tenth",
+        "change_percent":{percent},"low_percent":-1.0,"high_percent":1.0,"p_adjusted":1.0,"detectable_percent":2.0,
+        "sentinel_percent":0.0,"counters":null,"phases":[],"note":null,"fails":false}}"#
+    );
+    let side = r#"{"revision":"0123456","commit":"0123456","program":"x"}"#;
+    fs::write(
+        machine.run_dir().join("ab.json"),
+        format!(r#"{{"base":{side},"head":{side},"verdicts":[{judged}]}}"#),
+    )
+    .unwrap();
+}
+
+#[test]
+fn what_a_comparison_found_stays_when_the_run_is_judged_again() {
+    let machine = Machine::with_baseline();
+    let slow = |machine: &Machine, dispatches| {
+        let mut rows = vec![row("screen", 1, 130.0, dispatches)];
+        rows.extend((2..=4).map(|run| row("confirm", run, 130.0, dispatches)));
+        machine.write_run(&rows);
+    };
+    slow(&machine, 1);
+    compared(&machine, "pass", 0.3);
+    check(
+        &machine.gate(&["--strict"]),
+        0,
+        &["pass: 1 pass", "A/B with 0123456 in 16 blocks"],
+    );
+    compared(&machine, "slower", 4.0);
+    check(&machine.gate(&[]), 3, &["fastest tenth slower by 4.0 %"]);
+    compared(&machine, "inconclusive", 4.0);
+    check(&machine.gate(&[]), 3, &["fastest tenth slower by 30"]);
+    compared(&machine, "pass", 0.3);
+    slow(&machine, 2);
+    check(&machine.gate(&[]), 3, &["dispatches 1 → 2"]);
+    slow(&machine, 1);
+    let again = fs::read_to_string(machine.baseline()).unwrap();
+    let again = again.replace("2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z");
+    fs::write(machine.baseline(), again).unwrap();
+    check(&machine.gate(&[]), 3, &["recorded anew since", "slower by 30"]);
+    fs::write(machine.run_dir().join("ab.json"), "{").unwrap();
+    fs::write(
+        machine.baseline(),
+        fs::read_to_string(machine.baseline())
+            .unwrap()
+            .replace("2026-01-03", "2026-01-01"),
+    )
+    .unwrap();
+    check(&machine.gate(&[]), 1, &["ab.json:1: "]);
+}
+
 #[test]
 fn another_dispatch_ends_with_3_without_any_doubt() {
     let machine = Machine::with_baseline();

@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod judge;
+pub(crate) mod overrule;
 pub(crate) mod recording;
 pub(crate) mod report;
 pub(crate) mod validation;

@@ -21,6 +21,11 @@ pub(crate) enum Arm {
 
 impl Arm {
     pub(crate) const ALL: [Self; 3] = [Self::Base, Self::Head, Self::Again];
+
+    /// Number of its program: both bases run the same.
+    pub(crate) fn program(self) -> usize {
+        usize::from(self == Self::Head)
+    }
 }
 
 /// Calls of one arm within some hundredths of a second.

@@ -1,4 +1,6 @@
-//! Renders a comparison: a table for the terminal, Markdown, JSON.
+//! Renders a comparison: a table for the terminal, Markdown, JSON, and what CI reads.
+
+mod ci;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -9,7 +11,6 @@ use crate::{
     ab::judge::{Judged, Phase},
     exit::Exit,
     files,
-    fingerprint::SCHEMA,
     report::cells::duration,
     verdict::Verdict,
 };
@@ -48,13 +49,19 @@ pub(crate) struct Side {
 }
 
 /// A judged comparison.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Report<'a> {
-    schema: u32,
-    exit: u8,
-    #[serde(flatten)]
     plan: &'a Plan,
     verdicts: &'a [Judged],
+    rules: Rules,
+    exit: Exit,
+}
+
+/// What `ab.json` says of a comparison that was part of a run.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) base: Side,
+    pub(crate) verdicts: Vec<Judged>,
 }
 
 const HEADINGS: [&str; 7] = [
@@ -67,34 +74,61 @@ const HEADINGS: [&str; 7] = [
     "verdict",
 ];
 
-/// The exit code that verdicts amount to. Other calls into wgpu fail unless they are allowed.
-pub(crate) fn exit(verdicts: &[Judged], allow_counters: bool, strict: bool) -> Exit {
-    let any = |wanted: &[Verdict]| verdicts.iter().any(|v| wanted.contains(&v.verdict));
-    let counters = !allow_counters && verdicts.iter().any(|v| v.counters.is_some());
-    if counters || any(&[Verdict::Slower]) {
-        Exit::Regression
-    } else if strict
-        && any(&[
-            Verdict::Inconclusive,
-            Verdict::Noisy,
-            Verdict::Missing,
-            Verdict::NotMeasured,
-        ])
-    {
-        Exit::Inconclusive
-    } else {
-        Exit::Pass
+/// What fails a comparison beside a case that is slower.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rules {
+    /// Other calls into wgpu are meant.
+    pub(crate) allow_counters: bool,
+    /// What cannot be told fails.
+    pub(crate) strict: bool,
+}
+
+impl Rules {
+    /// How the comparison ends because of a case; `None` if that does not fail it.
+    fn failure(self, judged: &Judged) -> Option<Exit> {
+        match judged.verdict {
+            Verdict::Slower => Some(Exit::Regression),
+            _ if judged.counters.is_some() && !self.allow_counters => Some(Exit::Regression),
+            Verdict::Inconclusive | Verdict::Noisy | Verdict::Missing | Verdict::NotMeasured => {
+                self.strict.then_some(Exit::Inconclusive)
+            }
+            _ => None,
+        }
+    }
+
+    /// The exit code that verdicts amount to.
+    pub(crate) fn exit(self, verdicts: &[Judged]) -> Exit {
+        let failures: Vec<Exit> = verdicts.iter().filter_map(|judged| self.failure(judged)).collect();
+        if failures.contains(&Exit::Regression) {
+            Exit::Regression
+        } else {
+            failures.first().copied().unwrap_or(Exit::Pass)
+        }
     }
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(plan: &'a Plan, verdicts: &'a [Judged], exit: Exit) -> Self {
+    pub(crate) fn new(plan: &'a Plan, verdicts: &'a [Judged], rules: Rules, exit: Exit) -> Self {
         Self {
-            schema: SCHEMA,
-            exit: exit as u8,
             plan,
             verdicts,
+            rules,
+            exit,
         }
+    }
+
+    /// The files that tell of the verdicts, by their names in the comparison's folder.
+    pub(crate) fn files(&self) -> [(&'static str, String); 3] {
+        [
+            ("verdicts.json", self.json()),
+            ("summary.md", self.markdown()),
+            ("junit.xml", ci::junit(self)),
+        ]
+    }
+
+    /// Annotations of GitHub Actions.
+    pub(crate) fn annotations(&self) -> String {
+        ci::annotations(self)
     }
 
     /// For a terminal; `style` colours a verdict's word. Counters come first: they are never noise.
@@ -158,15 +192,40 @@ impl<'a> Report<'a> {
         md
     }
 
-    /// For `verdicts.json`.
+    /// For `verdicts.json`; `docs/ab.schema.json` documents it.
     pub(crate) fn json(&self) -> String {
-        files::json(self)
+        #[derive(Serialize)]
+        struct Comparison<'a> {
+            headline: &'static str,
+            exit: u8,
+            #[serde(flatten)]
+            plan: &'a Plan,
+            verdicts: Vec<Case<'a>>,
+        }
+        #[derive(Serialize)]
+        struct Case<'a> {
+            #[serde(flatten)]
+            judged: &'a Judged,
+            fails: bool,
+        }
+        let case = |judged| Case {
+            judged,
+            fails: self.rules.failure(judged).is_some(),
+        };
+        files::json(&Comparison {
+            headline: self.headline(),
+            exit: self.exit as u8,
+            plan: self.plan,
+            verdicts: self.verdicts.iter().map(case).collect(),
+        })
     }
 
     fn headline(&self) -> &'static str {
         match self.exit {
-            3 => "regression",
-            4 => "inconclusive",
+            Exit::Regression => "regression",
+            Exit::Inconclusive => "inconclusive",
+            Exit::ToolFailed => "failed",
+            _ if self.verdicts.iter().all(|v| v.verdict == Verdict::NotMeasured) => "nothing measured",
             _ if self.verdicts.iter().any(|v| v.verdict < Verdict::Faster) => "pass, with doubts",
             _ => "pass",
         }
@@ -247,7 +306,7 @@ fn cells(judged: &Judged) -> [String; 7] {
         (Some(low), Some(high)) => format!("{low:+.1} … {high:+.1}"),
         _ => String::new(),
     };
-    let word = match judged.quantile {
+    let word = match judged.quantile.as_str() {
         _ if judged.change_percent.is_none() => judged.verdict.word().to_owned(),
         "fastest tenth" => format!("{} ({} blocks)", judged.verdict.word(), judged.blocks),
         quantile => format!("{} by its {quantile} ({} blocks)", judged.verdict.word(), judged.blocks),

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use crate::{
     ab::{
         compare,
-        judge::judge,
+        judge::{SHORT_NS, judge},
         recording::{Arm, Window},
     },
     stat::{
@@ -42,6 +42,9 @@ impl Kind {
         }
     }
 }
+
+/// Blocks that a comparison tries for each that the last look needs: some are never quiet.
+const TRIES: usize = 2;
 
 /// Tools in the order of the columns.
 const TOOLS: [&str; 4] = [
@@ -105,8 +108,10 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, suite: &Suite, random: &mut SplitMix64) {
-        let judged = judge(&suite.cases, &suite.windows).cases;
+    /// Counts what is said of a suite, or of one of its cases, which is judged among the others.
+    fn add(&mut self, suite: &Suite, only: Option<&String>, random: &mut SplitMix64) {
+        let mut judged = judge(&suite.cases, &suite.windows).cases;
+        judged.retain(|judged| only.is_none_or(|case| judged.case == *case));
         let all: Vec<[Change; 4]> = judged
             .iter()
             .map(|judged| opinions(&judged.case, &suite.windows, judged.verdict, random))
@@ -133,14 +138,15 @@ pub(crate) fn count(suites: &[Suite]) -> BTreeMap<Kind, Counts> {
     let mut random = SplitMix64(1);
     let mut counts: BTreeMap<Kind, Counts> = BTreeMap::new();
     for suite in suites {
-        counts.entry(suite.kind).or_default().add(suite, &mut random);
+        counts.entry(suite.kind).or_default().add(suite, None, &mut random);
     }
     counts
 }
 
 /// Counts of suites made by relabelling: every block of every suite of unchanged code goes into one pool, and each pseudo-suite
-/// draws as many as the last look needs, with its three processes in random roles.
-pub(crate) fn relabelled(suites: &[Suite], n: usize) -> Option<Counts> {
+/// draws as many as a comparison tries, with its three processes in random roles. `percent` is added to all times of the head, and
+/// then cases whose floor is 5 % are left out.
+pub(crate) fn relabelled(suites: &[Suite], n: usize, percent: i32) -> Option<Counts> {
     let mut pool: BTreeMap<&str, Vec<Vec<&Window>>> = BTreeMap::new();
     for suite in suites.iter().filter(|suite| suite.kind == Kind::Unchanged) {
         let mut blocks: BTreeMap<(&str, u64), Vec<&Window>> = BTreeMap::new();
@@ -152,49 +158,63 @@ pub(crate) fn relabelled(suites: &[Suite], n: usize) -> Option<Counts> {
         }
     }
     // Cases of which there is not even twice what a suite needs would make one suite again and again.
-    pool.retain(|_, blocks| blocks.len() >= 2 * LAST.blocks);
-    if pool.is_empty() {
+    pool.retain(|_, blocks| blocks.len() >= TRIES * LAST.blocks);
+    if percent != 0 {
+        let is_long = |block: &Vec<&Window>| block.iter().any(|window| window.p10_ns >= SHORT_NS);
+        pool.retain(|_, blocks| blocks.iter().any(is_long));
+    }
+    if pool.is_empty() || n == 0 {
         return None;
     }
     let cases: Vec<String> = pool.keys().map(|case| (*case).to_owned()).collect();
+    let slower = 1.0 + f64::from(percent) / 100.0;
     let mut random = SplitMix64(2);
     let mut counts = Counts::default();
     for _ in 0..n {
         let mut windows = Vec::new();
         for blocks in pool.values_mut() {
             random.shuffle(blocks);
-            for (number, block) in (1..).zip(blocks.iter().take(LAST.blocks)) {
+            for (number, block) in (1..).zip(blocks.iter().take(TRIES * LAST.blocks)) {
                 let mut roles = Arm::ALL;
                 random.shuffle(&mut roles);
-                windows.extend(block.iter().map(|window| Window {
-                    block: number,
-                    arm: roles[window.arm as usize],
-                    ..(*window).clone()
+                windows.extend(block.iter().map(|window| {
+                    let arm = roles[window.arm as usize];
+                    let factor = if arm == Arm::Head { slower } else { 1.0 };
+                    Window {
+                        block: number,
+                        arm,
+                        p10_ns: window.p10_ns * factor,
+                        p50_ns: window.p50_ns * factor,
+                        mean_ns: window.mean_ns * factor,
+                        ..(*window).clone()
+                    }
                 }));
             }
         }
         let suite = Suite {
-            kind: Kind::Unchanged,
+            kind: if percent == 0 {
+                Kind::Unchanged
+            } else {
+                Kind::Planted(percent)
+            },
             cases: cases.clone(),
             windows,
         };
-        counts.add(&suite, &mut random);
+        counts.add(&suite, None, &mut random);
     }
     Some(counts)
 }
 
-/// The median change that planted suites of a kind really show, in per cent.
-fn true_percent(suites: &[Suite], kind: Kind) -> f64 {
+/// The change that a planted case really shows over all suites of a kind, in per cent: the median of its blocks. Time does not
+/// always grow as the elements do.
+fn really_percent(suites: &[Suite], kind: Kind, case: &str) -> f64 {
     let mut differences = Vec::new();
     for suite in suites.iter().filter(|suite| suite.kind == kind) {
-        for blocks in compare::by_case(&suite.windows).values() {
-            differences.extend(
-                blocks
-                    .differences(|w| Some(w.p10_ns), usize::MAX)
-                    .iter()
-                    .map(|d| d.head),
-            );
-        }
+        let recorded = compare::by_case(&suite.windows);
+        let blocks = recorded
+            .get(case)
+            .map(|blocks| blocks.differences(|w| Some(w.p10_ns), usize::MAX));
+        differences.extend(blocks.unwrap_or_default().iter().map(|d| d.head));
     }
     if differences.is_empty() {
         0.0
@@ -203,8 +223,34 @@ fn true_percent(suites: &[Suite], kind: Kind) -> f64 {
     }
 }
 
-/// The table, in Markdown.
-pub(crate) fn table(suites: &[Suite], pseudo: Option<&Counts>) -> String {
+/// A row for each planted case of a kind.
+fn planted_rows(suites: &[Suite], kind: Kind, percent: i32, random: &mut SplitMix64) -> Vec<String> {
+    let of_kind: Vec<&Suite> = suites.iter().filter(|suite| suite.kind == kind).collect();
+    let mut cases: Vec<&String> = of_kind.iter().flat_map(|suite| &suite.cases).collect();
+    cases.sort();
+    cases.dedup();
+    let row = |case: &String| {
+        let mut counts = Counts::default();
+        for suite in of_kind.iter().filter(|suite| suite.cases.contains(case)) {
+            counts.add(suite, Some(case), random);
+        }
+        let really = really_percent(suites, kind, case);
+        format!(
+            "| {percent:+} %: {case} ({really:+.1} %) | {} |",
+            found(percent, &counts)
+        )
+    };
+    cases.into_iter().map(row).collect()
+}
+
+/// For each tool, how many of the planted cases it found.
+fn found(percent: i32, counts: &Counts) -> String {
+    let found = if percent > 0 { counts.slower } else { counts.faster };
+    found.map(|n| format!("{n} of {}", counts.cases)).join(" | ")
+}
+
+/// The table, in Markdown; `pseudo` are relabelled suites, with what was added to their heads in per cent.
+pub(crate) fn table(suites: &[Suite], pseudo: &[(i32, Counts)]) -> String {
     let mut md = String::new();
     let mut line = |text: String| writeln!(md, "{text}").expect("a string takes everything");
     let heading = |what: &str| format!("| {what} | {} |", TOOLS.join(" | "));
@@ -221,21 +267,31 @@ pub(crate) fn table(suites: &[Suite], pseudo: Option<&Counts>) -> String {
     if let Some(counts) = counts.get(&Kind::Unchanged) {
         rows("measured", counts).into_iter().for_each(&mut line);
     }
-    if let Some(pseudo) = pseudo {
-        rows("relabelled", pseudo).into_iter().for_each(&mut line);
+    for (_, counts) in pseudo.iter().filter(|(percent, _)| *percent == 0) {
+        rows("relabelled", counts).into_iter().for_each(&mut line);
     }
     line(String::new());
-    line(heading("planted change: cases in which it is found"));
+    line(heading(
+        "planted change (what the case really shows): where it is found",
+    ));
     line("|---|--:|--:|--:|--:|".to_owned());
+    let mut random = SplitMix64(3);
     for (kind, counts) in &counts {
         if let Kind::Planted(percent) = kind {
-            let found = if *percent > 0 { counts.slower } else { counts.faster };
-            let cells = found.map(|n| format!("{n} of {}", counts.cases)).join(" | ");
-            let really = true_percent(suites, *kind);
             line(format!(
-                "| {percent:+} % (median of what was measured: {really:+.1} %) | {cells} |"
+                "| **{percent:+} %, all cases** | {} |",
+                found(*percent, counts)
             ));
+            planted_rows(suites, *kind, *percent, &mut random)
+                .into_iter()
+                .for_each(&mut line);
         }
+    }
+    for (percent, counts) in pseudo.iter().filter(|(percent, _)| *percent != 0) {
+        line(format!(
+            "| relabelled, {percent:+} % added to the head's times (cases above 10 µs) | {} |",
+            found(*percent, counts)
+        ));
     }
     line(String::new());
     for (kind, counts) in &counts {
@@ -292,18 +348,25 @@ mod tests {
         );
         assert_eq!(counts[&Kind::Planted(5)].slower, [1; 4]);
         assert_eq!(counts[&Kind::Planted(-5)].faster, [1; 4]);
-        let pseudo = relabelled(&suites, 20).unwrap();
+        let pseudo = relabelled(&suites, 20, 0).unwrap();
         assert_eq!(
             (pseudo.suites, pseudo.suites_slower[0], pseudo.suites_faster[0]),
             (20, 0, 0)
         );
         assert_eq!(
-            relabelled(&suites[..1], 20),
+            relabelled(&suites[..1], 20, 0),
             None,
             "one recording is too little to relabel"
         );
-        let table = table(&suites, Some(&pseudo));
+        let slower = relabelled(&suites, 20, 5).unwrap();
+        assert_eq!((slower.suites, slower.slower[0]), (20, 20));
+        let table = table(&suites, &[(0, pseudo), (5, slower)]);
         assert!(table.contains("| relabelled: false \"slower\" | 0 of 20 |"), "{table}");
-        assert!(table.contains("| +5 % (median of what was measured: "), "{table}");
+        assert!(table.contains("| **+5 %, all cases** | 1 of 1 |"), "{table}");
+        assert!(table.contains("| +5 %: a (+4.9 %) | 1 of 1 |"), "{table}");
+        assert!(
+            table.contains("| relabelled, +5 % added to the head's times (cases above 10 µs) | 20 of 20 |"),
+            "{table}"
+        );
     }
 }

@@ -12,7 +12,7 @@ use std::{
 pub(crate) use flags::{Flags, Source};
 
 use crate::{
-    ab::report::{self, Plan, Report, Side},
+    ab::report::{Plan, Report, Rules, Side},
     error::Error,
     exit::Exit,
     files,
@@ -20,7 +20,7 @@ use crate::{
     host::{
         adapters::{self, Listing},
         arm::{self, Kind, Start},
-        build, console, interrupt,
+        build, console, github, interrupt,
         lock::Lock,
         measure::TUNING_ENV,
         revision::{Project, WORKTREE},
@@ -73,14 +73,21 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     }
     .run()?;
     let verdicts = finished.verdicts;
-    let exit = match report::exit(&verdicts, flags.allow_counters, flags.strict) {
+    let rules = Rules {
+        allow_counters: flags.allow_counters,
+        strict: flags.strict,
+    };
+    let exit = match rules.exit(&verdicts) {
         Exit::Pass if finished.head_failed => Exit::ToolFailed,
         exit => exit,
     };
-    let report = Report::new(&plan, &verdicts, exit);
-    files::write(&folder.join("verdicts.json"), report.json().as_bytes())?;
-    files::write(&folder.join("summary.md"), report.markdown().as_bytes())?;
+    let report = Report::new(&plan, &verdicts, rules, exit);
+    // Whoever asked gets an answer, also where the folder cannot be written.
     console::result(&report.text(console::style));
+    github::say(&report.annotations(), &report.markdown());
+    for (name, content) in report.files() {
+        files::write(&folder.join(name), content.as_bytes())?;
+    }
     console::status("Wrote", &folder.display().to_string());
     Ok(exit)
 }

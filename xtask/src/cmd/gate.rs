@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    baseline,
+    ab::{self, report::Kept},
+    baseline::{self, Baseline},
     error::Error,
     exit::Exit,
     files,
@@ -11,7 +12,7 @@ use crate::{
     judge::judge,
     report::{Against, Report},
     run::Run,
-    verdict::{self, Strictness, Timing},
+    verdict::{self, CaseVerdict, Strictness, Timing},
 };
 
 #[derive(Debug, clap::Args)]
@@ -51,7 +52,10 @@ pub(crate) fn judged(place: &Path, flags: &How) -> Result<Exit, Error> {
         Some(_) => Against::Baseline(run.fingerprint.id()),
         None => Against::NoBaseline,
     };
-    let verdicts = judge(baseline.as_ref().map(|b| b.rows.as_slice()), &run.rows, &run.plan);
+    let mut verdicts = judge(baseline.as_ref().map(|b| b.rows.as_slice()), &run.rows, &run.plan);
+    if let Some(baseline) = &baseline {
+        overrule(place, &run, baseline, &mut verdicts)?;
+    }
     let strictness = Strictness {
         timing: Timing::Enforced,
         strict: flags.strict,
@@ -76,4 +80,27 @@ pub(crate) fn judged(place: &Path, flags: &How) -> Result<Exit, Error> {
         files::write(&place.join(name), content.as_bytes())?;
     }
     Ok(exit)
+}
+
+/// Cases in doubt that the run had compared with the baseline's revision keep what that found.
+fn overrule(place: &Path, run: &Run, baseline: &Baseline, verdicts: &mut [CaseVerdict]) -> Result<(), Error> {
+    let path = place.join("ab.json");
+    if !path.exists() {
+        return Ok(());
+    }
+    if let Some(recording) = baseline.recordings.iter().find(|r| r.date > run.plan.started) {
+        console::warning(&format!(
+            "{}: compared with the revision of a baseline that was recorded anew since ({}): left out",
+            path.display(),
+            recording.date
+        ));
+        return Ok(());
+    }
+    let Kept { base, verdicts: judged } = serde_json::from_str(&files::read(&path)?).map_err(|error| Error::Data {
+        path,
+        line: error.line() as u64,
+        message: error.to_string(),
+    })?;
+    ab::overrule::apply(verdicts, &judged, &base.revision);
+    Ok(())
 }

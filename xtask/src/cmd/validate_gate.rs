@@ -1,18 +1,24 @@
 //! `cargo xtask validate-gate`: measures how often `cargo xtask ab` is wrong on this machine.
 
+mod queue;
+
 use std::{
     collections::BTreeMap,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant},
 };
+
+use queue::{Job, Queue};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ab::{
         compare, recording,
-        report::{self, Plan, Report, Side},
-        validation::{self, Kind, Suite},
+        report::{Plan, Report, Rules, Side},
+        validation::{self, Counts, Kind, Suite},
     },
     cmd::ab,
     error::Error,
@@ -58,6 +64,7 @@ Examples:
   cargo xtask validate-gate                          all suites that are missing, about an hour and a half
   cargo xtask validate-gate --suites 1               one more
   cargo xtask validate-gate --suites 0               the table of what is there
+  cargo xtask validate-gate --lanes 8                eight at a time, on a machine of 16 cores
 
 Slowdowns are planted as more elements of the same work; a suite that was interrupted goes on where it was.")]
 pub(crate) struct Flags {
@@ -73,6 +80,9 @@ pub(crate) struct Flags {
     /// Commit whose bench program is validated, when a validation begins
     #[arg(long, value_name = "REVISION", default_value = "HEAD")]
     revision: String,
+    /// Suites side by side, each on two or more cores of its own, when a validation begins
+    #[arg(long, value_name = "N", default_value = "1")]
+    lanes: NonZeroUsize,
     /// Folder of the suites [default: target/validate-gate]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -90,10 +100,16 @@ struct Setup {
     /// How tasks reach the adapters.
     #[serde(default)]
     tuning: BTreeMap<String, String>,
+    /// Suites that are measured side by side, if more than one.
+    #[serde(default)]
+    lanes: usize,
 }
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
-    let _lock = Lock::take(&workspace::runs())?;
+    // Whoever only wants the table measures nothing.
+    let _lock = (flags.suites != Some(0))
+        .then(|| Lock::take(&workspace::runs()))
+        .transpose()?;
     interrupt::note();
     let dir = flags
         .dir
@@ -104,29 +120,34 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let deadline = flags
         .time_budget
         .map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    for _ in 0..flags.suites.unwrap_or(usize::MAX) {
-        let Some((kind, number)) = next(&dir) else { break };
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            break;
-        }
-        let factors = match kind {
-            Kind::Unchanged => BTreeMap::new(),
-            Kind::Planted(percent) => factors(&setup, &dir, percent)?,
-        };
-        suite(
-            &setup,
-            &dir.join("suites").join(format!("{}-{number:03}", kind.name())),
-            number,
-            &factors,
-        )?;
+    let queue = Queue::new(&dir, flags.suites, deadline);
+    if setup.lanes <= 1 || flags.suites == Some(0) {
+        work(&queue, &setup, &dir)?;
+    } else {
+        let shares = affinity::shares(setup.lanes)?;
+        let lane = |share| affinity::within(share, || work(&queue, &setup, &dir));
+        thread::scope(|scope| {
+            let lanes: Vec<_> = shares.iter().map(|share| scope.spawn(move || lane(share))).collect();
+            let ended = lanes
+                .into_iter()
+                .map(|lane| lane.join().expect("a lane returns its errors"));
+            ended.collect::<Result<Vec<()>, Error>>()
+        })?;
     }
     let suites = load(&dir)?;
-    let pseudo = validation::relabelled(&suites, flags.relabelled);
+    let pseudo: Vec<(i32, Counts)> = [0, 3, 5]
+        .into_iter()
+        .filter_map(|percent| Some((percent, validation::relabelled(&suites, flags.relabelled, percent)?)))
+        .collect();
+    let side_by_side = match setup.lanes {
+        0 | 1 => String::new(),
+        lanes => format!(", {lanes} suites side by side, each on cores of its own"),
+    };
     let table = format!(
-        "Measured on {}, with the bench program of commit {}.\n\n{}",
+        "Measured on {}{side_by_side}, with the bench program of commit {}.\n\n{}",
         setup.machine,
         &setup.side.commit[..setup.side.commit.len().min(12)],
-        validation::table(&suites, pseudo.as_ref())
+        validation::table(&suites, &pseudo)
     );
     files::write(&dir.join("table.md"), table.as_bytes())?;
     console::result(&table);
@@ -163,38 +184,39 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
             .filter(|a| a.print.kind == "software")
             .map(backend)
             .collect(),
+        lanes: flags.lanes.get(),
     };
     files::write(&path, files::json(&setup).as_bytes())?;
     Ok(setup)
 }
 
-/// The suite to measure next: one that was interrupted, or the next of the kind that lacks most.
-fn next(dir: &Path) -> Option<(Kind, usize)> {
-    let name = |kind: Kind, number: usize| dir.join("suites").join(format!("{}-{number:03}", kind.name()));
-    let done = |kind: Kind| {
-        (1..)
-            .take_while(|&number| name(kind, number).join("verdicts.json").exists())
-            .count()
+/// Measures one suite after the other.
+fn work(queue: &Queue<'_>, setup: &Setup, dir: &Path) -> Result<(), Error> {
+    let measure = |job| match job {
+        Job::Slope => suite(setup, &dir.join("slope"), &slope(setup)),
+        Job::Suite(kind, number) => {
+            let factors = match kind {
+                Kind::Unchanged => BTreeMap::new(),
+                Kind::Planted(percent) => factors(setup, dir, percent)?,
+            };
+            suite(setup, &queue::folder(dir, kind, number), &factors)
+        }
     };
-    let missing = TARGETS
-        .iter()
-        .map(|&(kind, target)| (kind, target, done(kind)))
-        .filter(|(_, target, done)| done < target);
-    let (kind, _, done) = missing.min_by(|(_, a_target, a_done), (_, b_target, b_done)| {
-        (*a_done as f64 / *a_target as f64).total_cmp(&(*b_done as f64 / *b_target as f64))
-    })?;
-    Some((kind, done + 1))
+    while let Some(job) = queue.take() {
+        // What one cannot measure the others cannot either.
+        measure(job).inspect_err(|_| queue.close())?;
+    }
+    Ok(())
+}
+
+fn slope(setup: &Setup) -> BTreeMap<String, f64> {
+    cases_planted(setup).into_iter().map(|case| (case, SLOPE)).collect()
 }
 
 /// By how much the elements of each planted case must grow for its time to grow by so many per cent: overhead does not grow, and
 /// so it is measured once how much of the time does.
 fn factors(setup: &Setup, dir: &Path, percent: i32) -> Result<BTreeMap<String, f64>, Error> {
-    let folder = dir.join("slope");
-    let planted: BTreeMap<String, f64> = cases_planted(setup).into_iter().map(|case| (case, SLOPE)).collect();
-    if !folder.join("verdicts.json").exists() {
-        suite(setup, &folder, 0, &planted)?;
-    }
-    let windows = windows(&folder)?;
+    let windows = windows(&dir.join("slope"))?;
     let wanted = (f64::from(percent) / 100.0).ln_1p();
     let recorded = compare::by_case(&windows);
     let factor = |case: &String| {
@@ -209,7 +231,7 @@ fn factors(setup: &Setup, dir: &Path, percent: i32) -> Result<BTreeMap<String, f
             .contains(&share)
             .then(|| (case.clone(), (wanted / share).exp()))
     };
-    Ok(planted.keys().filter_map(factor).collect())
+    Ok(cases_planted(setup).iter().filter_map(factor).collect())
 }
 
 fn cases_planted(setup: &Setup) -> Vec<String> {
@@ -226,7 +248,7 @@ fn cases_planted(setup: &Setup) -> Vec<String> {
 }
 
 /// Measures one suite, or goes on with it. Planted cases are compared alone, as suspects are.
-fn suite(setup: &Setup, folder: &Path, number: usize, factors: &BTreeMap<String, f64>) -> Result<(), Error> {
+fn suite(setup: &Setup, folder: &Path, factors: &BTreeMap<String, f64>) -> Result<(), Error> {
     let path = folder.join("plan.json");
     let plan: Plan = if path.exists() {
         json(&path)?
@@ -247,7 +269,7 @@ fn suite(setup: &Setup, folder: &Path, number: usize, factors: &BTreeMap<String,
         let plan = Plan {
             schema: SCHEMA,
             started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            command: "cargo xtask validate-gate".to_owned(),
+            command: format!("cargo xtask validate-gate --lanes {}", setup.lanes),
             base: setup.side.clone(),
             head: setup.side.clone(),
             cases,
@@ -289,15 +311,16 @@ fn suite(setup: &Setup, folder: &Path, number: usize, factors: &BTreeMap<String,
     }
     .run()?;
     // Planted cases have other bytes to move; the counters say so, and are not what is validated.
-    let exit = report::exit(&finished.verdicts, true, false);
-    let report = Report::new(&plan, &finished.verdicts, exit);
+    let rules = Rules {
+        allow_counters: true,
+        strict: false,
+    };
+    let exit = rules.exit(&finished.verdicts);
+    let report = Report::new(&plan, &finished.verdicts, rules, exit);
     files::write(&folder.join("summary.md"), report.markdown().as_bytes())?;
     files::write(&folder.join("verdicts.json"), report.json().as_bytes())?;
     let took = start.elapsed().as_secs_f64();
-    console::status(
-        "Validated",
-        &format!("{name} ({number}) in {took:.0} s, exit {}", exit as u8),
-    );
+    console::status("Validated", &format!("{name} in {took:.0} s, exit {}", exit as u8));
     Ok(())
 }
 
@@ -306,14 +329,19 @@ fn windows(folder: &Path) -> Result<Vec<recording::Window>, Error> {
     recording::from_lines(&path, &files::read(&path)?)
 }
 
+/// Whether a suite was measured to its end.
+fn is_finished(folder: &Path) -> bool {
+    folder.join("verdicts.json").exists()
+}
+
 /// Reads every finished suite.
 fn load(dir: &Path) -> Result<Vec<Suite>, Error> {
     let mut suites = Vec::new();
-    for (kind, _) in TARGETS {
-        for number in 1.. {
-            let folder = dir.join("suites").join(format!("{}-{number:03}", kind.name()));
-            if !folder.join("verdicts.json").exists() {
-                break;
+    for (kind, target) in TARGETS {
+        for number in 1..=target {
+            let folder = queue::folder(dir, kind, number);
+            if !is_finished(&folder) {
+                continue;
             }
             let plan: Plan = json(&folder.join("plan.json"))?;
             suites.push(Suite {
@@ -332,27 +360,4 @@ fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
         line: error.line() as u64,
         message: error.to_string(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn the_kind_that_lacks_most_is_next_and_an_interrupted_suite_goes_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let finish =
-            |name: &str| files::write(&dir.path().join("suites").join(name).join("verdicts.json"), b"{}").unwrap();
-        assert_eq!(next(dir.path()), Some((Kind::Unchanged, 1)));
-        finish("unchanged-001");
-        assert_eq!(next(dir.path()), Some((Kind::Planted(3), 1)));
-        fs::create_dir_all(dir.path().join("suites/planted+3-001")).unwrap();
-        assert_eq!(next(dir.path()), Some((Kind::Planted(3), 1)), "begun is not done");
-        for (kind, target) in TARGETS {
-            (1..=target).for_each(|number| finish(&format!("{}-{number:03}", kind.name())));
-        }
-        assert_eq!(next(dir.path()), None);
-    }
 }

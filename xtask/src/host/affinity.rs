@@ -28,6 +28,61 @@ pub(crate) fn on_one_core<R>(spawn: impl FnOnce() -> R) -> Option<R> {
     None
 }
 
+/// Cores that one part of this process keeps to.
+#[derive(Debug)]
+pub(crate) struct Share(Vec<usize>);
+
+/// Divides the cores this thread is allowed into `n` shares of two or more neighbours: processors that are two threads of one core have
+/// neighbouring numbers where machines are virtual.
+///
+/// # Errors
+/// [`Error::Usage`] if there are too few.
+#[cfg(target_os = "linux")]
+pub(crate) fn shares(n: usize) -> Result<Vec<Share>, Error> {
+    use rustix::thread::{CpuSet, sched_getaffinity};
+
+    let allowed = sched_getaffinity(None).map_err(|_| impossible())?;
+    let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).collect();
+    let each = cores.len() / n;
+    if each < 2 {
+        let most = cores.len() / 2;
+        return Err(Error::Usage(format!(
+            "--lanes {n}: {} cores are enough for {most} at the most, at two each",
+            cores.len()
+        )));
+    }
+    Ok(cores
+        .chunks_exact(each)
+        .take(n)
+        .map(|cores| Share(cores.to_vec()))
+        .collect())
+}
+
+/// Runs `work` while this thread, and every thread and process it starts, keeps to a share.
+#[cfg(target_os = "linux")]
+pub(crate) fn within<R>(Share(cores): &Share, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+
+    let mut set = CpuSet::new();
+    cores.iter().for_each(|&core| set.set(core));
+    sched_setaffinity(None, &set).map_err(|_| impossible())?;
+    work()
+}
+
+/// There is no way to do so here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn shares(n: usize) -> Result<Vec<Share>, Error> {
+    let _ = n;
+    Err(impossible())
+}
+
+/// There is no way to do so here, so nothing is run.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn within<R>(_: &Share, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    let _ = work;
+    Err(impossible())
+}
+
 /// What to say where [`on_one_core`] does not work.
 pub(crate) fn impossible() -> Error {
     Error::Failed("this system cannot bind a process to one core; pass --free".to_owned())
@@ -46,5 +101,24 @@ mod tests {
         let output = super::on_one_core(|| std::process::Command::new("nproc").output().unwrap()).unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "1");
         assert_eq!(std::thread::available_parallelism().unwrap(), before);
+    }
+
+    #[test]
+    fn shares_have_two_cores_or_more_and_none_in_common() {
+        let cores = std::thread::available_parallelism().unwrap().get();
+        let most = cores / 2;
+        for n in 1..=most {
+            let shares = super::shares(n).unwrap();
+            let mut all: Vec<usize> = shares.iter().flat_map(|share| share.0.clone()).collect();
+            assert!(
+                shares.len() == n && shares.iter().all(|share| share.0.len() >= 2),
+                "{shares:?}"
+            );
+            let before = all.len();
+            all.dedup();
+            assert_eq!(all.len(), before, "{shares:?}");
+        }
+        let message = super::shares(most + 1).unwrap_err().to_string();
+        assert!(message.contains("at two each"), "{message}");
     }
 }

@@ -11,15 +11,20 @@ use crate::{error::Error, host::console, report::Report};
 /// What a step's summary may hold: more, and all of it is dropped.
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// Does nothing elsewhere. A summary that cannot be written is no reason to fail a run.
+/// Tells of a run.
 pub(crate) fn tell(report: &Report<'_>) {
+    say(&report.annotations(), &report.markdown());
+}
+
+/// Does nothing elsewhere. A summary that cannot be written is no reason to fail a run.
+pub(crate) fn say(annotations: &str, summary: &str) {
     if std::env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
         return;
     }
-    console::result(&report.annotations());
-    let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
-    if let Some(path) = summary.map(PathBuf::from)
-        && let Err(error) = append(&path, &report.markdown())
+    console::result(annotations);
+    let place = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
+    if let Some(path) = place.map(PathBuf::from)
+        && let Err(error) = append(&path, summary)
     {
         console::warning(&format!("{error}; the job has no summary of this run"));
     }

@@ -126,6 +126,11 @@ impl Project {
         let built = self
             .build(&tree.folder, &self.store.join("build"))
             .map_err(|error| unbuilt(revision, &error))?;
+        // A library that commits no lock: the next revision is to have the same dependencies.
+        let lock = tree.folder.join("Cargo.lock");
+        if lock.exists() && !self.lock().exists() {
+            fs::copy(&lock, self.lock()).map_err(Error::io("copy", &lock))?;
+        }
         Ok(side(keep(&built, &kept)?))
     }
 
@@ -142,14 +147,22 @@ impl Project {
             .join(format!("{name}-{sum:08x}{}", std::env::consts::EXE_SUFFIX)))
     }
 
+    /// The lock of revisions that have none.
+    fn lock(&self) -> PathBuf {
+        self.store.join("Cargo.lock")
+    }
+
     fn build(&self, folder: &Path, target: &Path) -> Result<PathBuf, Error> {
         let mut args: Vec<&str> = if self.is_own {
             vec!["build", "--release"]
         } else {
             vec!["bench", "--no-run"]
         };
-        if folder.join("Cargo.lock").exists() {
+        let lock = folder.join("Cargo.lock");
+        if lock.exists() {
             args.push("--locked");
+        } else if folder != self.folder && self.lock().exists() {
+            fs::copy(self.lock(), &lock).map_err(Error::io("copy", &self.lock()))?;
         }
         if let Some(package) = &self.package {
             args.extend(["--package", package]);

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Blocks tried per block needed, where the machine is hardly ever quiet.
-const MOST_TRIES: f64 = 1.6;
+const MOST_TRIES: f64 = 2.0;
 
 /// A comparison to be measured.
 pub(crate) struct Turns<'a> {
@@ -85,7 +85,10 @@ impl Turns<'_> {
                 return Ok(finish(judgement, &state.refused, timed_out));
             }
             number += 1;
-            state.calibrations = windows.iter().map(|window| window.calibration_ns).collect();
+            state.calibrations = [Vec::new(), Vec::new()];
+            for window in &windows {
+                state.calibrations[window.arm.program()].push(window.calibration_ns);
+            }
             let measured = Block {
                 turns: self,
                 number,

@@ -10,30 +10,62 @@ const MOST_OF_A_LEVEL: usize = 10;
 
 const LEVELS: [&str; 3] = ["error", "warning", "notice"];
 
-pub(super) fn render(report: &Report<'_>) -> String {
+/// One annotation.
+#[derive(Clone, Debug)]
+pub(crate) struct Annotation {
+    /// `error`, `warning` or `notice`.
+    pub(crate) level: &'static str,
+    pub(crate) verdict: Verdict,
+    /// File and line, as properties that end with a comma; empty for none.
+    pub(crate) place: String,
+    pub(crate) case: String,
+    pub(crate) message: String,
+}
+
+/// As many as GitHub shows, by severity, so that what is cut is what matters least; `source` is what the rest is named after.
+pub(crate) fn commands(annotations: &[Annotation], source: &str) -> String {
     let mut out = String::new();
     for level in LEVELS {
-        let mut cases: Vec<&CaseVerdict> = report
-            .verdicts
-            .iter()
-            .filter(|verdict| level_of(report, verdict) == Some(level))
-            .collect();
-        // By severity, so that what is cut is what matters least.
-        cases.sort_by_key(|verdict| verdict.verdict);
-        let shown = if cases.len() > MOST_OF_A_LEVEL {
+        let mut of_level: Vec<&Annotation> = annotations.iter().filter(|a| a.level == level).collect();
+        of_level.sort_by_key(|annotation| annotation.verdict);
+        let shown = if of_level.len() > MOST_OF_A_LEVEL {
             MOST_OF_A_LEVEL - 1
         } else {
-            cases.len()
+            of_level.len()
         };
-        for verdict in &cases[..shown] {
-            let title = format!("{}: {}", verdict.verdict.word(), verdict.case);
-            command(&mut out, level, &place(report, verdict), &title, &explanation(verdict));
+        for Annotation {
+            verdict,
+            place,
+            case,
+            message,
+            ..
+        } in &of_level[..shown]
+        {
+            command(&mut out, level, place, &format!("{}: {case}", verdict.word()), message);
         }
-        if shown < cases.len() {
-            let message = format!("{} cases more; the job's summary has all of them", cases.len() - shown);
-            command(&mut out, level, "", "bench", &message);
+        if shown < of_level.len() {
+            let message = format!(
+                "{} cases more; the job's summary has all of them",
+                of_level.len() - shown
+            );
+            command(&mut out, level, "", source, &message);
         }
     }
+    out
+}
+
+pub(super) fn render(report: &Report<'_>) -> String {
+    let annotation = |verdict: &CaseVerdict| {
+        Some(Annotation {
+            level: level_of(report, verdict)?,
+            verdict: verdict.verdict,
+            place: place(report, verdict),
+            case: verdict.case.to_string(),
+            message: explanation(verdict),
+        })
+    };
+    let annotations: Vec<Annotation> = report.verdicts.iter().filter_map(annotation).collect();
+    let mut out = commands(&annotations, "bench");
     if report.against == Against::NoBaseline {
         command(&mut out, "warning", "", "no baseline", &report.conclusion());
     }

@@ -1,54 +1,15 @@
 //! `junit.xml`: a suite for every operator on every backend, a test for every case.
-//!
-//! It holds to `junit-10.xsd` of Jenkins's xUnit plugin, the strictest of the schemas in use: no properties of single
-//! tests, no count of skipped tests over all suites. What fails the run is a failure, what cannot be told is skipped:
-//! neither is a case nobody looked at.
-
-use std::{borrow::Cow, io};
-
-use quick_xml::{
-    Writer,
-    events::{BytesDecl, BytesText, Event},
-};
 
 use super::{Report, explanation, in_words};
-use crate::verdict::{CaseVerdict, Verdict};
-
-/// How a test ended.
-enum Outcome {
-    Passed,
-    Skipped,
-    Failed,
-}
+use crate::{
+    report::xml::{self, Outcome, Suite, Test},
+    verdict::{CaseVerdict, Verdict},
+};
 
 pub(super) fn render(report: &Report<'_>) -> String {
-    let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    write(report, &mut writer).expect("memory takes everything");
-    let mut xml = String::from_utf8(writer.into_inner()).expect("made of strings");
-    xml.push('\n');
-    xml
-}
-
-fn write(report: &Report<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
-    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let all: Vec<&CaseVerdict> = report.verdicts.iter().collect();
-    let name = format!("bench: {}", report.headline());
-    let attributes = [("name", legal(&name).into_owned())];
-    writer
-        .create_element("testsuites")
-        .with_attributes(strs(&attributes))
-        .with_attributes(strs(&tally(report, &all)[..4]))
-        .write_inner_content(|writer| {
-            for suite in suites(&all) {
-                write_suite(report, &suite, writer)?;
-            }
-            Ok(())
-        })?;
-    Ok(())
-}
-
-fn strs<'a>(attributes: &'a [(&'static str, String)]) -> impl Iterator<Item = (&'a str, &'a str)> {
-    attributes.iter().map(|(name, value)| (*name, value.as_str()))
+    let suites: Vec<Suite> = suites(&all).iter().map(|cases| suite(report, cases)).collect();
+    xml::render(&format!("bench: {}", report.headline()), &report.plan.started, &suites)
 }
 
 /// The cases of each operator on each backend; cases are in order, so that those of a suite stand together.
@@ -59,54 +20,24 @@ fn suites<'a>(verdicts: &[&'a CaseVerdict]) -> Vec<Vec<&'a CaseVerdict>> {
     sorted.chunk_by(is_same).map(<[&CaseVerdict]>::to_vec).collect()
 }
 
-/// Counts and total time of tests, which the schema asks for; the last is not one of all suites together.
-fn tally(report: &Report<'_>, verdicts: &[&CaseVerdict]) -> [(&'static str, String); 5] {
-    let count = |wanted: fn(Outcome) -> bool| verdicts.iter().filter(|v| wanted(outcome(report, v))).count();
-    // A sum of nothing would be -0.
-    let total_ns = verdicts.iter().filter_map(|v| v.p50_ns).fold(0.0, |sum, ns| sum + ns);
-    [
-        ("tests", verdicts.len().to_string()),
-        (
-            "failures",
-            count(|outcome| matches!(outcome, Outcome::Failed)).to_string(),
-        ),
-        ("errors", "0".to_owned()),
-        ("time", seconds(total_ns)),
-        (
-            "skipped",
-            count(|outcome| matches!(outcome, Outcome::Skipped)).to_string(),
-        ),
-    ]
+fn suite(report: &Report<'_>, cases: &[&CaseVerdict]) -> Suite {
+    let case = &cases[0].case;
+    Suite {
+        name: format!("{}/{}", case.op, case.backend),
+        properties: properties(report, &case.backend),
+        tests: cases.iter().map(|verdict| test(report, verdict)).collect(),
+    }
 }
 
-fn write_suite(report: &Report<'_>, suite: &[&CaseVerdict], writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
-    let case = &suite[0].case;
-    let name = format!("{}/{}", case.op, case.backend);
-    let head = [
-        ("name", legal(&name).into_owned()),
-        ("timestamp", legal(&report.plan.started).into_owned()),
-    ];
-    writer
-        .create_element("testsuite")
-        .with_attributes(strs(&head))
-        .with_attributes(strs(&tally(report, suite)))
-        .write_inner_content(|writer| {
-            writer.create_element("properties").write_inner_content(|writer| {
-                for (name, value) in properties(report, &case.backend) {
-                    writer
-                        .create_element("property")
-                        .with_attribute(("name", legal(&name).as_ref()))
-                        .with_attribute(("value", legal(&value).as_ref()))
-                        .write_empty()?;
-                }
-                Ok(())
-            })?;
-            for verdict in suite {
-                write_case(report, verdict, &name, writer)?;
-            }
-            Ok(())
-        })?;
-    Ok(())
+fn test(report: &Report<'_>, verdict: &CaseVerdict) -> Test {
+    Test {
+        name: verdict.case.amount(),
+        time_ns: verdict.p50_ns,
+        outcome: outcome(report, verdict),
+        kind: verdict.verdict.word(),
+        message: explanation(verdict),
+        details: details(verdict),
+    }
 }
 
 /// Who measured, on which machine, with what.
@@ -137,45 +68,6 @@ fn properties(report: &Report<'_>, backend: &str) -> Vec<(String, String)> {
         .map(|(name, value)| (name.to_owned(), value))
         .chain(versions)
         .collect()
-}
-
-fn write_case(report: &Report<'_>, verdict: &CaseVerdict, suite: &str, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
-    let name = verdict.case.amount();
-    let mut test = writer
-        .create_element("testcase")
-        .with_attribute(("name", legal(&name).as_ref()))
-        // Dots are what viewers cut class names at.
-        .with_attribute(("classname", legal(&suite.replace('/', ".")).as_ref()));
-    if let Some(ns) = verdict.p50_ns {
-        test = test.with_attribute(("time", seconds(ns).as_str()));
-    }
-    let kind = verdict.verdict.word();
-    let message = explanation(verdict);
-    test.write_inner_content(|writer| {
-        let (element, text) = match outcome(report, verdict) {
-            Outcome::Failed => ("failure", details(verdict)),
-            Outcome::Skipped => ("skipped", String::new()),
-            Outcome::Passed => {
-                let text = format!("{kind}\n{}", details(verdict));
-                let text = legal(text.trim_end()).into_owned();
-                writer
-                    .create_element("system-out")
-                    .write_text_content(BytesText::new(&text))?;
-                return Ok(());
-            }
-        };
-        let element = writer
-            .create_element(element)
-            .with_attribute(("type", kind))
-            .with_attribute(("message", legal(&message).as_ref()));
-        if text.is_empty() {
-            element.write_empty()?;
-        } else {
-            element.write_text_content(BytesText::new(&legal(&text)))?;
-        }
-        Ok(())
-    })?;
-    Ok(())
 }
 
 fn outcome(report: &Report<'_>, verdict: &CaseVerdict) -> Outcome {
@@ -212,21 +104,6 @@ fn details(verdict: &CaseVerdict) -> String {
     }
     lines.extend(verdict.note.clone());
     lines.join("\n")
-}
-
-/// A time of one call in seconds, to the picosecond.
-fn seconds(ns: f64) -> String {
-    format!("{:.12}", ns / 1e9)
-}
-
-/// XML has no way at all to write most control characters, nor the last two of the first plane.
-fn legal(text: &str) -> Cow<'_, str> {
-    let is_illegal = |c: char| matches!(c, '\0'..='\x08' | '\x0B' | '\x0C' | '\x0E'..='\x1F' | '\u{FFFE}' | '\u{FFFF}');
-    if text.contains(is_illegal) {
-        Cow::Owned(text.replace(is_illegal, "\u{FFFD}"))
-    } else {
-        Cow::Borrowed(text)
-    }
 }
 
 #[cfg(test)]

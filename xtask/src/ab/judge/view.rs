@@ -31,7 +31,7 @@ pub(super) const GATES: [Gate; 2] = [
 ];
 
 /// In cases shorter than this, where the linker happens to put the code moves the time by some per cent.
-const SHORT_NS: f64 = 10_000.0;
+pub(crate) const SHORT_NS: f64 = 10_000.0;
 /// Error of the intervals, both sides together.
 pub(super) const INTERVAL_ERROR: f64 = 0.01;
 /// A second base that differs from the first with this p-value, one-sided, and by half of the floor, tells of noise that the test does

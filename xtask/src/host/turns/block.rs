@@ -25,13 +25,15 @@ const CALLS: f64 = 5.0;
 const MOST_KEEP: Duration = Duration::from_millis(60);
 /// Windows of each arm in a block. Processes differ more than the windows of one do, so that more blocks tell more than more windows.
 const ROUNDS: usize = 2;
+/// More windows for an arm that was left alone in none of them, which costs less than another block.
+const MORE_ROUNDS: usize = 4;
 /// Samples are at least this long: clocks of virtual machines tick every 10 ns.
 const SAMPLE_NS: f64 = 10_000.0;
 
 /// What blocks leave behind for the next.
 pub(super) struct State<'a> {
-    /// Times of the calibration kernel so far.
-    pub(super) calibrations: Vec<f64>,
+    /// Times of the calibration kernel so far, in the program of the base and in that of the head.
+    pub(super) calibrations: [Vec<f64>; 2],
     /// Cases that an arm cannot run, and why.
     pub(super) refused: BTreeMap<String, (Arm, String)>,
     progress: &'a Progress,
@@ -40,7 +42,7 @@ pub(super) struct State<'a> {
 impl<'a> State<'a> {
     pub(super) fn new(progress: &'a Progress) -> Self {
         Self {
-            calibrations: Vec::new(),
+            calibrations: [Vec::new(), Vec::new()],
             refused: BTreeMap::new(),
             progress,
         }
@@ -128,7 +130,7 @@ impl Block<'_> {
                 let Some(prepared) = state.accept(self, case, arm, process.prepare(case))? else {
                     break;
                 };
-                state.calibrations.push(prepared.calibration_ns);
+                state.calibrations[arm.program()].push(prepared.calibration_ns);
                 call_ns = call_ns.min(prepared.call_ns);
             }
             if state.refused.contains_key(*case) {
@@ -137,20 +139,27 @@ impl Block<'_> {
             let keep = Duration::from_nanos((CALLS * call_ns) as u64).clamp(KEEP, MOST_KEEP);
             let batch = (SAMPLE_NS / call_ns).ceil().clamp(1.0, 1000.0) as u64;
             // Nothing is computed between turns, so that they follow each other closely.
-            let mut turns = Vec::with_capacity(ROUNDS * Arm::ALL.len());
-            for (round, order) in (1..).zip(schedule::rounds(Arm::ALL.len(), ROUNDS, random)) {
+            let mut turns = Vec::with_capacity((ROUNDS + MORE_ROUNDS) * Arm::ALL.len());
+            let mut is_done = BTreeMap::from(Arm::ALL.map(|arm| (arm, false)));
+            let orders = schedule::rounds(Arm::ALL.len(), ROUNDS + MORE_ROUNDS, random);
+            for (round, order) in orders.into_iter().enumerate() {
                 for arm in order.into_iter().map(|index| Arm::ALL[index]) {
-                    let limit_ns = MOST_DISTURBANCE * fastest_tenth(&state.calibrations);
+                    // Decided by the calibration kernel, without a look at the calls.
+                    if round >= ROUNDS && is_done[&arm] {
+                        continue;
+                    }
+                    let limit_ns = MOST_DISTURBANCE * fastest_tenth(&state.calibrations[arm.program()]);
                     let process = processes.get_mut(&arm).expect("every arm has a process");
                     let answer = process.measure(case, keep, batch, limit_ns);
                     if let Some(measured) = state.accept(self, case, arm, answer)? {
-                        turns.push((round, arm, measured));
+                        is_done.insert(arm, is_done[&arm] || !measured.samples_ns.is_empty());
+                        turns.push((round as u64 + 1, arm, measured));
                     }
                 }
             }
             for (round, arm, measured) in turns {
                 let window = measured.window(case, self.number, round, arm);
-                state.calibrations.push(window.calibration_ns);
+                state.calibrations[arm.program()].push(window.calibration_ns);
                 windows.push(window);
             }
         }
