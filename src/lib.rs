@@ -45,7 +45,7 @@ pub use error::Error;
 pub use executor::Executor;
 pub use in_place::{InPlace, Output};
 pub use mapped::Mapped;
-pub use op::{Elementwise, Task, VectorAdd};
+pub use op::{Elementwise, FieldMul, Keccak256, MerkleRoot, Sha256, Task, VectorAdd};
 pub use options::Options;
 pub use pending::Pending;
 pub use phases::Phases;

@@ -1,7 +1,17 @@
 //! The operators: one file each, one line each in [`ALL`].
 
+mod field_mul;
+mod keccak256;
+mod merkle_root;
+mod messages;
+mod sha256;
 mod spec;
 mod vector_add;
+
+pub use field_mul::{Element, FieldMul};
+pub use keccak256::Keccak256;
+pub use merkle_root::MerkleRoot;
+pub use sha256::Sha256;
 
 pub(crate) use spec::word;
 pub use spec::{Cost, Digest, Extent, Shape, Spec, Step};
@@ -39,8 +49,8 @@ pub trait Task: sealed::Sealed + Copy + Sync {
     fn input(&self, index: usize) -> &[u8];
 
     /// A number that the kernel is given. Tasks of a batch that differ in it are not joined into one dispatch.
-    fn parameter(&self) -> u32 {
-        0
+    fn parameter(&self) -> Option<u32> {
+        None
     }
 
     /// Words of all its strings; 0 where inputs are numbers.
@@ -55,7 +65,9 @@ pub trait Task: sealed::Sealed + Copy + Sync {
     /// Roughly how many 32-bit operations the task takes; 0 if it is wrong.
     fn operations(&self) -> u64 {
         let elements = self.elements().unwrap_or(0);
-        Self::SPEC.cost.of(elements, self.words(), self.parameter())
+        Self::SPEC
+            .cost
+            .of(elements, self.words(), self.parameter().unwrap_or(1))
     }
 
     /// Bytes of inputs and output that would go to and come from a device; 0 if the task is wrong.
@@ -100,14 +112,52 @@ pub const MOST_WORKGROUP_SIZE: u32 = 256;
 /// An operator as tests, benches and documentation loop over it.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator {
-    /// The operator's name.
+    /// The operator's name, or that of a use of it.
     pub name: &'static str,
+    /// What an element of a task is.
+    pub element: &'static str,
+    /// 32-bit operations per element, roughly.
+    pub operations: u64,
     /// Generates `tasks` tasks of `size` elements each, the same for the same `seed`.
     pub workload: fn(size: usize, tasks: usize, seed: u64) -> Box<dyn Workload>,
 }
 
 /// Every operator there is.
-pub const ALL: &[Operator] = &[Operator {
-    name: VectorAdd::SPEC.operator,
-    workload: generated::<vector_add::Input>,
-}];
+pub const ALL: &[Operator] = &[
+    Operator {
+        name: VectorAdd::SPEC.operator,
+        element: "a sum",
+        operations: 1,
+        workload: generated::<vector_add::Input>,
+    },
+    Operator {
+        name: FieldMul::SPEC.operator,
+        element: "a product",
+        operations: 1000,
+        workload: generated::<field_mul::Input<1>>,
+    },
+    Operator {
+        name: "field_chain",
+        element: "100 products of `field_mul`, one after the other",
+        operations: 100_000,
+        workload: generated::<field_mul::Input<100>>,
+    },
+    Operator {
+        name: "sha256",
+        element: "a message of 64 bytes",
+        operations: 5000,
+        workload: generated::<sha256::Input>,
+    },
+    Operator {
+        name: "keccak256",
+        element: "a message of 64 bytes",
+        operations: 7000,
+        workload: generated::<keccak256::Input>,
+    },
+    Operator {
+        name: MerkleRoot::SPEC.operator,
+        element: "a leaf",
+        operations: 7000,
+        workload: generated::<merkle_root::Input>,
+    },
+];
