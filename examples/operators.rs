@@ -51,11 +51,15 @@ impl Random {
     }
 }
 
+type Of<T> = Result<T, Box<dyn Error>>;
+/// Something done by an executor.
+type By<'a, T> = Box<dyn Fn(&Executor) -> Of<T> + 'a>;
+
 /// One operator's work, and the same by the crates alone.
 struct Case<'a> {
     name: &'static str,
-    run: Box<dyn Fn(&Executor) -> Result<(Duration, u32), Box<dyn Error>> + 'a>,
-    kernel: Box<dyn Fn(&Executor) -> Result<Option<Duration>, Box<dyn Error>> + 'a>,
+    run: By<'a, (Duration, u32)>,
+    kernel: By<'a, Option<Duration>>,
     crates: Box<dyn Fn() -> Duration + 'a>,
 }
 
@@ -96,7 +100,7 @@ struct Flags {
 }
 
 impl Flags {
-    fn parse() -> Result<Self, Box<dyn Error>> {
+    fn parse() -> Of<Self> {
         let mut flags = Self {
             n: 1 << 20,
             rounds: 15,
@@ -118,7 +122,7 @@ impl Flags {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Of<()> {
     let flags = Flags::parse()?;
     let cpu = Executor::new(Backend::Cpu)?;
     let backends = Backend::selected()?;
@@ -147,7 +151,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Times of `n` elements each.
-fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
+fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of<()> {
     let n = flags.n;
     let plain = |int64| {
         Executor::on(
@@ -231,7 +235,7 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Re
 }
 
 /// Runs the CUDA kernels of an operator, and compares.
-fn cuda(program: &str, name: &str, n: usize, kernel: Duration, checksum: Option<u32>) -> Result<(), Box<dyn Error>> {
+fn cuda(program: &str, name: &str, n: usize, kernel: Duration, checksum: Option<u32>) -> Of<()> {
     let output = Command::new(program).args([name, &n.to_string(), "30"]).output()?;
     if !output.status.success() {
         return Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr)).into());
@@ -290,7 +294,7 @@ const PAIRS: usize = 21;
 const RANKS: [usize; 3] = [5, 10, 15];
 
 /// From which size on the GPU is faster, for every operator.
-fn crossovers(cpu: &Executor, gpu: &Executor) -> Result<(), Box<dyn Error>> {
+fn crossovers(cpu: &Executor, gpu: &Executor) -> Of<()> {
     println!("{PAIRS} pairs of calls a size; cpu/gpu as median (97 % interval)");
     for operator in op::ALL {
         println!("{}, elements: {}", operator.name, operator.element);
