@@ -72,6 +72,18 @@ pub enum Error {
         /// Elements of the other input.
         right: usize,
     },
+    /// An element that cannot be cut, and that no buffer of the adapter's holds.
+    #[error(
+        "{operator}: an input of {bytes} bytes, the adapter's buffers hold {most}; the backend `cpu` takes any length"
+    )]
+    TooLong {
+        /// The operator's name.
+        operator: &'static str,
+        /// Bytes of the element's input.
+        bytes: usize,
+        /// Most bytes the adapter has a buffer for.
+        most: usize,
+    },
     /// The slice for the output is not as long as the output.
     #[error("{operator}: the output has {expected} elements, the slice for it {given}")]
     OutputLength {

@@ -111,7 +111,7 @@ impl<G: Generate> Workload for Generated<G> {
             tasks => executor.run_batch(tasks)?,
         };
         let wrong = |task, element, device: &dyn std::fmt::Debug, cpu: &dyn std::fmt::Debug| CheckError::Wrong {
-            operator: G::Task::OPERATOR,
+            operator: G::Task::SPEC.operator,
             adapter: executor.adapter().name.clone(),
             task,
             element,

@@ -1,0 +1,83 @@
+//! `keccak256`: the hash of Ethereum over messages of any lengths.
+
+use sha3::Digest as _;
+
+use super::{Spec, Task, messages};
+use crate::{
+    error::Error,
+    workload::{Generate, Random},
+};
+
+/// Keccak-256 of each message, with the padding of Keccak's submission that Ethereum uses: not FIPS 202's SHA3-256.
+#[derive(Debug)]
+pub struct Keccak256<'a, M> {
+    /// Shape `[n]`, each of any length: slices, vectors or arrays of bytes.
+    pub messages: &'a [M],
+}
+
+impl<M> Clone for Keccak256<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Keccak256<'_, M> {}
+
+impl<M> super::sealed::Sealed for Keccak256<'_, M> {}
+
+impl<M: AsRef<[u8]> + Sync> Task for Keccak256<'_, M> {
+    const SPEC: Spec = messages::spec(
+        "keccak256",
+        concat!(
+            include_str!("../../shaders/keccak_f.wgsl"),
+            include_str!("../../shaders/keccak256.wgsl")
+        ),
+        digest,
+        136,
+        7000,
+    );
+    const PARALLEL: bool = true;
+    type Item = [u8; 32];
+
+    fn elements(&self) -> Result<usize, Error> {
+        Ok(self.messages.len())
+    }
+
+    fn input(&self, index: usize) -> &[u8] {
+        self.messages[index].as_ref()
+    }
+
+    fn run_on_cpu(&self, output: &mut Vec<[u8; 32]>) {
+        messages::append(self.messages, output, digest, BLOCK);
+    }
+
+    fn run_on_cpu_into(&self, output: &mut [[u8; 32]]) {
+        messages::write(self.messages, output, digest, BLOCK);
+    }
+}
+
+/// Bytes of a block, and nanoseconds a core takes for it.
+const BLOCK: (usize, usize) = (136, 600);
+
+fn digest(message: &[u8]) -> [u8; 32] {
+    sha3::Keccak256::digest(message).into()
+}
+
+/// Messages of 64 bytes, for tests and benches.
+pub(super) struct Input(Vec<[u8; 64]>);
+
+impl Generate for Input {
+    type Task<'a> = Keccak256<'a, [u8; 64]>;
+
+    fn generate(size: usize, random: &mut Random) -> Self {
+        Self(messages::generate(size, random))
+    }
+
+    fn task(&self) -> Keccak256<'_, [u8; 64]> {
+        Keccak256 { messages: &self.0 }
+    }
+
+    fn same(device: &[u8; 32], cpu: &[u8; 32]) -> bool {
+        device == cpu
+    }
+}
