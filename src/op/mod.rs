@@ -1,7 +1,9 @@
 //! The operators: one file each, one line each in [`ALL`].
 
+mod load;
 mod vector_add;
 
+pub use load::Load;
 pub use vector_add::VectorAdd;
 
 use crate::{
@@ -43,6 +45,11 @@ pub trait Task: sealed::Sealed + Copy + Sync {
     /// [`Error::LengthMismatch`], with task 0, if the inputs differ in length.
     fn elements(&self) -> Result<usize, Error>;
 
+    /// How much work it is; `elements` is what [`elements`](Self::elements) returned.
+    fn load(&self, elements: usize) -> Load {
+        Load::flat(elements)
+    }
+
     /// The bytes of input `index`, of shape `[elements × INPUT_STRIDES[index]]`.
     fn input(&self, index: usize) -> &[u8];
 
@@ -69,10 +76,38 @@ pub struct Operator {
     pub name: &'static str,
     /// Generates `tasks` tasks of `size` elements each, the same for the same `seed`.
     pub workload: fn(size: usize, tasks: usize, seed: u64) -> Box<dyn Workload>,
+    /// Generates one call of `items` items of `depth` steps each, as [`Load`] counts them, to calibrate with.
+    pub probe: fn(items: usize, depth: usize, seed: u64) -> Box<dyn Workload>,
+    /// The depths to calibrate at, ascending; `[1]` where items have one step. Between two of them, and above, times are
+    /// taken to grow evenly with the depth.
+    pub depths: &'static [usize],
 }
 
 /// Every operator there is.
 pub const ALL: &[Operator] = &[Operator {
     name: VectorAdd::OPERATOR,
     workload: generated::<vector_add::Input>,
+    probe: |items, _, seed| generated::<vector_add::Input>(items, 1, seed),
+    depths: &[1],
 }];
+
+/// Where an operator stands in [`ALL`]. Evaluated while compiling, so that one that is missing there does not compile.
+pub(crate) const fn index_of(name: &str) -> usize {
+    let mut index = 0;
+    while index < ALL.len() {
+        if is_same(ALL[index].name.as_bytes(), name.as_bytes()) {
+            return index;
+        }
+        index += 1;
+    }
+    panic!("every operator is in `op::ALL`")
+}
+
+/// `==`, which constants cannot use yet.
+const fn is_same(left: &[u8], right: &[u8]) -> bool {
+    let mut at = 0;
+    while at < left.len() && at < right.len() && left[at] == right[at] {
+        at += 1;
+    }
+    at == left.len() && at == right.len()
+}
