@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     executor::Executor,
     op::Task,
-    work::{Appended, Inputs, Sink, Source, lengths},
+    work::{Appended, Inputs, Sink, Source, lengths, run_on_cpu},
 };
 
 /// The outputs of a batch, end to end.
@@ -188,9 +188,7 @@ impl<T: Task> Lane for TypedLane<'_, T> {
     }
 
     fn run_on_cpu(&mut self) {
-        for task in self.tasks {
-            task.run_on_cpu(&mut self.output.0);
-        }
+        run_on_cpu(self.tasks, &self.lengths, &mut self.output.0);
     }
 
     fn finish(self: Box<Self>) -> Box<dyn Any + Send> {

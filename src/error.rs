@@ -68,6 +68,18 @@ pub enum Error {
         /// Elements of the other input.
         right: usize,
     },
+    /// An element that cannot be cut, and that no buffer of the adapter's holds.
+    #[error(
+        "{operator}: an input of {bytes} bytes, the adapter's buffers hold {most}; the backend `cpu` takes any length"
+    )]
+    TooLong {
+        /// The operator's name.
+        operator: &'static str,
+        /// Bytes of the element's input.
+        bytes: usize,
+        /// Most bytes the adapter has a buffer for.
+        most: usize,
+    },
     /// The slice for the output is not as long as the output.
     #[error("{operator}: the output has {expected} elements, the slice for it {given}")]
     OutputLength {
@@ -100,7 +112,7 @@ pub enum Error {
     },
     /// A route that is none.
     #[error(
-        "{ROUTE_ENV}: `{part}` is no route; there are auto, cpu, vulkan, gles, dx12, metal, and <operator>=<one of these> with the operators {}", op::ALL.iter().map(|o| o.name).collect::<Vec<_>>().join(", ")
+        "{ROUTE_ENV}: `{part}` is no route; there are auto, cpu, vulkan, gles, dx12, metal, and <operator>=<one of these> with the operators {}", op::ALL.iter().filter(|o| o.probe.is_some()).map(|o| o.name).collect::<Vec<_>>().join(", ")
     )]
     BadRoute {
         /// The route as given.
@@ -149,17 +161,19 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether it is a device that failed, and not the task that is wrong: another device may do it.
+    /// Whether it is the device that cannot do the task, so that another one may.
     pub(crate) fn is_the_devices(&self) -> bool {
-        matches!(
-            self,
-            Self::OutOfMemory { .. } | Self::DeviceLost { .. } | Self::Timeout { .. } | Self::Driver { .. }
-        )
+        self.ends_the_device() || matches!(self, Self::OutOfMemory { .. } | Self::TooLong { .. })
     }
 
-    /// Whether it was the host's memory that ran out, which no device can help.
-    pub(crate) fn is_the_hosts_memory(&self) -> bool {
-        matches!(self, Self::OutOfMemory { adapter, .. } if adapter == HOST)
+    /// Whether a router does not use the device any more.
+    pub(crate) fn ends_the_device(&self) -> bool {
+        match self {
+            // No device can help where the host's memory runs out.
+            Self::OutOfMemory { adapter, .. } => adapter != HOST,
+            Self::DeviceLost { .. } | Self::Timeout { .. } | Self::Driver { .. } => true,
+            _ => false,
+        }
     }
 
     /// The same error of another task of the batch.

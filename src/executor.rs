@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::{
     adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo},
     backend::Backend,
@@ -10,12 +12,12 @@ use crate::{
     error::Error,
     gpu::Gpu,
     in_place::InPlace,
-    op::Task,
+    op::{Elementwise, Task},
     options::Options,
     pending::Pending,
     phases::Phases,
     tuning::Tuning,
-    work::{Appended, Each, Filled, Inputs, lengths},
+    work::{Appended, Each, Filled, Inputs, lengths, run_on_cpu},
 };
 
 /// Runs tasks on one adapter.
@@ -125,7 +127,7 @@ impl Executor {
         let lengths = &[task.elements()?];
         if output.len() != lengths[0] {
             return Err(Error::OutputLength {
-                operator: T::OPERATOR,
+                operator: T::SPEC.operator,
                 expected: lengths[0],
                 given: output.len(),
             });
@@ -153,8 +155,12 @@ impl Executor {
         let mut each = Each::new(lengths)?;
         match &self.gpu {
             None => {
-                for (task, output) in tasks.iter().zip(&mut each.outputs) {
-                    task.run_on_cpu(output);
+                if T::PARALLEL {
+                    let each = tasks.par_iter().zip(&mut each.outputs);
+                    each.for_each(|(task, output)| task.run_on_cpu(output));
+                } else {
+                    let each = tasks.iter().zip(&mut each.outputs);
+                    each.for_each(|(task, output)| task.run_on_cpu(output));
                 }
             }
             Some(gpu) => gpu.run(&[&Inputs { tasks, lengths }], &mut [&mut each], None)?,
@@ -185,11 +191,7 @@ impl Executor {
         let lengths = &lengths(tasks)?;
         let mut output = Appended::new(lengths)?;
         match &self.gpu {
-            None => {
-                for task in tasks {
-                    task.run_on_cpu(&mut output.0);
-                }
-            }
+            None => run_on_cpu(tasks, lengths, &mut output.0),
             Some(gpu) => gpu.run(&[&Inputs { tasks, lengths }], &mut [&mut output], phases)?,
         }
         Ok(Flat::new(output.0, lengths))
@@ -217,7 +219,7 @@ impl Executor {
     /// # Errors
     /// [`Error::NotInPlace`] if one buffer of the adapter's cannot hold that much, and [`Error::OutOfMemory`],
     /// [`Error::DeviceLost`], [`Error::Driver`].
-    pub fn in_place<T: Task>(&self, elements: usize) -> Result<InPlace<T>, Error> {
+    pub fn in_place<T: Elementwise>(&self, elements: usize) -> Result<InPlace<T>, Error> {
         match &self.gpu {
             None => InPlace::on_host(elements),
             Some(gpu) => InPlace::on_device(gpu, elements),

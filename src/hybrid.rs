@@ -201,7 +201,7 @@ impl Hybrid {
     /// Where tasks of this load would run now, and why. Calibrates the operator if it is not yet.
     #[must_use]
     pub fn route<T: Task>(&self, load: Load) -> Route {
-        self.route_of(const { op::index_of(T::OPERATOR) }, load)
+        self.route_of(const { op::index_of(T::SPEC.operator) }, load)
     }
 
     fn routed<T: Task, O>(
@@ -291,7 +291,7 @@ impl Hybrid {
     /// thread is at it.
     #[must_use]
     pub fn table<T: Task>(&self) -> Option<&Table> {
-        self.table_of(const { op::index_of(T::OPERATOR) })
+        self.table_of(const { op::index_of(T::SPEC.operator) })
     }
 
     /// Sets from how many items on which device an operator uses, until the router is dropped; [`Hybrid::keep_tables`] stores
@@ -300,7 +300,7 @@ impl Hybrid {
     /// # Errors
     /// [`Error::BadRoute`] if no operator has the name; [`Error::NotRouted`] for a device that the router does not have.
     pub fn set_thresholds(&mut self, operator: &str, thresholds: Vec<Threshold>) -> Result<(), Error> {
-        let index = op::ALL.iter().position(|o| o.name == operator);
+        let index = route::operator(operator);
         let index = index.ok_or_else(|| Error::BadRoute {
             part: operator.to_owned(),
         })?;
@@ -402,7 +402,8 @@ impl Hybrid {
 }
 
 fn load<T: Task>(task: &T) -> Result<Load, Error> {
-    Ok(task.load(task.elements()?))
+    task.elements()?;
+    Ok(task.load())
 }
 
 fn loads<T: Task>(tasks: &[T]) -> Result<Load, Error> {

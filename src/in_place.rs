@@ -6,15 +6,15 @@ use wgpu::WriteOnly;
 
 use crate::{
     error::Error,
-    gpu::{Gpu, Part, Spec},
+    gpu::{Gpu, MOST_INPUTS, Part},
     host::{Copier, reserve},
     mapped::Mapped,
-    op::Task,
+    op::{Elementwise, Shape, Spec, Task as _},
 };
 
 /// Memory for one task of operator `T` that the device can reach: the host writes the inputs there and reads the output
 /// from there, again and again, without a copy of its own.
-pub struct InPlace<T: Task> {
+pub struct InPlace<T: Elementwise> {
     elements: usize,
     memory: Memory<T::Item>,
 }
@@ -34,21 +34,24 @@ enum Memory<I> {
 struct Seat {
     gpu: Arc<Gpu>,
     spec: Spec,
+    parameter: u32,
     /// Absent after an error.
     part: Option<Part>,
     /// The mapped inputs, while they are written.
     view: Option<wgpu::BufferViewMut>,
 }
 
-impl<T: Task> InPlace<T> {
+impl<T: Elementwise> InPlace<T> {
     pub(crate) fn on_device(gpu: &Arc<Gpu>, elements: usize) -> Result<Self, Error> {
-        let spec = Spec::of::<T>();
+        let empty: &[u8] = bytemuck::cast_slice::<u64, _>(&[]);
+        let parameter = T::over(&[empty; MOST_INPUTS]).parameter();
         Ok(Self {
             elements,
             memory: Memory::Device(Box::new(Seat {
-                part: Some(gpu.seat(spec, elements)?),
+                part: Some(gpu.seat(T::SPEC, elements, parameter)?),
                 gpu: Arc::clone(gpu),
-                spec,
+                spec: T::SPEC,
+                parameter,
                 view: None,
             })),
         })
@@ -64,7 +67,7 @@ impl<T: Task> InPlace<T> {
         Ok(Self {
             elements,
             memory: Memory::Host {
-                inputs: T::INPUT_STRIDES.iter().map(zeroed).collect::<Result<_, Error>>()?,
+                inputs: strides::<T>().iter().map(zeroed).collect::<Result<_, Error>>()?,
                 output: reserve(elements)?,
             },
         })
@@ -98,10 +101,10 @@ impl<T: Task> InPlace<T> {
     /// If the operator has not `N` inputs whose elements are as large as `E`.
     pub fn inputs<E: bytemuck::Pod, const N: usize>(&mut self) -> Result<[Mapped<'_, E>; N], Error> {
         assert!(
-            T::INPUT_STRIDES == [size_of::<E>(); N],
+            strides::<T>() == [size_of::<E>(); N],
             "{} has inputs of {:?} bytes an element",
-            T::OPERATOR,
-            T::INPUT_STRIDES
+            T::SPEC.operator,
+            strides::<T>()
         );
         let bytes = self.elements * size_of::<E>();
         match &mut self.memory {
@@ -118,7 +121,7 @@ impl<T: Task> InPlace<T> {
             Memory::Device(seat) => {
                 let part = match &mut seat.part {
                     Some(part) => part,
-                    lost => lost.insert(seat.gpu.seat(seat.spec, self.elements)?),
+                    lost => lost.insert(seat.gpu.seat(seat.spec, self.elements, seat.parameter)?),
                 };
                 let view = match &mut seat.view {
                     Some(view) => view,
@@ -150,7 +153,7 @@ impl<T: Task> InPlace<T> {
                     let words: &Vec<u64> = words;
                     &bytemuck::cast_slice(words)[..self.elements * stride]
                 };
-                let inputs: Vec<&[u8]> = inputs.iter().zip(T::INPUT_STRIDES).map(bytes).collect();
+                let inputs: Vec<&[u8]> = inputs.iter().zip(strides::<T>()).map(bytes).collect();
                 output.clear();
                 T::over(&inputs).run_on_cpu(output);
                 Ok(Output(View::Host(output)))
@@ -159,7 +162,7 @@ impl<T: Task> InPlace<T> {
                 seat.view = None;
                 let mut part = match seat.part.take() {
                     Some(part) => part,
-                    None => seat.gpu.seat(seat.spec, self.elements)?,
+                    None => seat.gpu.seat(seat.spec, self.elements, seat.parameter)?,
                 };
                 match seat.gpu.compute(&mut part) {
                     Ok(view) => Ok(Output(View::Device {
@@ -178,6 +181,14 @@ impl<T: Task> InPlace<T> {
     }
 }
 
+/// Bytes per element of each input.
+fn strides<T: Elementwise>() -> &'static [usize] {
+    match T::SPEC.inputs {
+        Shape::Numbers(strides) => strides,
+        Shape::Strings { .. } => &[],
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         self.view = None;
@@ -187,9 +198,9 @@ impl Drop for Seat {
     }
 }
 
-impl<T: Task> fmt::Debug for InPlace<T> {
+impl<T: Elementwise> fmt::Debug for InPlace<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "InPlace({} of {})", T::OPERATOR, self.elements)
+        write!(f, "InPlace({} of {})", T::SPEC.operator, self.elements)
     }
 }
 

@@ -91,6 +91,13 @@ impl<'a, E: bytemuck::Pod> Mapped<'a, E> {
     }
 }
 
+impl<'a> Mapped<'a, u8> {
+    /// Bytes as the elements they are.
+    pub(crate) fn cast<E: bytemuck::Pod>(self) -> Mapped<'a, E> {
+        Mapped::typed(self.memory, self.copier)
+    }
+}
+
 impl<E: bytemuck::Pod + Send + Sync> Target for Mapped<'_, E> {
     type Item = E;
 

@@ -18,6 +18,9 @@ pub struct Options {
     /// Where calibrations and compiled pipelines are stored. `None`: the folder that
     /// [`CACHE_DIR_ENV`](crate::CACHE_DIR_ENV) names, else `gpu-executor` in the user's cache folder.
     pub cache_dir: Option<PathBuf>,
+    /// Whether kernels may use 64-bit integers where the adapter has them. `false` runs the kernels written for those that
+    /// have none.
+    pub int64: bool,
     /// Bytes that idle buffers may hold before those unused for longest go.
     pub idle_bytes: u64,
 }
@@ -29,6 +32,7 @@ impl Default for Options {
             chunk_bytes: 64 << 20,
             tuning: None,
             cache_dir: None,
+            int64: true,
             idle_bytes: 1 << 30,
         }
     }

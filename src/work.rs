@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use rayon::prelude::*;
+
 use crate::{
     error::Error,
-    gpu::{Chunk, Spec},
+    gpu::{Chunk, Cutter},
     host::{Copier, reserve},
     mapped::Mapped,
-    op::Task,
+    op::{Cost, Shape, Spec, Task},
+    strings,
 };
 
 /// The inputs of tasks of one operator, as an executor without types sees them.
@@ -17,6 +20,9 @@ pub(crate) trait Source {
 
     /// The number of elements of each task.
     fn lengths(&self) -> &[usize];
+
+    /// Cuts the next chunk off; `None` if nothing is left.
+    fn next(&self, cutter: &mut Cutter, copier: Copier) -> Result<Option<Chunk>, Error>;
 
     /// Writes the chunk's part of input `index` to `to`, which is as long.
     fn write(&self, chunk: Chunk, index: usize, to: Mapped<'_, u8>, copier: Copier);
@@ -40,17 +46,54 @@ pub(crate) struct Inputs<'a, T> {
 
 impl<T: Task> Source for Inputs<'_, T> {
     fn spec(&self) -> Spec {
-        Spec::of::<T>()
+        T::SPEC
     }
 
     fn lengths(&self) -> &[usize] {
         self.lengths
     }
 
-    fn write(&self, chunk: Chunk, index: usize, mut to: Mapped<'_, u8>, copier: Copier) {
-        let stride = T::INPUT_STRIDES[index];
+    fn next(&self, cutter: &mut Cutter, copier: Copier) -> Result<Option<Chunk>, Error> {
+        match T::SPEC.inputs {
+            Shape::Numbers(_) => Ok(self.next_numbers(cutter)),
+            Shape::Strings { longest, .. } => strings::next(self, cutter, longest, copier),
+        }
+    }
+
+    fn write(&self, chunk: Chunk, index: usize, to: Mapped<'_, u8>, copier: Copier) {
+        match T::SPEC.inputs {
+            Shape::Numbers(strides) => self.write_numbers(chunk, index, strides[index], to, copier),
+            Shape::Strings { longest, .. } if index == 0 => strings::write_table(self, chunk, to, longest, copier),
+            Shape::Strings { longest, digest } => strings::write_words(self, chunk, to, (longest, digest), copier),
+        }
+    }
+}
+
+impl<T: Task> Inputs<'_, T> {
+    /// As many elements as a dispatch may cost, of tasks with one parameter.
+    fn next_numbers(&self, cutter: &mut Cutter) -> Option<Chunk> {
+        let parameter = self.tasks.get(cutter.task).map_or(0, Task::parameter);
+        if parameter == 0 {
+            return cutter.next(self.lengths);
+        }
+        let each = T::SPEC.cost.of(1, 0, parameter).max(1);
+        let most = usize::try_from(Cost::OF_A_DISPATCH / each).unwrap_or(usize::MAX).max(1);
+        let most = most.min(cutter.most.elements);
+        let same = self.tasks[cutter.task..].iter().zip(&self.lengths[cutter.task..]);
+        let mut together = 0;
+        for (task, elements) in same {
+            if together >= cutter.first + most || (task.parameter() != parameter && *elements > 0) {
+                break;
+            }
+            together += elements;
+        }
+        let chunk = cutter.next_of(self.lengths, most.min(together - cutter.first))?;
+        Some(Chunk { parameter, ..chunk })
+    }
+
+    fn write_numbers(&self, chunk: Chunk, index: usize, stride: usize, mut to: Mapped<'_, u8>, copier: Copier) {
         let Some((helpers, share)) = copier.shares(chunk.elements, stride) else {
-            return self.write_here(chunk, index, to);
+            return self.write_here(chunk, index, stride, to);
         };
         helpers.in_place_scope(|scope| {
             let mut parts = chunk.cut(self.lengths, share).peekable();
@@ -58,21 +101,18 @@ impl<T: Task> Source for Inputs<'_, T> {
                 let (mine, rest) = to.split_at(part.elements * stride);
                 to = rest;
                 if parts.peek().is_some() {
-                    scope.spawn(move |_| self.write_here(part, index, mine));
+                    scope.spawn(move |_| self.write_here(part, index, stride, mine));
                 } else {
                     // This thread takes the last share while the helpers wake up.
-                    self.write_here(part, index, mine);
+                    self.write_here(part, index, stride, mine);
                     break;
                 }
             }
         });
     }
-}
 
-impl<T: Task> Inputs<'_, T> {
     /// Writes a part of input `index` on this thread.
-    fn write_here(&self, part: Chunk, index: usize, mut to: Mapped<'_, u8>) {
-        let stride = T::INPUT_STRIDES[index];
+    fn write_here(&self, part: Chunk, index: usize, stride: usize, mut to: Mapped<'_, u8>) {
         for piece in part.pieces(self.lengths) {
             let bytes =
                 &self.tasks[piece.task].input(index)[piece.elements.start * stride..piece.elements.end * stride];
@@ -87,6 +127,22 @@ impl<T: Task> Inputs<'_, T> {
 pub(crate) fn lengths<T: Task>(tasks: &[T]) -> Result<Vec<usize>, Error> {
     let number = |(index, task): (usize, &T)| task.elements().map_err(|error| error.of_task(index));
     tasks.iter().enumerate().map(number).collect()
+}
+
+/// Appends the outputs of tasks, computed by the CPU, to a vector that has the room.
+pub(crate) fn run_on_cpu<T: Task>(tasks: &[T], lengths: &[usize], output: &mut Vec<T::Item>) {
+    if tasks.len() == 1 || !T::PARALLEL {
+        return tasks.iter().for_each(|task| task.run_on_cpu(output));
+    }
+    let start = output.len();
+    output.resize(start + lengths.iter().sum::<usize>(), bytemuck::Zeroable::zeroed());
+    let mut rest = &mut output[start..];
+    let mut each = Vec::with_capacity(tasks.len());
+    for (task, &length) in tasks.iter().zip(lengths) {
+        each.push((task, rest.split_off_mut(..length).expect("as long as all outputs")));
+    }
+    each.into_par_iter()
+        .for_each(|(task, output)| task.run_on_cpu_into(output));
 }
 
 /// Appends every task's output to one vector.

@@ -135,11 +135,7 @@ impl<G: Generate> Workload for Generated<G> {
     }
 
     fn load(&self) -> Load {
-        let load = |input: &G| {
-            let task = input.task();
-            task.load(task.elements().expect("inputs are generated of equal length"))
-        };
-        self.inputs.iter().map(load).sum()
+        self.inputs.iter().map(|input| input.task().load()).sum()
     }
 
     fn run_routed(&self, hybrid: &Hybrid) -> Result<(Duration, Route), Error> {
@@ -185,7 +181,7 @@ impl<G: Generate> Generated<G> {
         adapter: &str,
     ) -> Result<(), CheckError> {
         let wrong = |task, element, device: &dyn std::fmt::Debug, cpu: &dyn std::fmt::Debug| CheckError::Wrong {
-            operator: G::Task::OPERATOR,
+            operator: G::Task::SPEC.operator,
             adapter: adapter.to_owned(),
             task,
             element,

@@ -6,14 +6,19 @@ use std::{
 };
 
 use super::device::lock;
-use crate::counters::{AtomicCounters, add};
+use crate::{
+    counters::{AtomicCounters, add},
+    op::Step,
+};
 
 /// One dispatch.
 pub(super) struct Dispatch<'a> {
     pub(super) pipeline: &'a wgpu::ComputePipeline,
     pub(super) bind_group: &'a wgpu::BindGroup,
     pub(super) offsets: &'a [u32],
-    pub(super) immediates: [u32; 2],
+    pub(super) immediates: [u32; Step::MOST_IMMEDIATES],
+    /// How many of them the kernel reads.
+    pub(super) immediates_read: usize,
     pub(super) groups: [u32; 2],
 }
 
@@ -52,7 +57,10 @@ impl Commands<'_> {
             add(&self.counters.dispatches, 1);
             pass.set_pipeline(dispatch.pipeline);
             pass.set_bind_group(0, dispatch.bind_group, dispatch.offsets);
-            pass.set_immediates(0, bytemuck::bytes_of(&dispatch.immediates));
+            pass.set_immediates(
+                0,
+                bytemuck::cast_slice(&dispatch.immediates[..dispatch.immediates_read]),
+            );
             let [x, y] = dispatch.groups;
             pass.dispatch_workgroups(x, y, 1);
         }

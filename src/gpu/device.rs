@@ -12,13 +12,15 @@ use crate::{
     adapter::{AdapterInfo, AdapterKind},
     counters::{AtomicCounters, Counters, add},
     error::Error,
+    options::Options,
     store::Store,
 };
 
 /// What is used where an adapter has it.
 const WELCOME: wgpu::Features = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS
     .union(wgpu::Features::TIMESTAMP_QUERY)
-    .union(wgpu::Features::PIPELINE_CACHE);
+    .union(wgpu::Features::PIPELINE_CACHE)
+    .union(wgpu::Features::SHADER_INT64);
 
 /// A device with its queue.
 #[derive(Debug)]
@@ -85,16 +87,18 @@ impl Device {
     pub(super) fn new(
         info: &AdapterInfo,
         adapter: &wgpu::Adapter,
-        timeout: Duration,
+        options: &Options,
         store: &Store,
     ) -> Result<Self, Error> {
+        let mut welcome = WELCOME;
+        welcome.set(wgpu::Features::SHADER_INT64, options.int64);
         let driver_error = |message: String| Error::Driver {
             adapter: info.name.clone(),
             message,
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpu-executor"),
-            required_features: wgpu::Features::IMMEDIATES | (adapter.features() & WELCOME),
+            required_features: wgpu::Features::IMMEDIATES | (adapter.features() & welcome),
             // wgpu's defaults are far below what adapters offer.
             required_limits: adapter.limits(),
             experimental_features: wgpu::ExperimentalFeatures::disabled(),
@@ -125,7 +129,7 @@ impl Device {
             adapter_name: info.name.clone(),
             counters: AtomicCounters::default(),
             faults,
-            timeout,
+            timeout: options.timeout,
         })
     }
 
@@ -142,6 +146,11 @@ impl Device {
         self.device
             .features()
             .contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
+    }
+
+    /// Whether kernels can compute with 64-bit integers.
+    pub(super) fn has_int64(&self) -> bool {
+        self.device.features().contains(wgpu::Features::SHADER_INT64)
     }
 
     /// Whether kernels can be timed.
@@ -234,7 +243,9 @@ impl Device {
             )]
             // SAFETY: a kernel must not index out of bounds or loop for ever. Every kernel is a file of this crate, as the
             // sealed `Task` sees to; each compares its thread's number with the length before it touches a binding, where
-            // bindings hold that length rounded up to whole threads' elements (`Layout::most_elements`), and none loops.
+            // bindings hold that length rounded up to whole threads' elements (`Layout::most`). Strings are read as far as
+            // their table says, which `work::Strings` writes together with them, and loops end with the string, or after the
+            // number of rounds that the host gives.
             let module = unsafe {
                 self.device
                     .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
@@ -253,7 +264,11 @@ impl Device {
                 layout: Some(&pipeline_layout),
                 module: &module,
                 entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    // Kernels write what they share before they read it.
+                    zero_initialize_workgroup_memory: false,
+                    ..wgpu::PipelineCompilationOptions::default()
+                },
                 cache: self.pipelines.as_ref().map(|pipelines| &pipelines.cache),
             });
             (pipeline, layout)

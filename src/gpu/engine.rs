@@ -10,8 +10,8 @@ use std::{
 use super::{
     commands::{Dispatch, MapResult},
     device::{Device, lock},
-    kernel::{Kernel, Offsets, Spec},
-    plan::{self, Chunk, Cutter},
+    kernel::{Kernel, Offsets, Size},
+    plan::{Chunk, Cutter},
     slot::{Key, Pool, Slot},
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     error::Error,
     host::Copier,
     mapped::Mapped,
+    op::Spec,
     options::Options,
     phases::Phases,
     store::Store,
@@ -75,7 +76,7 @@ impl Part {
     /// Where input `index` lies in them.
     pub(super) fn input_range(&self, index: usize) -> Range<usize> {
         let start = self.offsets.starts()[index] as usize;
-        start..start + self.chunk.elements * self.kernel.layout.input_strides()[index]
+        start..start + self.offsets.lengths()[index]
     }
 
     /// Ends the reading of the output.
@@ -88,7 +89,6 @@ impl Part {
 pub(super) struct Cut {
     kernel: Arc<Kernel>,
     cutter: Cutter,
-    most: usize,
 }
 
 impl Engine {
@@ -98,7 +98,7 @@ impl Engine {
         options: &Options,
         store: &Store,
     ) -> Result<Self, Error> {
-        let device = Device::new(info, adapter, options.timeout, store)?;
+        let device = Device::new(info, adapter, options, store)?;
         Ok(Self {
             limits: device.limits(),
             device,
@@ -174,11 +174,10 @@ impl Engine {
     pub(super) fn cut(&self, source: &dyn Source) -> Result<Cut, Error> {
         let kernel = self.kernel(source.spec())?;
         let chunk_bytes = self.most_chunk_bytes.min(self.tuning.chunk_bytes);
-        let most = kernel.layout.most_elements(&self.limits, chunk_bytes);
+        let most = kernel.layout.most(&self.limits, chunk_bytes);
         Ok(Cut {
             cutter: Cutter::new(source.lengths(), most),
             kernel,
-            most,
         })
     }
 
@@ -193,11 +192,12 @@ impl Engine {
         let begin = timed.then(Instant::now);
         let mut parts = Vec::with_capacity(cuts.len());
         for (number, (cut, &source)) in cuts.iter_mut().zip(sources).enumerate() {
-            if let Some(chunk) = cut.cutter.next(source.lengths()) {
+            if let Some(chunk) = source.next(&mut cut.cutter, self.copier())? {
                 let kernel = &cut.kernel;
-                let slot = self.slot(kernel, plan::bucket(chunk.elements).min(cut.most))?;
-                let offsets = kernel.layout.offsets(chunk.elements);
-                self.write(source, chunk, kernel, &slot, &offsets)?;
+                let size = Size::of(&chunk);
+                let slot = self.slot(kernel, size.bucket(&kernel.layout.spec, cut.cutter.most))?;
+                let offsets = kernel.layout.offsets(size);
+                self.write(source, chunk, &slot, &offsets)?;
                 parts.push(Part {
                     source: number,
                     chunk,
@@ -234,15 +234,16 @@ impl Engine {
             part.slot.record_upload(&mut commands, part.offsets.end);
         }
         let most_groups = self.limits.max_compute_workgroups_per_dimension;
-        let dispatches = parts.iter().map(|part| {
-            let (groups, immediates) = part.kernel.grid(part.chunk.elements, most_groups);
-            Dispatch {
+        let dispatches = parts.iter().flat_map(|part| {
+            let steps = part.kernel.steps(&part.chunk, most_groups);
+            steps.map(|(groups, immediates)| Dispatch {
                 pipeline: &part.kernel.pipeline,
                 bind_group: &part.slot.bind_group,
                 offsets: part.offsets.starts(),
                 immediates,
+                immediates_read: part.kernel.layout.spec.immediates,
                 groups,
-            }
+            })
         });
         commands.pass(timer.map(|timer| &timer.queries), dispatches);
         for part in &*parts {
@@ -256,9 +257,9 @@ impl Engine {
     }
 
     /// An idle slot, or a new one; idle slots of other sizes go if there is no memory for it beside them.
-    fn slot(&self, kernel: &Kernel, bucket: usize) -> Result<Slot, Error> {
+    fn slot(&self, kernel: &Kernel, bucket: Size) -> Result<Slot, Error> {
         let key = Key {
-            operator: kernel.operator,
+            operator: kernel.operator(),
             bucket,
             transfer: self.tuning.transfer(kernel.layout.inputs_bytes(bucket)),
         };
@@ -274,21 +275,13 @@ impl Engine {
     }
 
     /// Writes a chunk's inputs into the slot's mapped buffer, and unmaps it.
-    fn write(
-        &self,
-        source: &dyn Source,
-        chunk: Chunk,
-        kernel: &Kernel,
-        slot: &Slot,
-        offsets: &Offsets,
-    ) -> Result<(), Error> {
+    fn write(&self, source: &dyn Source, chunk: Chunk, slot: &Slot, offsets: &Offsets) -> Result<(), Error> {
         let copier = self.copier();
         let upload = slot.upload();
         let mut view = upload
             .get_mapped_range_mut(0..offsets.end)
             .map_err(|error| self.device.failed(error.to_string()))?;
-        for (index, (&start, stride)) in offsets.starts().iter().zip(kernel.layout.input_strides()).enumerate() {
-            let bytes = chunk.elements * stride;
+        for (index, (&start, &bytes)) in offsets.starts().iter().zip(offsets.lengths()).enumerate() {
             let start = start as usize;
             source.write(chunk, index, Mapped::new(view.slice(start..start + bytes)), copier);
             self.device.count_up(bytes as u64);
@@ -351,22 +344,23 @@ impl Engine {
     }
 
     /// A part over `elements` whose inputs the caller writes in place.
-    pub(super) fn seat(&self, spec: Spec, elements: usize) -> Result<Part, Error> {
+    pub(super) fn seat(&self, spec: Spec, elements: usize, parameter: u32) -> Result<Part, Error> {
         let kernel = self.kernel(spec)?;
-        let most = kernel.layout.most_elements(&self.limits, u64::MAX);
+        let most = kernel.layout.most(&self.limits, u64::MAX);
         let chunk = Cutter::new(&[elements], most)
             .next(&[elements])
             .filter(|chunk| chunk.elements == elements)
             .ok_or(Error::NotInPlace {
                 operator: spec.operator,
                 elements,
-                most,
+                most: most.elements,
             })?;
+        let size = Size::of(&chunk);
         Ok(Part {
             source: 0,
-            chunk,
-            slot: self.slot(&kernel, plan::bucket(elements).min(most))?,
-            offsets: kernel.layout.offsets(elements),
+            chunk: Chunk { parameter, ..chunk },
+            slot: self.slot(&kernel, size.bucket(&spec, most))?,
+            offsets: kernel.layout.offsets(size),
             kernel,
         })
     }
@@ -374,9 +368,8 @@ impl Engine {
     /// Computes a part whose inputs are written, and waits for it.
     pub(super) fn compute(&self, part: &mut Part) -> Result<wgpu::BufferView, Error> {
         part.slot.upload().unmap();
-        let inputs = part.kernel.layout.input_strides().iter();
         self.device
-            .count_up(inputs.map(|stride| (part.chunk.elements * stride) as u64).sum());
+            .count_up(part.offsets.lengths().iter().map(|&bytes| bytes as u64).sum());
         let submission = self.submit(std::slice::from_mut(part), false)?;
         let spin = Duration::from_micros(self.tuning.spin_us);
         self.device.wait(&submission, part.slot.mappings(), spin)?;
@@ -394,7 +387,7 @@ impl Engine {
     /// The operator's kernel, made on first use.
     pub(super) fn kernel(&self, spec: Spec) -> Result<Arc<Kernel>, Error> {
         let mut kernels = lock(&self.kernels);
-        if let Some(kernel) = kernels.iter().find(|k| k.operator == spec.operator) {
+        if let Some(kernel) = kernels.iter().find(|k| k.operator() == spec.operator) {
             return Ok(Arc::clone(kernel));
         }
         let kernel = Arc::new(Kernel::new(&self.device, spec)?);

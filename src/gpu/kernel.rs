@@ -1,32 +1,41 @@
 //! An operator's pipeline, and where its inputs and output lie in memory.
 
-use super::device::Device;
+use super::{
+    device::Device,
+    plan::{self, Chunk, Most},
+};
 use crate::{
     error::Error,
-    op::{Task, WORKGROUP_SIZE},
+    op::{Cost, Shape, Spec, Step},
 };
 
 /// Inputs an operator may have.
 pub(crate) const MOST_INPUTS: usize = 4;
 
-/// What the executor needs to know of an operator.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spec {
-    pub(crate) operator: &'static str,
-    pub(crate) shader: &'static str,
-    pub(crate) elements_per_thread: usize,
-    pub(crate) input_strides: &'static [usize],
-    pub(crate) output_stride: usize,
+/// How large the buffers of a slot are: so many elements, and words of strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) elements: usize,
+    pub(super) words: usize,
 }
 
-impl Spec {
-    pub(crate) fn of<T: Task>() -> Self {
+impl Size {
+    /// Of what a chunk has.
+    pub(super) fn of(chunk: &Chunk) -> Self {
         Self {
-            operator: T::OPERATOR,
-            shader: T::SHADER,
-            elements_per_thread: T::ELEMENTS_PER_THREAD,
-            input_strides: T::INPUT_STRIDES,
-            output_stride: size_of::<T::Item>(),
+            elements: chunk.elements,
+            words: chunk.words,
+        }
+    }
+
+    /// The smallest bucket that holds it.
+    pub(super) fn bucket(self, spec: &Spec, most: Most) -> Self {
+        Self {
+            elements: plan::bucket(self.elements).min(most.elements),
+            words: match spec.inputs {
+                Shape::Numbers(_) => 0,
+                Shape::Strings { .. } => plan::bucket(self.words).min(most.longest),
+            },
         }
     }
 }
@@ -34,16 +43,15 @@ impl Spec {
 /// Where the inputs of a chunk lie in one buffer: one after the other, each at an offset a binding may start at.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
-    input_strides: &'static [usize],
-    output_stride: usize,
-    elements_per_thread: usize,
+    pub(super) spec: Spec,
     alignment: usize,
 }
 
-/// Byte offset of each input of a chunk, and the end of the last.
+/// Where each input of a chunk lies, and the end of the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Offsets {
     starts: [u32; MOST_INPUTS],
+    lengths: [usize; MOST_INPUTS],
     inputs: usize,
     pub(super) end: u64,
 }
@@ -52,88 +60,130 @@ impl Offsets {
     pub(super) fn starts(&self) -> &[u32] {
         &self.starts[..self.inputs]
     }
+
+    /// Bytes of each input.
+    pub(super) fn lengths(&self) -> &[usize] {
+        &self.lengths[..self.inputs]
+    }
 }
 
 impl Layout {
-    /// The offsets for a chunk of `elements`.
-    pub(super) fn offsets(&self, elements: usize) -> Offsets {
-        let mut starts = [0; MOST_INPUTS];
+    /// The offsets for a chunk of this size.
+    pub(super) fn offsets(&self, size: Size) -> Offsets {
+        let mut offsets = Offsets {
+            starts: [0; MOST_INPUTS],
+            lengths: [0; MOST_INPUTS],
+            inputs: self.inputs(),
+            end: 0,
+        };
         let mut offset = 0;
-        for (start, stride) in starts.iter_mut().zip(self.input_strides) {
-            *start = u32::try_from(offset).expect("a chunk's inputs end below 4 GiB");
-            offset += (elements * stride).next_multiple_of(self.alignment);
+        for input in 0..offsets.inputs {
+            let length = self.input_bytes(size, input);
+            offsets.starts[input] = u32::try_from(offset).expect("a chunk's inputs end below 4 GiB");
+            offsets.lengths[input] = length;
+            offset += length.next_multiple_of(self.alignment);
         }
-        Offsets {
-            starts,
-            inputs: self.input_strides.len(),
-            end: offset as u64,
+        offsets.end = offset as u64;
+        offsets
+    }
+
+    fn inputs(&self) -> usize {
+        match self.spec.inputs {
+            Shape::Numbers(strides) => strides.len(),
+            Shape::Strings { .. } => 2,
         }
     }
 
-    pub(super) fn input_strides(&self) -> &'static [usize] {
-        self.input_strides
+    fn input_bytes(&self, size: Size, input: usize) -> usize {
+        match self.spec.inputs {
+            Shape::Numbers(strides) => size.elements * strides[input],
+            Shape::Strings { .. } => [size.elements * TABLE_STRIDE, size.words * 4][input],
+        }
     }
 
-    /// Size of a buffer for all inputs of up to `elements` elements.
-    pub(super) fn inputs_bytes(&self, elements: usize) -> u64 {
-        self.offsets(elements).end
+    /// Size of a buffer for all inputs.
+    pub(super) fn inputs_bytes(&self, size: Size) -> u64 {
+        self.offsets(size).end
     }
 
     /// Size of the output of `elements` elements.
     pub(super) fn output_bytes(&self, elements: usize) -> u64 {
-        (elements * self.output_stride) as u64
+        (elements * self.spec.output_stride) as u64
     }
 
-    /// Most elements a chunk may have under the device's limits, no input or output being longer than `chunk_bytes`.
-    pub(super) fn most_elements(&self, limits: &wgpu::Limits, chunk_bytes: u64) -> usize {
-        let strides = || self.input_strides.iter().chain([&self.output_stride]);
-        let longest = strides().max().copied().unwrap_or(4) as u64;
-        let together = (self.input_strides.iter().sum::<usize>() as u64).max(longest);
-        let binding = limits.max_storage_buffer_binding_size.min(chunk_bytes) / longest;
+    /// Size of a buffer for the output and what lies behind it.
+    pub(super) fn room_bytes(&self, size: Size) -> u64 {
+        self.output_bytes((self.spec.room)(size.elements, size.words))
+    }
+
+    /// What a chunk may have under the device's limits, no input or output being longer than `chunk_bytes`.
+    pub(super) fn most(&self, limits: &wgpu::Limits, chunk_bytes: u64) -> Most {
         // Each input may end with padding to the next offset.
-        let padding = (self.alignment * self.input_strides.len()) as u64;
-        let buffer = limits.max_buffer_size.saturating_sub(padding) / together;
+        let padding = (self.alignment * self.inputs()) as u64;
         let groups = u64::from(limits.max_compute_workgroups_per_dimension);
-        let threads = groups.saturating_mul(groups).saturating_mul(u64::from(WORKGROUP_SIZE));
-        let per_thread = self.elements_per_thread as u64;
-        // The kernel counts elements in u32, and wgpu the offsets of its inputs.
-        let counted = (u64::from(u32::MAX) - padding) / together;
-        let most = binding.min(buffer).min(threads.saturating_mul(per_thread)).min(counted);
+        let threads = groups
+            .saturating_mul(groups)
+            .saturating_mul(u64::from(self.spec.workgroup_size));
+        let per_thread = self.spec.elements_per_thread as u64;
+        let threads = threads.saturating_mul(per_thread);
+        // Kernels count in u32, and wgpu the offsets of inputs.
+        let buffer = limits.max_buffer_size.min(u64::from(u32::MAX)).saturating_sub(padding);
+        let binding = limits.max_storage_buffer_binding_size;
+        let (elements, words, longest) = match self.spec.inputs {
+            Shape::Numbers(strides) => {
+                let longest = strides.iter().chain([&self.spec.output_stride]).max();
+                let longest = longest.copied().unwrap_or(4) as u64;
+                let together = (strides.iter().sum::<usize>() as u64).max(longest);
+                ((binding.min(chunk_bytes) / longest).min(buffer / together), 0, 0)
+            }
+            Shape::Strings { .. } => {
+                // Table and strings share a buffer.
+                let binding = binding.min(buffer / 2);
+                let room = (self.spec.room)(1024, 0).div_ceil(1024) * self.spec.output_stride;
+                let stride = (room as u64).max(TABLE_STRIDE as u64);
+                // What lies behind the output is less than a hundredth of the strings.
+                let elements = (binding - binding / 100).min(chunk_bytes) / stride;
+                let words = chunk_bytes.min(binding) / 4;
+                let costs = Cost::OF_A_DISPATCH / self.spec.cost.word.max(1);
+                (elements, words.min(costs).max(1), binding / 4)
+            }
+        };
         // What is bound holds whole threads' elements.
-        let most = (most / per_thread * per_thread).max(per_thread);
-        usize::try_from(most).expect("counted in u32")
+        let elements = (elements.min(threads) / per_thread * per_thread).max(per_thread);
+        let [elements, words, longest] =
+            [elements, words, longest].map(|n| usize::try_from(n).expect("counted in u32"));
+        Most {
+            elements,
+            words,
+            longest,
+        }
     }
 }
+
+/// Bytes for each string: where it begins, and how long it is.
+pub(crate) const TABLE_STRIDE: usize = 8;
 
 /// An operator's pipeline.
 #[derive(Debug)]
 pub(super) struct Kernel {
-    pub(super) operator: &'static str,
     pub(super) layout: Layout,
     pub(super) pipeline: wgpu::ComputePipeline,
     bind_group_layout: wgpu::BindGroupLayout,
 }
 
 impl Kernel {
-    /// Bytes of immediates: number of elements, threads per row.
-    const IMMEDIATE_BYTES: u32 = 8;
-
     pub(super) fn new(device: &Device, spec: Spec) -> Result<Self, Error> {
         let layout = Layout {
-            input_strides: spec.input_strides,
-            output_stride: spec.output_stride,
-            elements_per_thread: spec.elements_per_thread,
+            spec,
             // Mapped memory is read as whatever the operator's numbers are.
             alignment: (device.limits().min_storage_buffer_offset_alignment as usize).max(16),
         };
         let operator = spec.operator;
-        let strides_are_whole = spec
-            .input_strides
-            .iter()
-            .chain([&layout.output_stride])
-            .all(|s| s % 4 == 0);
-        assert!(strides_are_whole, "{operator}: strides are multiples of 4");
-        let inputs = spec.input_strides.len();
+        if let Shape::Numbers(strides) = spec.inputs {
+            let strides_are_whole = strides.iter().chain([&spec.output_stride]).all(|s| s % 4 == 0);
+            assert!(strides_are_whole, "{operator}: strides are multiples of 4");
+        }
+        let inputs = layout.inputs();
         assert!(inputs <= MOST_INPUTS, "{operator}: at most {MOST_INPUTS} inputs");
         let entries: Vec<_> = (0..=inputs)
             .zip(0_u32..)
@@ -151,55 +201,68 @@ impl Kernel {
                 count: None,
             })
             .collect();
-        let (pipeline, bind_group_layout) =
-            device.create_pipeline(operator, spec.shader, &entries, Self::IMMEDIATE_BYTES)?;
+        let shader = spec.shader_int64.filter(|_| device.has_int64()).unwrap_or(spec.shader);
+        let immediate_bytes = u32::try_from(spec.immediates * 4).expect("a few");
+        let (pipeline, bind_group_layout) = device.create_pipeline(operator, shader, &entries, immediate_bytes)?;
         Ok(Self {
-            operator,
             layout,
             pipeline,
             bind_group_layout,
         })
     }
 
-    /// The bind group of a slot whose buffers hold `bucket` elements.
+    pub(super) fn operator(&self) -> &'static str {
+        self.layout.spec.operator
+    }
+
+    /// The bind group of a slot whose buffers are of size `bucket`.
     pub(super) fn bind(
         &self,
         device: &Device,
         inputs: &wgpu::Buffer,
         output: &wgpu::Buffer,
-        bucket: usize,
+        bucket: Size,
     ) -> Result<wgpu::BindGroup, Error> {
-        let range = |buffer, stride: usize| {
+        let range = |buffer, bytes: u64| {
             wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                 buffer,
                 offset: 0,
-                size: wgpu::BufferSize::new((bucket * stride) as u64),
+                size: wgpu::BufferSize::new(bytes),
             })
         };
-        let strides = self.layout.input_strides.iter().map(|&stride| range(inputs, stride));
-        let entries: Vec<_> = strides
-            .chain([range(output, self.layout.output_stride)])
+        let offsets = self.layout.offsets(bucket);
+        let lengths = offsets.lengths().iter().map(|&length| range(inputs, length as u64));
+        let entries: Vec<_> = lengths
+            .chain([range(output, self.layout.room_bytes(bucket))])
             .zip(0_u32..)
             .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
             .collect();
-        device.create_bind_group(self.operator, &self.bind_group_layout, &entries)
+        device.create_bind_group(self.operator(), &self.bind_group_layout, &entries)
     }
 
-    /// The grid for `elements`, folded into rows where a dimension would overflow, and the immediates that go with it.
-    pub(super) fn grid(&self, elements: usize, groups_per_dimension: u32) -> ([u32; 2], [u32; 2]) {
-        let threads = elements.div_ceil(self.layout.elements_per_thread);
-        let [elements, threads] = [elements, threads].map(|n| u32::try_from(n).expect("a chunk's elements fit u32"));
-        let (groups, row) = fold(threads.div_ceil(WORKGROUP_SIZE), groups_per_dimension);
-        (groups, [elements, row])
+    /// The dispatches over a chunk: the grid of each, folded into rows where a dimension would overflow, and its immediates.
+    pub(super) fn steps(
+        &self,
+        chunk: &Chunk,
+        groups_per_dimension: u32,
+    ) -> impl Iterator<Item = ([u32; 2], [u32; Step::MOST_IMMEDIATES])> {
+        let spec = &self.layout.spec;
+        let extent = chunk.extent();
+        (0..).map_while(move |number| {
+            let mut step = (spec.step)(spec, &extent, number)?;
+            let (groups, row) = fold(step.groups, groups_per_dimension, spec.workgroup_size);
+            step.immediates[1] = row;
+            Some((groups, step.immediates))
+        })
     }
 }
 
 /// So many workgroups in rows of at most `most`, and the threads of a row.
-fn fold(groups: u32, most: u32) -> ([u32; 2], u32) {
+fn fold(groups: u32, most: u32, workgroup_size: u32) -> ([u32; 2], u32) {
     let columns = groups.min(most);
     (
         [columns, groups.div_ceil(columns)],
-        columns.saturating_mul(WORKGROUP_SIZE),
+        columns.saturating_mul(workgroup_size),
     )
 }
 
@@ -207,18 +270,22 @@ fn fold(groups: u32, most: u32) -> ([u32; 2], u32) {
 mod tests {
     use super::*;
 
+    use crate::op::{Task, VectorAdd};
+
     const LAYOUT: Layout = Layout {
-        input_strides: &[4, 4],
-        output_stride: 4,
-        elements_per_thread: 4,
+        spec: VectorAdd::SPEC,
         alignment: 256,
     };
 
+    const fn elements(elements: usize) -> Size {
+        Size { elements, words: 0 }
+    }
+
     #[test]
     fn inputs_start_where_a_binding_may() {
-        let check = |elements, starts: [u32; 2], end| {
-            let offsets = LAYOUT.offsets(elements);
-            assert_eq!((offsets.starts(), offsets.end), (&starts[..], end), "{elements}");
+        let check = |n, starts: [u32; 2], end| {
+            let offsets = LAYOUT.offsets(elements(n));
+            assert_eq!((offsets.starts(), offsets.end), (&starts[..], end), "{n}");
         };
         check(1, [0, 256], 512);
         check(64, [0, 256], 512);
@@ -234,9 +301,9 @@ mod tests {
             ..wgpu::Limits::default()
         };
         let check = |limits: &wgpu::Limits, chunk_bytes, expected| {
-            let most = LAYOUT.most_elements(limits, chunk_bytes);
+            let most = LAYOUT.most(limits, chunk_bytes).elements;
             assert_eq!(most, expected);
-            assert!(LAYOUT.inputs_bytes(most) <= limits.max_buffer_size);
+            assert!(LAYOUT.inputs_bytes(elements(most)) <= limits.max_buffer_size);
         };
         check(&limits, 1 << 20, 1 << 18);
         // Two inputs and their padding share one buffer.
@@ -251,8 +318,8 @@ mod tests {
 
     #[test]
     fn a_long_grid_is_folded_into_rows() {
-        assert_eq!(fold(1, 65_535), ([1, 1], 256));
-        assert_eq!(fold(65_535, 65_535), ([65_535, 1], 65_535 * 256));
-        assert_eq!(fold(65_536, 65_535), ([65_535, 2], 65_535 * 256));
+        assert_eq!(fold(1, 65_535, 256), ([1, 1], 256));
+        assert_eq!(fold(65_535, 65_535, 256), ([65_535, 1], 65_535 * 256));
+        assert_eq!(fold(65_536, 65_535, 256), ([65_535, 2], 65_535 * 256));
     }
 }

@@ -21,14 +21,15 @@ use std::{
 use device::lock;
 use engine::Engine;
 pub(crate) use engine::{Flight, Part};
-pub(crate) use kernel::Spec;
-pub(crate) use plan::Chunk;
+pub(crate) use kernel::{MOST_INPUTS, TABLE_STRIDE};
+pub(crate) use plan::{Chunk, Cutter};
 use waker::WakerThread;
 
 use crate::{
     adapter::{AdapterInfo, setup_guard},
     counters::Counters,
     error::Error,
+    op::Spec,
     options::Options,
     phases::Phases,
     store::Store,
@@ -156,9 +157,9 @@ impl Gpu {
     }
 
     /// A part whose inputs the caller writes in place.
-    pub(crate) fn seat(&self, spec: Spec, elements: usize) -> Result<Part, Error> {
+    pub(crate) fn seat(&self, spec: Spec, elements: usize, parameter: u32) -> Result<Part, Error> {
         let _guard = self.guard();
-        self.engine().seat(spec, elements)
+        self.engine().seat(spec, elements, parameter)
     }
 
     /// The mapped inputs of a part.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::op::Extent;
+
 /// A part of one task that lies in one chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
@@ -11,18 +13,33 @@ pub(crate) struct Piece {
     pub(crate) elements: Range<usize>,
 }
 
-/// What one dispatch computes: so many elements, from an element of a task on, over the tasks behind it.
+/// What one submission computes: so many elements, from an element of a task on, over the tasks behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chunk {
     /// The task its first element belongs to.
-    task: usize,
+    pub(crate) task: usize,
     /// That element's place in the task.
-    first: usize,
+    pub(crate) first: usize,
     /// Number of elements; never 0.
     pub(crate) elements: usize,
+    /// Words of all its strings, where inputs are strings.
+    pub(crate) words: usize,
+    /// Words of the longest.
+    pub(crate) longest: usize,
+    /// The parameter of its tasks.
+    pub(crate) parameter: u32,
 }
 
 impl Chunk {
+    pub(super) fn extent(&self) -> Extent {
+        Extent {
+            elements: self.elements,
+            words: self.words,
+            longest: self.longest,
+            parameter: self.parameter,
+        }
+    }
+
     /// Its pieces, end to end; `tasks` are the numbers of elements of all tasks. Empty tasks have none.
     pub(crate) fn pieces(self, tasks: &[usize]) -> impl Iterator<Item = Piece> {
         let mut left = self.elements;
@@ -59,25 +76,49 @@ impl Chunk {
             task: self.task,
             first: self.first,
             left: self.elements,
-            most,
+            most: Most::elements(most),
         };
         std::iter::from_fn(move || cutter.next(tasks))
     }
 }
 
-/// Cuts tasks into chunks of at most `most` elements.
+/// What a chunk may have at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Most {
+    pub(crate) elements: usize,
+    /// Words of all strings, unless one string alone has more.
+    pub(crate) words: usize,
+    /// Words of one string.
+    pub(crate) longest: usize,
+}
+
+impl Most {
+    /// So many elements, at least one.
+    pub(crate) const fn elements(elements: usize) -> Self {
+        Self {
+            elements,
+            words: 0,
+            longest: 0,
+        }
+    }
+}
+
+/// Cuts tasks into chunks.
 #[derive(Debug)]
 pub(crate) struct Cutter {
-    task: usize,
-    first: usize,
-    left: usize,
-    most: usize,
+    /// The task the next element belongs to.
+    pub(crate) task: usize,
+    /// That element's place in the task.
+    pub(crate) first: usize,
+    /// Elements that are left.
+    pub(crate) left: usize,
+    pub(crate) most: Most,
 }
 
 impl Cutter {
     /// For tasks of the given numbers of elements.
-    pub(crate) fn new(tasks: &[usize], most: usize) -> Self {
-        assert!(most > 0, "a chunk holds at least one element");
+    pub(crate) fn new(tasks: &[usize], most: Most) -> Self {
+        assert!(most.elements > 0, "a chunk holds at least one element");
         Self {
             task: 0,
             first: 0,
@@ -86,15 +127,29 @@ impl Cutter {
         }
     }
 
-    /// The next chunk of the same tasks.
-    pub(crate) fn next(&mut self, tasks: &[usize]) -> Option<Chunk> {
-        if self.left == 0 {
-            return None;
-        }
-        let chunk = Chunk {
+    /// The chunk of as many elements as it may have that would come next.
+    pub(crate) fn peek(&self) -> Option<Chunk> {
+        (self.left > 0).then(|| Chunk {
             task: self.task,
             first: self.first,
-            elements: self.left.min(self.most),
+            elements: self.left.min(self.most.elements),
+            words: 0,
+            longest: 0,
+            parameter: 0,
+        })
+    }
+
+    /// The next chunk of the same tasks, of as many elements as it may have.
+    pub(crate) fn next(&mut self, tasks: &[usize]) -> Option<Chunk> {
+        self.next_of(tasks, self.most.elements)
+    }
+
+    /// The next chunk of the same tasks, of at most `most` elements.
+    pub(crate) fn next_of(&mut self, tasks: &[usize], most: usize) -> Option<Chunk> {
+        let next = self.peek()?;
+        let chunk = Chunk {
+            elements: next.elements.min(most),
+            ..next
         };
         self.left -= chunk.elements;
         self.first += chunk.elements;
@@ -127,7 +182,7 @@ mod tests {
 
     /// Every chunk's number of elements and pieces.
     fn chunks(tasks: &[usize], most: usize) -> Vec<(usize, Vec<Piece>)> {
-        let mut cutter = Cutter::new(tasks, most);
+        let mut cutter = Cutter::new(tasks, Most::elements(most));
         std::iter::from_fn(|| cutter.next(tasks))
             .map(|chunk| (chunk.elements, chunk.pieces(tasks).collect()))
             .collect()
@@ -178,7 +233,7 @@ mod tests {
                     seen.extend(piece.elements.clone().map(|e| (piece.task, e)));
                 }
             }
-            let mut cutter = Cutter::new(&tasks, most);
+            let mut cutter = Cutter::new(&tasks, Most::elements(most));
             let again = std::iter::from_fn(|| cutter.next(&tasks))
                 .flat_map(|chunk| chunk.cut(&tasks, 7))
                 .flat_map(|part| part.pieces(&tasks).flat_map(|p| p.elements.map(move |e| (p.task, e))));

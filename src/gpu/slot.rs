@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use super::{
     commands::{Commands, MapResult},
     device::Device,
-    kernel::Kernel,
+    kernel::{Kernel, Size},
 };
 use crate::{
     error::Error,
@@ -16,8 +16,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) operator: &'static str,
-    /// Elements the buffers hold.
-    pub(super) bucket: usize,
+    /// What the buffers hold.
+    pub(super) bucket: Size,
     /// Which buffers there are.
     pub(super) transfer: Transfer,
 }
@@ -76,7 +76,7 @@ impl Slot {
             })
         };
         let inputs = pair(key.transfer.upload, kernel.layout.inputs_bytes(key.bucket), false)?;
-        let output = pair(key.transfer.readback, kernel.layout.output_bytes(key.bucket), true)?;
+        let output = pair(key.transfer.readback, kernel.layout.room_bytes(key.bucket), true)?;
         let bind_group = kernel.bind(device, &inputs.kernel, &output.kernel, key.bucket)?;
         Ok(Self {
             key,

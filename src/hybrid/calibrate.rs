@@ -31,7 +31,7 @@ const BATCHES: [usize; 3] = [256, 64, 16];
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Probe {
+pub(super) enum Timed {
     /// One call of so many items of so many steps each.
     Items { items: usize, depth: usize },
     /// A batch of equal tasks.
@@ -44,7 +44,7 @@ pub(super) trait World {
     fn now(&self) -> Duration;
 
     /// Makes the work that is timed from now on.
-    fn prepare(&mut self, probe: Probe) -> Load;
+    fn prepare(&mut self, timed: Timed) -> Load;
 
     /// Does the work once on the device of this number; `None` if the device is of no use.
     fn time(&mut self, device: usize) -> Option<Duration>;
@@ -153,7 +153,7 @@ impl<W: World> Trial<'_, W> {
                 return;
             }
             let begin = self.world.now();
-            let load = self.world.prepare(Probe::Items {
+            let load = self.world.prepare(Timed::Items {
                 items,
                 depth: self.depth(depth),
             });
@@ -260,7 +260,7 @@ impl<W: World> Trial<'_, W> {
             if self.left(self.until).is_zero() {
                 return;
             }
-            let load = self.world.prepare(Probe::Batch { size: 64, tasks });
+            let load = self.world.prepare(Timed::Batch { size: 64, tasks });
             let cost = |&d: &usize| calls(self.devices[d].times.ns(&load));
             if devices.iter().map(cost).fold(Duration::ZERO, Duration::saturating_add) > self.left(self.until) / 3 {
                 continue;
@@ -298,7 +298,7 @@ impl<W: World> Trial<'_, W> {
                     continue;
                 }
                 is_done = false;
-                let load = self.world.prepare(Probe::Items {
+                let load = self.world.prepare(Timed::Items {
                     items,
                     depth: self.depth(depth),
                 });
@@ -381,10 +381,10 @@ mod tests {
             self.now
         }
 
-        fn prepare(&mut self, probe: Probe) -> Load {
-            self.load = match probe {
-                Probe::Items { items, depth } => Load::deep(items, depth),
-                Probe::Batch { size, tasks } => (0..tasks).map(|_| Load::flat(size)).sum(),
+        fn prepare(&mut self, timed: Timed) -> Load {
+            self.load = match timed {
+                Timed::Items { items, depth } => Load::deep(items, depth),
+                Timed::Batch { size, tasks } => (0..tasks).map(|_| Load::flat(size)).sum(),
             };
             self.now += Duration::from_nanos(self.load.items * 2);
             self.load

@@ -98,7 +98,7 @@ impl Device {
 
     /// Takes an executor out of use, unless another one has taken its place meanwhile, or the error was not the device's.
     pub(super) fn fail(&self, executor: &Arc<Executor>, error: &Error) {
-        if !error.is_the_devices() || error.is_the_hosts_memory() {
+        if !error.ends_the_device() {
             return;
         }
         let mut state = self.write();

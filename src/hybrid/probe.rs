@@ -1,20 +1,20 @@
 //! A calibration of this machine's devices: the budget, the lock, and the work that is timed.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use super::{
     Hybrid,
-    calibrate::{Measured, Probe, World, measure},
+    calibrate::{Measured, Timed, World, measure},
     device::Device,
     table::Table,
 };
 use crate::{
     backend::Backend,
     executor::Executor,
-    op::{self, Load, Operator},
+    op::{self, Load, Operator, Probe},
     workload::{CheckError, Workload},
 };
 
@@ -40,8 +40,9 @@ impl Hybrid {
         // Whoever was first has measured the same devices.
         let lock = self.cache.lock(left / 2);
         let table = self.cache.table(operator.name).or_else(|| {
-            let others = self.tables.iter().filter(|table| table.get().is_none()).count().max(1);
-            self.measure(operator, begin, left, u32::try_from(others).unwrap_or(1))
+            let is_to_come = |(o, table): &(&Operator, &OnceLock<_>)| o.probe.is_some() && table.get().is_none();
+            let to_come = op::ALL.iter().zip(&self.tables).filter(is_to_come).count();
+            self.measure(operator, begin, left, u32::try_from(to_come).unwrap_or(1).max(1))
         });
         drop(lock);
         *spent += begin.elapsed();
@@ -49,21 +50,19 @@ impl Hybrid {
     }
 
     /// Measures an operator: all `left` may go into opening devices and making pipelines, and of what is left then one part in
-    /// `others`.
-    fn measure(&self, operator: &'static Operator, begin: Instant, left: Duration, others: u32) -> Option<Table> {
-        let names: Vec<_> = self.devices.iter().map(|device| device.backend().name()).collect();
-        log::info!(
-            "calibrating {} on {}: {left:.1?} at most",
-            operator.name,
-            names.join(", ")
-        );
-        let proof = (operator.probe)(PROOF, operator.depths[0], 1);
+    /// `to_come`, the number of operators not measured yet.
+    fn measure(&self, operator: &'static Operator, begin: Instant, left: Duration, to_come: u32) -> Option<Table> {
+        let name = operator.name;
+        let probe = operator.probe.as_ref()?;
+        let backends: Vec<_> = self.devices.iter().map(|device| device.backend().name()).collect();
+        log::info!("calibrating {name} on {}: {left:.1?} at most", backends.join(", "));
+        let proof = (probe.generate)(PROOF, probe.depths[0]);
         let mut contestants = Vec::new();
         for device in &self.devices {
             if contestants.is_empty() || begin.elapsed() < left {
                 match prove(device, proof.as_ref()) {
                     Ok(executor) => contestants.push((device, executor)),
-                    Err(error) => log::warn!("{}: {} is not used on it: {error}", device.backend(), operator.name),
+                    Err(error) => log::warn!("{}: {name} is not run on it: {error}", device.backend()),
                 }
             }
         }
@@ -73,29 +72,22 @@ impl Hybrid {
         let mut world = Machine {
             begin,
             operator,
+            probe,
             contestants,
             work: None,
         };
-        let share = left.saturating_sub(begin.elapsed()) / others;
-        let until = begin.elapsed() + share;
-        let Measured { times, is_complete } = measure(&mut world, &backends, operator.depths, until);
+        let until = begin.elapsed() + left.saturating_sub(begin.elapsed()) / to_come;
+        let Measured { times, is_complete } = measure(&mut world, &backends, probe.depths, until);
         if times.is_empty() {
+            log::warn!("{name}: no time was left to measure it, it runs on the CPU");
             return None;
         }
         let table = Table::measured(times);
-        log::info!(
-            "{} is calibrated, after {:.1?}: {}",
-            operator.name,
-            begin.elapsed(),
-            told(&table)
-        );
+        log::info!("{name} is calibrated, after {:.1?}: {}", begin.elapsed(), told(&table));
         if is_complete && is_whole {
-            self.cache.keep(operator.name, &table);
+            self.cache.keep(name, &table);
         } else {
-            log::warn!(
-                "{}: not everything could be measured, so that it is not kept",
-                operator.name
-            );
+            log::warn!("{name}: not everything could be measured, so that it is not kept");
         }
         Some(table)
     }
@@ -129,6 +121,7 @@ fn told(table: &Table) -> String {
 struct Machine<'d> {
     begin: Instant,
     operator: &'static Operator,
+    probe: &'static Probe,
     contestants: Vec<(&'d Device, Arc<Executor>)>,
     work: Option<Box<dyn Workload>>,
 }
@@ -138,12 +131,12 @@ impl World for Machine<'_> {
         self.begin.elapsed()
     }
 
-    fn prepare(&mut self, probe: Probe) -> Load {
+    fn prepare(&mut self, timed: Timed) -> Load {
         // Before the next is made: two may be more than there is memory for.
         self.work = None;
-        let work = match probe {
-            Probe::Items { items, depth } => (self.operator.probe)(items, depth, 1),
-            Probe::Batch { size, tasks } => (self.operator.workload)(size, tasks, 1),
+        let work = match timed {
+            Timed::Items { items, depth } => (self.probe.generate)(items, depth),
+            Timed::Batch { size, tasks } => (self.operator.workload)(size, tasks, 1),
         };
         self.work.insert(work).load()
     }

@@ -104,6 +104,11 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Where the operator of this name stands in [`op::ALL`].
+pub(super) fn operator(name: &str) -> Option<usize> {
+    op::ALL.iter().position(|o| o.probe.is_some() && o.name == name)
+}
+
 /// What [`ROUTE_ENV`] says: for each operator in [`op::ALL`] where its tasks run, if anything is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Directive([Option<Backend>; op::ALL.len()]);
@@ -133,7 +138,7 @@ impl Directive {
             match operator {
                 None => general = backend,
                 Some(operator) => {
-                    let index = op::ALL.iter().position(|o| o.name == operator).ok_or_else(wrong)?;
+                    let index = self::operator(operator).ok_or_else(wrong)?;
                     named[index] = Some(backend);
                 }
             }

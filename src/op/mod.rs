@@ -1,64 +1,99 @@
 //! The operators: one file each, one line each in [`ALL`].
 
 mod load;
+mod spec;
 mod vector_add;
 
 pub use load::Load;
+pub(crate) use spec::word;
+pub use spec::{Cost, Digest, Extent, Shape, Spec, Step};
 pub use vector_add::VectorAdd;
 
 use crate::{
     error::Error,
+    gpu::TABLE_STRIDE,
     workload::{Workload, generated},
 };
 
 /// One piece of work of an operator: the inputs, and how a CPU and a GPU turn them into the output.
 ///
-/// An operator maps element `i` of every input to element `i` of the output, so that a batch can be joined into one
-/// dispatch and a large task be cut into several. The trait is sealed: operators are part of this crate.
+/// Element `i` of the output depends on element `i` of the inputs alone, whatever an operator calls an element: a number, a
+/// message, a tree. So a batch can be joined into one dispatch and a large task be cut into several. The trait is sealed:
+/// operators are part of this crate.
 pub trait Task: sealed::Sealed + Copy + Sync {
-    /// The operator's name in bench ids, reports and baselines; also the key of its cached objects.
-    const OPERATOR: &'static str;
+    /// The kernel, and how inputs and output lie.
+    const SPEC: Spec;
 
-    /// The kernel in WGSL. Bindings of group 0: the inputs in order, then the output. Immediates: the number of
-    /// elements and the threads per row of the grid, both u32. Workgroups have [`WORKGROUP_SIZE`] threads, each of which
-    /// computes [`ELEMENTS_PER_THREAD`](Self::ELEMENTS_PER_THREAD).
-    const SHADER: &'static str;
-
-    /// Elements that one thread computes. Bindings hold a multiple of it.
-    const ELEMENTS_PER_THREAD: usize;
-
-    /// Bytes per element of each input, each a multiple of 4.
-    const INPUT_STRIDES: &'static [usize];
+    /// Whether the CPU shares a batch's tasks, and a task's elements, out to rayon's threads.
+    const PARALLEL: bool;
 
     /// One element of the output; its size is a multiple of 4.
     type Item: bytemuck::Pod + Send + Sync;
 
+    /// Number of elements of the output.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`], with task 0, if inputs that must be equally long are not.
+    fn elements(&self) -> Result<usize, Error>;
+
+    /// For [`Shape::Numbers`] the bytes of input `index`, of shape `[elements × stride]`; for [`Shape::Strings`] those of
+    /// element `index`.
+    fn input(&self, index: usize) -> &[u8];
+
+    /// How much work it is, as the router counts it: cheap, as it is asked for before every routed call.
+    fn load(&self) -> Load {
+        Load::flat(self.elements().unwrap_or(0))
+    }
+
+    /// A number that the kernel is given. Tasks of a batch that differ in it are not joined into one dispatch.
+    fn parameter(&self) -> u32 {
+        0
+    }
+
+    /// Words of all its strings; 0 where inputs are numbers.
+    fn words(&self) -> usize {
+        let elements = self.elements().unwrap_or(0);
+        match Self::SPEC.inputs {
+            Shape::Numbers(_) => 0,
+            Shape::Strings { .. } => (0..elements).map(|element| self.input(element).len().div_ceil(4)).sum(),
+        }
+    }
+
+    /// Roughly how many 32-bit operations the task takes; 0 if it is wrong.
+    fn operations(&self) -> u64 {
+        let elements = self.elements().unwrap_or(0);
+        Self::SPEC.cost.of(elements, self.words(), self.parameter())
+    }
+
+    /// Bytes of inputs and output that would go to and come from a device; 0 if the task is wrong.
+    fn bytes(&self) -> u64 {
+        let elements = self.elements().unwrap_or(0);
+        let each = match Self::SPEC.inputs {
+            Shape::Numbers(strides) => strides.iter().sum(),
+            Shape::Strings { .. } => TABLE_STRIDE,
+        };
+        (elements * (each + Self::SPEC.output_stride) + self.words() * 4) as u64
+    }
+
+    /// Appends the output, of shape `[elements]`. Called with right inputs only, and with room for all of it.
+    fn run_on_cpu(&self, output: &mut Vec<Self::Item>) {
+        let start = output.len();
+        let elements = self.elements().unwrap_or(0);
+        output.resize(start + elements, bytemuck::Zeroable::zeroed());
+        self.run_on_cpu_into(&mut output[start..]);
+    }
+
+    /// Writes the output to a slice of shape `[elements]`.
+    fn run_on_cpu_into(&self, output: &mut [Self::Item]);
+}
+
+/// A task whose inputs are arrays of one length, and nothing else: it can be computed in place.
+pub trait Elementwise: Task {
     /// A task of this operator over other inputs.
-    type Over<'a>: Task<Item = Self::Item>;
+    type Over<'a>: Elementwise<Item = Self::Item>;
 
     /// The task over inputs of equal length, given as the bytes of each, aligned for the operator's numbers.
     fn over<'a>(inputs: &[&'a [u8]]) -> Self::Over<'a>;
-
-    /// Number of elements of every input and of the output.
-    ///
-    /// # Errors
-    /// [`Error::LengthMismatch`], with task 0, if the inputs differ in length.
-    fn elements(&self) -> Result<usize, Error>;
-
-    /// How much work it is; `elements` is what [`elements`](Self::elements) returned.
-    fn load(&self, elements: usize) -> Load {
-        Load::flat(elements)
-    }
-
-    /// The bytes of input `index`, of shape `[elements × INPUT_STRIDES[index]]`.
-    fn input(&self, index: usize) -> &[u8];
-
-    /// Appends the output, of shape `[elements]`, computed on this thread. Called with inputs of equal length only, and
-    /// with room for all of it.
-    fn run_on_cpu(&self, output: &mut Vec<Self::Item>);
-
-    /// Writes the output, computed on this thread, to a slice of shape `[elements]`.
-    fn run_on_cpu_into(&self, output: &mut [Self::Item]);
 }
 
 mod sealed {
@@ -66,8 +101,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Threads per workgroup of every kernel.
-pub const WORKGROUP_SIZE: u32 = 256;
+/// Threads per workgroup that every adapter must allow.
+pub const MOST_WORKGROUP_SIZE: u32 = 256;
 
 /// An operator as tests, benches and documentation loop over it.
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +111,15 @@ pub struct Operator {
     pub name: &'static str,
     /// Generates `tasks` tasks of `size` elements each, the same for the same `seed`.
     pub workload: fn(size: usize, tasks: usize, seed: u64) -> Box<dyn Workload>,
-    /// Generates one call of `items` items of `depth` steps each, as [`Load`] counts them, to calibrate with.
-    pub probe: fn(items: usize, depth: usize, seed: u64) -> Box<dyn Workload>,
+    /// What the router calibrates it with; absent for what is only another use of an operator.
+    pub probe: Option<Probe>,
+}
+
+/// What the router calibrates an operator with.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    /// Generates one task of `items` items of `depth` steps each, as [`Load`] counts them.
+    pub generate: fn(items: usize, depth: usize) -> Box<dyn Workload>,
     /// The depths to calibrate at, ascending; `[1]` where items have one step. Between two of them, and above, times are
     /// taken to grow evenly with the depth.
     pub depths: &'static [usize],
@@ -85,22 +127,25 @@ pub struct Operator {
 
 /// Every operator there is.
 pub const ALL: &[Operator] = &[Operator {
-    name: VectorAdd::OPERATOR,
+    name: VectorAdd::SPEC.operator,
     workload: generated::<vector_add::Input>,
-    probe: |items, _, seed| generated::<vector_add::Input>(items, 1, seed),
-    depths: &[1],
+    probe: Some(Probe {
+        generate: |items, _| generated::<vector_add::Input>(items, 1, 1),
+        depths: &[1],
+    }),
 }];
 
-/// Where an operator stands in [`ALL`]. Evaluated while compiling, so that one that is missing there does not compile.
+/// Where an operator that is routed stands in [`ALL`]. Evaluated while compiling, so that one that is missing there does not
+/// compile.
 pub(crate) const fn index_of(name: &str) -> usize {
     let mut index = 0;
     while index < ALL.len() {
-        if is_same(ALL[index].name.as_bytes(), name.as_bytes()) {
+        if ALL[index].probe.is_some() && is_same(ALL[index].name.as_bytes(), name.as_bytes()) {
             return index;
         }
         index += 1;
     }
-    panic!("every operator is in `op::ALL`")
+    panic!("every operator is in `op::ALL`, with a probe")
 }
 
 /// `==`, which constants cannot use yet.

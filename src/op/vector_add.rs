@@ -1,6 +1,6 @@
 //! `vector_add`: the element-wise sum of two vectors of f32, the yardstick that no transfer pays for.
 
-use super::Task;
+use super::{Cost, Elementwise, Shape, Spec, Step, Task};
 use crate::{
     error::Error,
     workload::{Generate, Random},
@@ -19,26 +19,29 @@ pub struct VectorAdd<'a> {
 impl super::sealed::Sealed for VectorAdd<'_> {}
 
 impl Task for VectorAdd<'_> {
-    const OPERATOR: &'static str = "vector_add";
-    const SHADER: &'static str = include_str!("../../shaders/vector_add.wgsl");
-    const ELEMENTS_PER_THREAD: usize = 4;
-    const INPUT_STRIDES: &'static [usize] = &[4, 4];
+    const SPEC: Spec = Spec {
+        operator: "vector_add",
+        shader: include_str!("../../shaders/vector_add.wgsl"),
+        shader_int64: None,
+        workgroup_size: 256,
+        elements_per_thread: 4,
+        inputs: Shape::Numbers(&[4, 4]),
+        output_stride: 4,
+        immediates: 2,
+        step: Step::only,
+        room: |elements, _| elements,
+        cost: Cost { element: 1, word: 0 },
+    };
+    // A batch of a megabyte is added before another thread is awake.
+    const PARALLEL: bool = false;
     type Item = f32;
-    type Over<'a> = VectorAdd<'a>;
-
-    fn over<'a>(inputs: &[&'a [u8]]) -> VectorAdd<'a> {
-        VectorAdd {
-            a: bytemuck::cast_slice(inputs[0]),
-            b: bytemuck::cast_slice(inputs[1]),
-        }
-    }
 
     fn elements(&self) -> Result<usize, Error> {
         if self.a.len() == self.b.len() {
             Ok(self.a.len())
         } else {
             Err(Error::LengthMismatch {
-                operator: Self::OPERATOR,
+                operator: Self::SPEC.operator,
                 task: 0,
                 left: self.a.len(),
                 right: self.b.len(),
@@ -57,6 +60,17 @@ impl Task for VectorAdd<'_> {
     fn run_on_cpu_into(&self, output: &mut [f32]) {
         for (sum, (a, b)) in output.iter_mut().zip(self.a.iter().zip(self.b)) {
             *sum = a + b;
+        }
+    }
+}
+
+impl Elementwise for VectorAdd<'_> {
+    type Over<'a> = VectorAdd<'a>;
+
+    fn over<'a>(inputs: &[&'a [u8]]) -> VectorAdd<'a> {
+        VectorAdd {
+            a: bytemuck::cast_slice(inputs[0]),
+            b: bytemuck::cast_slice(inputs[1]),
         }
     }
 }
