@@ -44,7 +44,7 @@ struct Seat {
 impl<T: Elementwise> InPlace<T> {
     pub(crate) fn on_device(gpu: &Arc<Gpu>, elements: usize) -> Result<Self, Error> {
         let empty: &[u8] = bytemuck::cast_slice::<u64, _>(&[]);
-        let parameter = T::over(&[empty; MOST_INPUTS]).parameter();
+        let parameter = T::over(&[empty; MOST_INPUTS]).parameter().unwrap_or(0);
         Ok(Self {
             elements,
             memory: Memory::Device(Box::new(Seat {

@@ -48,7 +48,7 @@ pub use executor::Executor;
 pub use hybrid::{Hybrid, HybridOptions, ROUTE_ENV, Reason, Route, Routed};
 pub use in_place::{InPlace, Output};
 pub use mapped::Mapped;
-pub use op::{Elementwise, Load, Task, VectorAdd};
+pub use op::{Elementwise, FieldMul, Keccak256, Load, MerkleRoot, Sha256, Task, VectorAdd};
 pub use options::Options;
 pub use pending::Pending;
 pub use phases::Phases;

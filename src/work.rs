@@ -70,19 +70,18 @@ impl<T: Task> Source for Inputs<'_, T> {
 }
 
 impl<T: Task> Inputs<'_, T> {
-    /// As many elements as a dispatch may cost, of tasks with one parameter.
+    /// Cuts off as many elements as a dispatch may cost, of tasks with one parameter.
     fn next_numbers(&self, cutter: &mut Cutter) -> Option<Chunk> {
-        let parameter = self.tasks.get(cutter.task).map_or(0, Task::parameter);
-        if parameter == 0 {
+        let Some(parameter) = self.tasks.get(cutter.task).and_then(Task::parameter) else {
             return cutter.next(self.lengths);
-        }
+        };
         let each = T::SPEC.cost.of(1, 0, parameter).max(1);
         let most = usize::try_from(Cost::OF_A_DISPATCH / each).unwrap_or(usize::MAX).max(1);
         let most = most.min(cutter.most.elements);
         let same = self.tasks[cutter.task..].iter().zip(&self.lengths[cutter.task..]);
         let mut together = 0;
         for (task, elements) in same {
-            if together >= cutter.first + most || (task.parameter() != parameter && *elements > 0) {
+            if together >= cutter.first + most || (task.parameter() != Some(parameter) && *elements > 0) {
                 break;
             }
             together += elements;

@@ -4,7 +4,7 @@
 
 mod common;
 
-use gpu_executor::{Counters, Executor, Options, VectorAdd, Way};
+use gpu_executor::{Counters, Executor, FieldMul, Keccak256, MerkleRoot, Options, Sha256, Task, VectorAdd, Way};
 
 /// What a call of `chunks` chunks and `elements` elements counts in steady state, whatever the number of its tasks.
 fn steady(executor: &Executor, chunks: u64, elements: u64) -> Counters {
@@ -198,5 +198,71 @@ fn idle_buffers_beyond_the_cap_go_and_the_oldest_first() {
         assert_eq!(hits[..4], [0, 0, 1, 1], "{}", executor.backend());
         // The large one came last and was too large even alone, so that all others went before it.
         assert_eq!(hits[4..], [0, 0, 0], "{}", executor.backend());
+    }
+}
+
+/// The counters of a steady call of a task, and what it has to count in dispatches and bytes.
+fn check_task<T: Task>(executor: &Executor, task: &T, dispatches: u64, up: u64, down: u64) {
+    let run = || drop(executor.run(task).unwrap());
+    run();
+    let before = executor.counters();
+    for _ in 0..3 {
+        run();
+    }
+    let expected = Counters {
+        dispatches,
+        bytes_up: up,
+        bytes_down: down,
+        ..steady(executor, 1, 0)
+    };
+    let name = T::SPEC.operator;
+    let counted = (executor.counters() - before).per_call(3);
+    assert_eq!(counted, Some(expected), "{name} on {}", executor.backend());
+}
+
+#[test]
+fn every_operator_is_one_submission_and_brings_back_only_its_output() {
+    let elements = vec![[1_u64; 4]; 100];
+    let messages: Vec<Vec<u8>> = (0..100).map(|n| vec![7; n]).collect();
+    let words: u64 = (0..100_u64).map(|n| n.div_ceil(4)).sum();
+    let leaves = vec![[1_u8; 32]; 1025];
+    for executor in common::gpu_executors(&common::options()) {
+        let field = FieldMul {
+            a: &elements,
+            b: &elements,
+            products: 3,
+        };
+        check_task(&executor, &field, 1, 2 * 3200, 3200);
+        let table = 8 * 100;
+        let (sha, keccak) = (Sha256 { messages: &messages }, Keccak256 { messages: &messages });
+        check_task(&executor, &sha, 1, table + 4 * words, 3200);
+        check_task(&executor, &keccak, 1, table + 4 * words, 3200);
+        // All levels of a tree are on the device: 1,024 leaves a dispatch.
+        check_task(
+            &executor,
+            &MerkleRoot {
+                leaves: &leaves[..1024],
+            },
+            1,
+            8 + 32 * 1024,
+            32,
+        );
+        check_task(&executor, &MerkleRoot { leaves: &leaves }, 2, 8 + 32 * 1025, 32);
+    }
+}
+
+#[test]
+fn work_that_takes_long_is_several_submissions() {
+    // 2^35 operations a dispatch, 1,000 a product.
+    let elements = vec![[1_u64; 4]; 600];
+    let task = FieldMul {
+        a: &elements,
+        b: &elements,
+        products: u16::MAX,
+    };
+    for executor in common::gpu_executors(&common::options()) {
+        let before = executor.counters();
+        executor.run(&task).unwrap();
+        assert_eq!((executor.counters() - before).submits, 2, "{}", executor.backend());
     }
 }

@@ -1,10 +1,19 @@
 //! The operators: one file each, one line each in [`ALL`].
 
+mod field_mul;
+mod keccak256;
 mod load;
+mod merkle_root;
+mod messages;
+mod sha256;
 mod spec;
 mod vector_add;
 
+pub use field_mul::{Element, FieldMul};
+pub use keccak256::Keccak256;
 pub use load::Load;
+pub use merkle_root::MerkleRoot;
+pub use sha256::Sha256;
 pub(crate) use spec::word;
 pub use spec::{Cost, Digest, Extent, Shape, Spec, Step};
 pub use vector_add::VectorAdd;
@@ -46,8 +55,8 @@ pub trait Task: sealed::Sealed + Copy + Sync {
     }
 
     /// A number that the kernel is given. Tasks of a batch that differ in it are not joined into one dispatch.
-    fn parameter(&self) -> u32 {
-        0
+    fn parameter(&self) -> Option<u32> {
+        None
     }
 
     /// Words of all its strings; 0 where inputs are numbers.
@@ -62,7 +71,9 @@ pub trait Task: sealed::Sealed + Copy + Sync {
     /// Roughly how many 32-bit operations the task takes; 0 if it is wrong.
     fn operations(&self) -> u64 {
         let elements = self.elements().unwrap_or(0);
-        Self::SPEC.cost.of(elements, self.words(), self.parameter())
+        Self::SPEC
+            .cost
+            .of(elements, self.words(), self.parameter().unwrap_or(1))
     }
 
     /// Bytes of inputs and output that would go to and come from a device; 0 if the task is wrong.
@@ -107,8 +118,12 @@ pub const MOST_WORKGROUP_SIZE: u32 = 256;
 /// An operator as tests, benches and documentation loop over it.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator {
-    /// The operator's name.
+    /// The operator's name, or that of a use of it.
     pub name: &'static str,
+    /// What an element of a task is.
+    pub element: &'static str,
+    /// 32-bit operations per element, roughly.
+    pub operations: u64,
     /// Generates `tasks` tasks of `size` elements each, the same for the same `seed`.
     pub workload: fn(size: usize, tasks: usize, seed: u64) -> Box<dyn Workload>,
     /// What the router calibrates it with; absent for what is only another use of an operator.
@@ -126,14 +141,57 @@ pub struct Probe {
 }
 
 /// Every operator there is.
-pub const ALL: &[Operator] = &[Operator {
-    name: VectorAdd::SPEC.operator,
-    workload: generated::<vector_add::Input>,
-    probe: Some(Probe {
-        generate: |items, _| generated::<vector_add::Input>(items, 1, 1),
-        depths: &[1],
-    }),
-}];
+pub const ALL: &[Operator] = &[
+    Operator {
+        name: VectorAdd::SPEC.operator,
+        element: "a sum",
+        operations: 1,
+        workload: generated::<vector_add::Input>,
+        probe: Some(Probe {
+            generate: |items, _| generated::<vector_add::Input>(items, 1, 1),
+            depths: &[1],
+        }),
+    },
+    Operator {
+        name: FieldMul::SPEC.operator,
+        element: "a product",
+        operations: 1000,
+        workload: generated::<field_mul::Input<1>>,
+        probe: Some(field_mul::PROBE),
+    },
+    Operator {
+        name: "field_chain",
+        element: "100 products of `field_mul`, one after the other",
+        operations: 100_000,
+        workload: generated::<field_mul::Input<100>>,
+        // A use of `field_mul`.
+        probe: None,
+    },
+    Operator {
+        name: "sha256",
+        element: "a message of 64 bytes",
+        operations: 5000,
+        workload: generated::<sha256::Input<64>>,
+        probe: Some(sha256::PROBE),
+    },
+    Operator {
+        name: "keccak256",
+        element: "a message of 64 bytes",
+        operations: 7000,
+        workload: generated::<keccak256::Input<64>>,
+        probe: Some(keccak256::PROBE),
+    },
+    Operator {
+        name: MerkleRoot::SPEC.operator,
+        element: "a leaf",
+        operations: 7000,
+        workload: generated::<merkle_root::Input>,
+        probe: Some(Probe {
+            generate: |items, _| generated::<merkle_root::Input>(items, 1, 1),
+            depths: &[1],
+        }),
+    },
+];
 
 /// Where an operator that is routed stands in [`ALL`]. Evaluated while compiling, so that one that is missing there does not
 /// compile.

@@ -1,0 +1,218 @@
+// sha256 of messages of any lengths.
+//
+// Bindings (group 0):
+//   0  messages  read            shape [n] or longer: the first word and the length in bytes of each
+//   1  words     read            the messages, each filled up to whole words with zeros; a length of 2^32 - 1 stands for eight
+//                                words that are the digest
+//   2  digests   read and write  shape [n, 2] or longer
+// One thread per message, 64 per workgroup. Grids of more than 65,535 workgroups are folded into rows: thread (x, y) has
+// message y * row + x.
+
+struct Params {
+    // Number of messages.
+    n: u32,
+    // Threads per row of the grid.
+    row: u32,
+}
+
+var<immediate> params: Params;
+
+@group(0) @binding(0) var<storage, read> messages: array<vec2<u32>>;
+@group(0) @binding(1) var<storage, read> words: array<u32>;
+@group(0) @binding(2) var<storage, read_write> digests: array<vec4<u32>>;
+
+var<private> first: u32;
+var<private> length: u32;
+
+fn swapped(word: u32) -> u32 {
+    return (word << 24u) | ((word & 0xff00u) << 8u) | ((word >> 8u) & 0xff00u) | (word >> 24u);
+}
+
+// The word at byte `at` of the padded message, but for the length at its end.
+fn padded(at: u32) -> u32 {
+    var word = 0u;
+    if at < length {
+        word = words[first + at / 4u];
+    }
+    if at / 4u == length / 4u {
+        word |= 0x80u << (8u * (length % 4u));
+    }
+    return swapped(word);
+}
+
+fn ror(x: u32, n: u32) -> u32 {
+    return (x >> n) | (x << (32u - n));
+}
+
+// What a round adds to `d`, and to what becomes `a`.
+fn one(e: u32, f: u32, g: u32, h: u32, w: u32) -> u32 {
+    return h + (ror(e, 6u) ^ ror(e, 11u) ^ ror(e, 25u)) + (g ^ (e & (f ^ g))) + w;
+}
+
+fn two(a: u32, b: u32, c: u32) -> u32 {
+    return (ror(a, 2u) ^ ror(a, 13u) ^ ror(a, 22u)) + ((a & b) | (c & (a | b)));
+}
+
+// What is added to a word of the schedule when it is used again, 16 rounds later.
+fn next(w1: u32, w9: u32, w14: u32) -> u32 {
+    return (ror(w1, 7u) ^ ror(w1, 18u) ^ (w1 >> 3u)) + w9 + (ror(w14, 17u) ^ ror(w14, 19u) ^ (w14 >> 10u));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
+    let i = thread.y * params.row + thread.x;
+    if i >= params.n {
+        return;
+    }
+    first = messages[i].x;
+    length = messages[i].y;
+    if length == 0xffffffffu {
+        digests[2u * i] = vec4(words[first], words[first + 1u], words[first + 2u], words[first + 3u]);
+        digests[2u * i + 1u] = vec4(words[first + 4u], words[first + 5u], words[first + 6u], words[first + 7u]);
+        return;
+    }
+    var left = vec4(0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au);
+    var right = vec4(0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u);
+    // The padding and the length, nine bytes, are behind the message.
+    for (var at = 0u; at < length + 9u; at += 64u) {
+        var w0 = padded(at + 0u);
+        var w1 = padded(at + 4u);
+        var w2 = padded(at + 8u);
+        var w3 = padded(at + 12u);
+        var w4 = padded(at + 16u);
+        var w5 = padded(at + 20u);
+        var w6 = padded(at + 24u);
+        var w7 = padded(at + 28u);
+        var w8 = padded(at + 32u);
+        var w9 = padded(at + 36u);
+        var w10 = padded(at + 40u);
+        var w11 = padded(at + 44u);
+        var w12 = padded(at + 48u);
+        var w13 = padded(at + 52u);
+        var w14 = padded(at + 56u);
+        var w15 = padded(at + 60u);
+        if length + 9u <= at + 64u {
+            w14 = length >> 29u;
+            w15 = length << 3u;
+        }
+        var a = left.x; var b = left.y; var c = left.z; var d = left.w;
+        var e = right.x; var f = right.y; var g = right.z; var h = right.w;
+        var x: u32;
+        x = one(e, f, g, h, 0x428a2f98u + w0); d += x; h = x + two(a, b, c);
+        x = one(d, e, f, g, 0x71374491u + w1); c += x; g = x + two(h, a, b);
+        x = one(c, d, e, f, 0xb5c0fbcfu + w2); b += x; f = x + two(g, h, a);
+        x = one(b, c, d, e, 0xe9b5dba5u + w3); a += x; e = x + two(f, g, h);
+        x = one(a, b, c, d, 0x3956c25bu + w4); h += x; d = x + two(e, f, g);
+        x = one(h, a, b, c, 0x59f111f1u + w5); g += x; c = x + two(d, e, f);
+        x = one(g, h, a, b, 0x923f82a4u + w6); f += x; b = x + two(c, d, e);
+        x = one(f, g, h, a, 0xab1c5ed5u + w7); e += x; a = x + two(b, c, d);
+        x = one(e, f, g, h, 0xd807aa98u + w8); d += x; h = x + two(a, b, c);
+        x = one(d, e, f, g, 0x12835b01u + w9); c += x; g = x + two(h, a, b);
+        x = one(c, d, e, f, 0x243185beu + w10); b += x; f = x + two(g, h, a);
+        x = one(b, c, d, e, 0x550c7dc3u + w11); a += x; e = x + two(f, g, h);
+        x = one(a, b, c, d, 0x72be5d74u + w12); h += x; d = x + two(e, f, g);
+        x = one(h, a, b, c, 0x80deb1feu + w13); g += x; c = x + two(d, e, f);
+        x = one(g, h, a, b, 0x9bdc06a7u + w14); f += x; b = x + two(c, d, e);
+        x = one(f, g, h, a, 0xc19bf174u + w15); e += x; a = x + two(b, c, d);
+        w0 += next(w1, w9, w14);
+        x = one(e, f, g, h, 0xe49b69c1u + w0); d += x; h = x + two(a, b, c);
+        w1 += next(w2, w10, w15);
+        x = one(d, e, f, g, 0xefbe4786u + w1); c += x; g = x + two(h, a, b);
+        w2 += next(w3, w11, w0);
+        x = one(c, d, e, f, 0x0fc19dc6u + w2); b += x; f = x + two(g, h, a);
+        w3 += next(w4, w12, w1);
+        x = one(b, c, d, e, 0x240ca1ccu + w3); a += x; e = x + two(f, g, h);
+        w4 += next(w5, w13, w2);
+        x = one(a, b, c, d, 0x2de92c6fu + w4); h += x; d = x + two(e, f, g);
+        w5 += next(w6, w14, w3);
+        x = one(h, a, b, c, 0x4a7484aau + w5); g += x; c = x + two(d, e, f);
+        w6 += next(w7, w15, w4);
+        x = one(g, h, a, b, 0x5cb0a9dcu + w6); f += x; b = x + two(c, d, e);
+        w7 += next(w8, w0, w5);
+        x = one(f, g, h, a, 0x76f988dau + w7); e += x; a = x + two(b, c, d);
+        w8 += next(w9, w1, w6);
+        x = one(e, f, g, h, 0x983e5152u + w8); d += x; h = x + two(a, b, c);
+        w9 += next(w10, w2, w7);
+        x = one(d, e, f, g, 0xa831c66du + w9); c += x; g = x + two(h, a, b);
+        w10 += next(w11, w3, w8);
+        x = one(c, d, e, f, 0xb00327c8u + w10); b += x; f = x + two(g, h, a);
+        w11 += next(w12, w4, w9);
+        x = one(b, c, d, e, 0xbf597fc7u + w11); a += x; e = x + two(f, g, h);
+        w12 += next(w13, w5, w10);
+        x = one(a, b, c, d, 0xc6e00bf3u + w12); h += x; d = x + two(e, f, g);
+        w13 += next(w14, w6, w11);
+        x = one(h, a, b, c, 0xd5a79147u + w13); g += x; c = x + two(d, e, f);
+        w14 += next(w15, w7, w12);
+        x = one(g, h, a, b, 0x06ca6351u + w14); f += x; b = x + two(c, d, e);
+        w15 += next(w0, w8, w13);
+        x = one(f, g, h, a, 0x14292967u + w15); e += x; a = x + two(b, c, d);
+        w0 += next(w1, w9, w14);
+        x = one(e, f, g, h, 0x27b70a85u + w0); d += x; h = x + two(a, b, c);
+        w1 += next(w2, w10, w15);
+        x = one(d, e, f, g, 0x2e1b2138u + w1); c += x; g = x + two(h, a, b);
+        w2 += next(w3, w11, w0);
+        x = one(c, d, e, f, 0x4d2c6dfcu + w2); b += x; f = x + two(g, h, a);
+        w3 += next(w4, w12, w1);
+        x = one(b, c, d, e, 0x53380d13u + w3); a += x; e = x + two(f, g, h);
+        w4 += next(w5, w13, w2);
+        x = one(a, b, c, d, 0x650a7354u + w4); h += x; d = x + two(e, f, g);
+        w5 += next(w6, w14, w3);
+        x = one(h, a, b, c, 0x766a0abbu + w5); g += x; c = x + two(d, e, f);
+        w6 += next(w7, w15, w4);
+        x = one(g, h, a, b, 0x81c2c92eu + w6); f += x; b = x + two(c, d, e);
+        w7 += next(w8, w0, w5);
+        x = one(f, g, h, a, 0x92722c85u + w7); e += x; a = x + two(b, c, d);
+        w8 += next(w9, w1, w6);
+        x = one(e, f, g, h, 0xa2bfe8a1u + w8); d += x; h = x + two(a, b, c);
+        w9 += next(w10, w2, w7);
+        x = one(d, e, f, g, 0xa81a664bu + w9); c += x; g = x + two(h, a, b);
+        w10 += next(w11, w3, w8);
+        x = one(c, d, e, f, 0xc24b8b70u + w10); b += x; f = x + two(g, h, a);
+        w11 += next(w12, w4, w9);
+        x = one(b, c, d, e, 0xc76c51a3u + w11); a += x; e = x + two(f, g, h);
+        w12 += next(w13, w5, w10);
+        x = one(a, b, c, d, 0xd192e819u + w12); h += x; d = x + two(e, f, g);
+        w13 += next(w14, w6, w11);
+        x = one(h, a, b, c, 0xd6990624u + w13); g += x; c = x + two(d, e, f);
+        w14 += next(w15, w7, w12);
+        x = one(g, h, a, b, 0xf40e3585u + w14); f += x; b = x + two(c, d, e);
+        w15 += next(w0, w8, w13);
+        x = one(f, g, h, a, 0x106aa070u + w15); e += x; a = x + two(b, c, d);
+        w0 += next(w1, w9, w14);
+        x = one(e, f, g, h, 0x19a4c116u + w0); d += x; h = x + two(a, b, c);
+        w1 += next(w2, w10, w15);
+        x = one(d, e, f, g, 0x1e376c08u + w1); c += x; g = x + two(h, a, b);
+        w2 += next(w3, w11, w0);
+        x = one(c, d, e, f, 0x2748774cu + w2); b += x; f = x + two(g, h, a);
+        w3 += next(w4, w12, w1);
+        x = one(b, c, d, e, 0x34b0bcb5u + w3); a += x; e = x + two(f, g, h);
+        w4 += next(w5, w13, w2);
+        x = one(a, b, c, d, 0x391c0cb3u + w4); h += x; d = x + two(e, f, g);
+        w5 += next(w6, w14, w3);
+        x = one(h, a, b, c, 0x4ed8aa4au + w5); g += x; c = x + two(d, e, f);
+        w6 += next(w7, w15, w4);
+        x = one(g, h, a, b, 0x5b9cca4fu + w6); f += x; b = x + two(c, d, e);
+        w7 += next(w8, w0, w5);
+        x = one(f, g, h, a, 0x682e6ff3u + w7); e += x; a = x + two(b, c, d);
+        w8 += next(w9, w1, w6);
+        x = one(e, f, g, h, 0x748f82eeu + w8); d += x; h = x + two(a, b, c);
+        w9 += next(w10, w2, w7);
+        x = one(d, e, f, g, 0x78a5636fu + w9); c += x; g = x + two(h, a, b);
+        w10 += next(w11, w3, w8);
+        x = one(c, d, e, f, 0x84c87814u + w10); b += x; f = x + two(g, h, a);
+        w11 += next(w12, w4, w9);
+        x = one(b, c, d, e, 0x8cc70208u + w11); a += x; e = x + two(f, g, h);
+        w12 += next(w13, w5, w10);
+        x = one(a, b, c, d, 0x90befffau + w12); h += x; d = x + two(e, f, g);
+        w13 += next(w14, w6, w11);
+        x = one(h, a, b, c, 0xa4506cebu + w13); g += x; c = x + two(d, e, f);
+        w14 += next(w15, w7, w12);
+        x = one(g, h, a, b, 0xbef9a3f7u + w14); f += x; b = x + two(c, d, e);
+        w15 += next(w0, w8, w13);
+        x = one(f, g, h, a, 0xc67178f2u + w15); e += x; a = x + two(b, c, d);
+        left += vec4(a, b, c, d);
+        right += vec4(e, f, g, h);
+    }
+    digests[2u * i] = vec4(swapped(left.x), swapped(left.y), swapped(left.z), swapped(left.w));
+    digests[2u * i + 1u] = vec4(swapped(right.x), swapped(right.y), swapped(right.z), swapped(right.w));
+}

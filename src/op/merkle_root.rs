@@ -1,0 +1,179 @@
+//! `merkle_root`: the root of a binary tree of keccak256.
+
+use sha3::Digest as _;
+
+use super::{Cost, Extent, Load, Shape, Spec, Step, Task, word};
+use crate::{
+    error::Error,
+    workload::{Generate, Random},
+};
+
+/// The root of the tree over leaves of 32 bytes. A node is keccak256 of its two children, left before right; a node without
+/// a sibling moves up unchanged. The leaves are taken as they are, so that one leaf is its own root. Without leaves there is
+/// no root: the output is empty.
+///
+/// Whoever must keep a node from being taken for a leaf hashes leaves in another way than nodes, beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct MerkleRoot<'a> {
+    /// Shape `[n]`.
+    pub leaves: &'a [[u8; 32]],
+}
+
+/// A node, or a leaf.
+type Node = [u8; 32];
+
+/// Leaves that one workgroup replaces by one node, as a power of two.
+const LEVELS: usize = 10;
+
+/// Leaves whose tree one thread of the host computes: half a millisecond's work.
+const LEAVES_OF_A_THREAD: usize = 1 << LEVELS;
+
+/// Operations of one keccak-f.
+const PERMUTATION: u64 = 7000;
+
+impl super::sealed::Sealed for MerkleRoot<'_> {}
+
+impl Task for MerkleRoot<'_> {
+    const SPEC: Spec = Spec {
+        operator: "merkle_root",
+        shader: concat!(
+            include_str!("../../shaders/keccak_f.wgsl"),
+            include_str!("../../shaders/merkle_root.wgsl")
+        ),
+        shader_int64: None,
+        workgroup_size: 256,
+        elements_per_thread: 1,
+        inputs: Shape::Strings {
+            longest: usize::MAX,
+            digest: |leaves| root(bytemuck::cast_slice(leaves)),
+        },
+        output_stride: 32,
+        immediates: 8,
+        step,
+        // Two dispatches leave nodes behind at the most: the third is over 2^20 nodes of 2^20 leaves.
+        room: |elements, words| 3 * elements + between(words, 1) + between(words, 2),
+        cost: Cost {
+            element: PERMUTATION,
+            word: PERMUTATION / 8,
+        },
+    };
+    const PARALLEL: bool = true;
+    type Item = Node;
+
+    fn elements(&self) -> Result<usize, Error> {
+        Ok(usize::from(!self.leaves.is_empty()))
+    }
+
+    fn input(&self, _: usize) -> &[u8] {
+        bytemuck::cast_slice(self.leaves)
+    }
+
+    fn load(&self) -> Load {
+        Load::flat(self.leaves.len())
+    }
+
+    fn run_on_cpu_into(&self, output: &mut [Node]) {
+        if let [to] = output {
+            *to = root(self.leaves);
+        }
+    }
+}
+
+/// Nodes that stand for 1,024^level leaves each, for leaves of so many words.
+fn between(words: usize, level: usize) -> usize {
+    (words / 8) >> (LEVELS * level)
+}
+
+/// Each level is one dispatch over workgroups of 1,024 nodes, or several if it would take too long.
+fn step(spec: &Spec, extent: &Extent, number: usize) -> Option<Step> {
+    let trees = extent.elements;
+    let most = usize::try_from(Cost::OF_A_DISPATCH / ((spec.cost.word * 8) << LEVELS)).expect("some thousands");
+    let (mut from_node, mut to_node) = (0, trees);
+    let mut left = number;
+    for level in 0.. {
+        let groups = between(extent.words, level + 1) + trees;
+        let dispatches = groups.div_ceil(most);
+        // The trees that are done pass their root on as long as others are not.
+        let is_last = extent.longest / 8 <= 1 << (LEVELS * (level + 1));
+        if left < dispatches {
+            let first = left * most;
+            return Some(Step {
+                groups: word(most.min(groups - first)),
+                immediates: [
+                    word(trees),
+                    0,
+                    word(LEVELS * level),
+                    word(from_node),
+                    word(to_node),
+                    word(first),
+                    word(groups),
+                    u32::from(is_last),
+                ],
+            });
+        }
+        if is_last {
+            break;
+        }
+        left -= dispatches;
+        (from_node, to_node) = (to_node, to_node + groups);
+    }
+    None
+}
+
+/// The root of at least one leaf, by rayon's threads.
+fn root(leaves: &[Node]) -> Node {
+    if leaves.len() <= LEAVES_OF_A_THREAD {
+        return root_here(leaves);
+    }
+    // All but the last subtree of a level are full.
+    let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+    let (left, right) = rayon::join(|| root(left), || root(right));
+    parent(&[left, right])
+}
+
+/// The root of at most 1,024 leaves, by this thread.
+fn root_here(leaves: &[Node]) -> Node {
+    let mut nodes = [[0; 32]; LEAVES_OF_A_THREAD / 2];
+    let mut n = leaves.len();
+    for (node, pair) in nodes.iter_mut().zip(leaves.chunks(2)) {
+        *node = parent(pair);
+    }
+    while n > 2 {
+        n = n.div_ceil(2);
+        for i in 0..n.div_ceil(2) {
+            nodes[i] = parent(&nodes[2 * i..n.min(2 * i + 2)]);
+        }
+    }
+    nodes[0]
+}
+
+/// The node above one or two.
+fn parent(children: &[Node]) -> Node {
+    match children {
+        [alone] => *alone,
+        both => sha3::Keccak256::digest(both.as_flattened()).into(),
+    }
+}
+
+/// Leaves, for tests and benches.
+pub(super) struct Input(Vec<Node>);
+
+impl Generate for Input {
+    type Task<'a> = MerkleRoot<'a>;
+
+    fn generate(size: usize, random: &mut Random) -> Self {
+        Self(
+            (0..size)
+                .map(|_| bytemuck::cast([(); 4].map(|()| random.u64())))
+                .collect(),
+        )
+    }
+
+    fn task(&self) -> MerkleRoot<'_> {
+        MerkleRoot { leaves: &self.0 }
+    }
+
+    fn same(device: &Node, cpu: &Node) -> bool {
+        device == cpu
+    }
+}
