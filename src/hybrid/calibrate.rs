@@ -5,26 +5,39 @@ use std::time::Duration;
 use super::table::{Curve, DeviceTimes};
 use crate::{backend::Backend, op::Load};
 
-/// Numbers of items tried, ascending, as far as time allows.
-const LADDER: [usize; 12] = [
+/// Numbers of items tried, ascending, as far as time allows: close together where fixed costs give way, and where operators begin
+/// to use several threads.
+const LADDER: [usize; 18] = [
     1,
+    16,
     64,
+    128,
     256,
+    512,
     1 << 10,
+    1 << 11,
     1 << 12,
+    1 << 13,
     1 << 14,
     1 << 16,
     1 << 18,
     1 << 20,
+    1 << 21,
     1 << 22,
     1 << 24,
     1 << 26,
 ];
 
 /// Calls of each device at one size, at least; the fastest tenth of them counts.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 3;
 /// Calls of each device at one size, at most.
-const MOST_ROUNDS: usize = 60;
+const MOST_ROUNDS: usize = 40;
+
+/// Points without which nothing can be said of a device.
+const LEAST_POINTS: usize = 4;
+
+/// How far apart numbers of items may be between which another device becomes the fastest.
+const CLOSE: f64 = 1.25;
 
 /// Numbers of small tasks in the batch that shows what each task adds: the first for which there is time.
 const BATCHES: [usize; 3] = [256, 64, 16];
@@ -83,11 +96,11 @@ pub(super) fn measure(world: &mut impl World, devices: &[Backend], depths: &[usi
     };
     let begin = trial.world.now();
     let left = until.saturating_sub(begin);
-    for number in 0..depths.len() {
-        // Six tenths of the time for all ladders; what one leaves goes to the next.
-        #[expect(clippy::cast_possible_truncation, reason = "a handful of depths")]
-        let (done, all) = (number as u32 + 1, depths.len() as u32);
-        trial.climb(number, begin + left.mul_f64(0.6) * done / all);
+    // The deepest first: there it shows soonest who is the fastest, and what time that leaves goes to the next.
+    for number in (0..depths.len()).rev() {
+        // Three quarters of the time are for the ladders.
+        let part = (depths.len() - number) as f64 / depths.len() as f64;
+        trial.climb(number, begin + left.mul_f64(0.75 * part));
     }
     let is_complete = trial.devices.iter().all(|device| !device.is_alive || device.is_known());
     trial.batch();
@@ -112,7 +125,7 @@ struct Device {
 impl Device {
     /// Whether enough was measured to tell more work from less.
     fn is_known(&self) -> bool {
-        self.times.curves.iter().all(|curve| curve.points.len() >= 3)
+        self.times.curves.iter().all(|curve| curve.points.len() >= LEAST_POINTS)
     }
 }
 
@@ -149,7 +162,9 @@ impl<W: World> Trial<'_, W> {
                 };
                 climbing.retain(|&d| d != dearest);
             }
-            if climbing.is_empty() || (left.is_zero() && items > 1) {
+            let is_known = |&d: &usize| self.devices[d].times.curves[depth].points.len() >= LEAST_POINTS;
+            let is_won = climbing.len() == 1 && self.devices.len() > 1 && climbing.iter().all(is_known);
+            if climbing.is_empty() || is_won || (left.is_zero() && items > 1) {
                 return;
             }
             let begin = self.world.now();
@@ -159,7 +174,7 @@ impl<W: World> Trial<'_, W> {
             });
             making = self.world.now().saturating_sub(begin);
             // Larger sizes need more of the time, and have it: small ones get a share that no number of sizes adds up.
-            let share = self.left(until) / 8;
+            let share = self.left(until) / 12;
             self.sample(&climbing, depth, load.items, share);
             climbing.retain(|&d| self.devices[d].is_alive && self.can_win(d, depth));
             before = items;
@@ -276,46 +291,55 @@ impl<W: World> Trial<'_, W> {
         }
     }
 
-    /// Measures between two numbers of items where different devices are the fastest, until they are close together or time
-    /// is up; then both again.
+    /// Measures between two numbers of items where different devices are the fastest, where these are furthest apart, until they
+    /// are close together everywhere or time is up; then each of them again.
     fn refine(&mut self) {
-        let mut looked = vec![0; self.devices[0].times.curves.len()];
-        loop {
-            let mut is_done = true;
-            for (depth, looked) in looked.iter_mut().enumerate() {
-                let Some((devices, below, above)) = self.crossing(depth) else {
-                    continue;
-                };
-                let (items, again) = if above as f64 / below as f64 > 1.3 {
-                    (((below as f64) * (above as f64)).sqrt().round() as usize, false)
-                } else {
-                    *looked += 1;
-                    (if *looked % 2 == 0 { below } else { above }, true)
-                };
-                let costs = devices.iter().map(|&d| self.cost(d, depth, items));
-                let cost = costs.fold(Duration::ZERO, Duration::saturating_add);
-                if (again && *looked > 6) || cost.saturating_mul(2) > self.left(self.until) {
-                    continue;
-                }
-                is_done = false;
-                let load = self.world.prepare(Timed::Items {
-                    items,
-                    depth: self.depth(depth),
-                });
-                self.sample(&devices, depth, load.items, self.left(self.until) / 12);
-            }
-            if is_done {
+        let depths = self.devices[0].times.curves.len();
+        let mut again = 0;
+        while !self.left(self.until).is_zero() {
+            let mut crossings: Vec<Crossing> = (0..depths).flat_map(|depth| self.crossings(depth)).collect();
+            crossings.sort_by(|a, b| b.gap().total_cmp(&a.gap()));
+            let affordable = |crossing: &&Crossing| {
+                let costs = crossing
+                    .devices
+                    .iter()
+                    .map(|&d| self.cost(d, crossing.depth, crossing.above));
+                costs.fold(Duration::ZERO, Duration::saturating_add).saturating_mul(2) <= self.left(self.until)
+            };
+            crossings = crossings.iter().filter(affordable).copied().collect();
+            let Some(widest) = crossings.first().copied() else {
                 return;
-            }
+            };
+            let (crossing, items) = if widest.gap() > CLOSE {
+                (widest, widest.middle())
+            } else {
+                let crossing = crossings[again / 2 % crossings.len()];
+                let items = if again % 2 == 0 { crossing.below } else { crossing.above };
+                again += 1;
+                if again > 4 * crossings.len() {
+                    return;
+                }
+                (crossing, items)
+            };
+            let load = self.world.prepare(Timed::Items {
+                items,
+                depth: self.depth(crossing.depth),
+            });
+            self.sample(
+                &crossing.devices,
+                crossing.depth,
+                load.items,
+                self.left(self.until) / 12,
+            );
         }
     }
 
-    /// The last two neighbouring numbers of items between which another device becomes the fastest, with the two devices.
-    fn crossing(&self, depth: usize) -> Option<([usize; 2], usize, usize)> {
-        let alive: Vec<usize> = (0..self.devices.len())
-            .filter(|&d| self.devices[d].is_alive && !self.devices[d].times.curves[depth].points.is_empty())
-            .collect();
+    /// The neighbouring numbers of items between which another device becomes the fastest.
+    fn crossings(&self, depth: usize) -> Vec<Crossing> {
         let curve = |d: usize| &self.devices[d].times.curves[depth];
+        let alive: Vec<usize> = (0..self.devices.len())
+            .filter(|&d| self.devices[d].is_alive && !curve(d).points.is_empty())
+            .collect();
         let mut sizes: Vec<u64> = alive
             .iter()
             .flat_map(|&d| &curve(d).points)
@@ -327,170 +351,44 @@ impl<W: World> Trial<'_, W> {
             let by_time = |&a: &usize, &b: &usize| curve(a).ns(items).total_cmp(&curve(b).ns(items));
             alive.iter().copied().min_by(by_time)
         };
-        let found = sizes.windows(2).rev().find_map(|pair| {
-            let (left, right) = (best(pair[0])?, best(pair[1])?);
-            (left != right).then_some(([left, right], pair[0], pair[1]))
-        })?;
-        Some((found.0, usize::try_from(found.1).ok()?, usize::try_from(found.2).ok()?))
+        let crossing = |pair: &[u64]| {
+            let devices = [best(pair[0])?, best(pair[1])?];
+            (devices[0] != devices[1]).then_some(Crossing {
+                depth,
+                devices,
+                below: usize::try_from(pair[0]).ok()?,
+                above: usize::try_from(pair[1]).ok()?,
+            })
+        };
+        sizes.windows(2).filter_map(crossing).collect()
+    }
+}
+
+/// Where another device becomes the fastest.
+#[derive(Clone, Copy, Debug)]
+struct Crossing {
+    depth: usize,
+    devices: [usize; 2],
+    below: usize,
+    above: usize,
+}
+
+impl Crossing {
+    /// How far apart the two are; 1 if there is nothing between them.
+    fn gap(&self) -> f64 {
+        if self.above - self.below > 1 {
+            self.above as f64 / self.below as f64
+        } else {
+            1.0
+        }
+    }
+
+    /// The geometric middle.
+    fn middle(&self) -> usize {
+        let middle = ((self.below as f64) * (self.above as f64)).sqrt().round() as usize;
+        middle.clamp(self.below + 1, self.above - 1)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{super::table::Table, *};
-
-    /// Devices with known times, and a clock that only they move.
-    struct Synthetic {
-        now: Duration,
-        /// Nanoseconds of a call: fixed, for each step, for each task.
-        devices: Vec<[f64; 3]>,
-        /// The first call of each takes so much longer.
-        first: Duration,
-        called: Vec<usize>,
-        /// The device that fails, and at which call.
-        fails: Option<(usize, usize)>,
-        load: Load,
-        /// Times are up to so many times as long.
-        noise: f64,
-        random: u64,
-    }
-
-    impl Synthetic {
-        fn new(devices: &[[f64; 3]]) -> Self {
-            Self {
-                now: Duration::from_millis(77),
-                devices: devices.to_vec(),
-                first: Duration::ZERO,
-                called: vec![0; devices.len()],
-                fails: None,
-                load: Load::default(),
-                noise: 1.0,
-                random: 1,
-            }
-        }
-
-        fn measured(&mut self, depths: &[usize], budget: Duration) -> (Table, bool) {
-            let backends = &Backend::ALL[..self.devices.len()];
-            let measured = measure(self, backends, depths, Duration::from_millis(77) + budget);
-            (Table::measured(measured.times), measured.is_complete)
-        }
-    }
-
-    impl World for Synthetic {
-        fn now(&self) -> Duration {
-            self.now
-        }
-
-        fn prepare(&mut self, timed: Timed) -> Load {
-            self.load = match timed {
-                Timed::Items { items, depth } => Load::deep(items, depth),
-                Timed::Batch { size, tasks } => (0..tasks).map(|_| Load::flat(size)).sum(),
-            };
-            self.now += Duration::from_nanos(self.load.items * 2);
-            self.load
-        }
-
-        fn time(&mut self, device: usize) -> Option<Duration> {
-            self.called[device] += 1;
-            if self
-                .fails
-                .is_some_and(|(d, call)| d == device && self.called[device] >= call)
-            {
-                return None;
-            }
-            let [fixed, step, task] = self.devices[device];
-            self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let noise = 1.0 + (self.noise - 1.0) * ((self.random >> 33) % 1000) as f64 / 1000.0;
-            let ns = (fixed + step * self.load.steps as f64 + task * (self.load.tasks - 1) as f64) * noise;
-            let time = Duration::from_secs_f64(ns / 1e9);
-            self.now += time;
-            if self.called[device] == 1 {
-                self.now += self.first;
-            }
-            Some(time)
-        }
-    }
-
-    const BUDGET: Duration = Duration::from_millis(300);
-
-    #[test]
-    fn the_crossover_is_found() {
-        let check = |devices: &[[f64; 3]], noise: f64, expected: f64, within: f64| {
-            let mut world = Synthetic::new(devices);
-            world.noise = noise;
-            let (table, is_complete) = world.measured(&[1], BUDGET);
-            assert!(is_complete);
-            let at = table.thresholds[1].items as f64;
-            assert!(
-                (at / expected).ln().abs() < within.ln_1p(),
-                "{at}, not {expected}: {table:?}"
-            );
-            assert!(world.now <= Duration::from_millis(77) + BUDGET, "{:?}", world.now);
-        };
-        check(&[[100.0, 1.0, 0.0], [50_000.0, 0.2, 0.0]], 1.0, 62_375.0, 0.01);
-        // A neighbour that makes any call up to three times as long.
-        check(&[[100.0, 1.0, 0.0], [50_000.0, 0.2, 0.0]], 3.0, 62_375.0, 0.25);
-        // Heavy work on a slow device: few sizes are affordable.
-        check(&[[100.0, 2000.0, 0.0], [90_000.0, 500.0, 0.0]], 1.0, 60.0, 0.02);
-        // Three devices, of which one never pays.
-        check(
-            &[[0.0, 1.0, 0.0], [1e6, 3.0, 0.0], [20_000.0, 0.5, 0.0]],
-            1.0,
-            40_000.0,
-            0.01,
-        );
-    }
-
-    #[test]
-    fn chains_and_batches_have_their_own_times() {
-        let mut world = Synthetic::new(&[[100.0, 10.0, 300.0], [50_000.0, 0.5, 20.0]]);
-        let (table, _) = world.measured(&[1, 100], BUDGET);
-        let ns = |device: usize, load: Load| table.times[device].ns(&load);
-        let check = |ns: f64, expected: f64| assert!((ns / expected - 1.0).abs() < 0.02, "{ns}, not {expected}");
-        check(ns(0, Load::deep(5000, 10)), 500_100.0);
-        check(ns(1, Load::deep(5000, 10)), 75_000.0);
-        check(ns(1, Load::deep(5000, 1000)), 2_550_000.0);
-        let batch: Load = (0..100).map(|_| Load::flat(10)).sum();
-        check(ns(0, batch), 100.0 + 10_000.0 + 99.0 * 300.0);
-        check(ns(1, batch), 50_000.0 + 500.0 + 99.0 * 20.0);
-        let rows: Vec<_> = table.thresholds.iter().map(|t| (t.depth, t.backend)).collect();
-        let (cpu, gpu) = (Backend::Cpu, Backend::Vulkan);
-        assert_eq!(rows, [(1, cpu), (1, gpu), (100, cpu), (100, gpu)]);
-    }
-
-    #[test]
-    fn time_is_never_exceeded_by_more_than_the_first_calls() {
-        for budget_ms in [0, 1, 5, 20, 300] {
-            for step in [0.1, 100.0, 1e5, 1e7] {
-                let budget = Duration::from_millis(budget_ms);
-                let mut world = Synthetic::new(&[[100.0, step, 0.0], [50_000.0, step / 4.0, 0.0]]);
-                let (table, is_complete) = world.measured(&[1, 64], budget);
-                // Nothing is known before the first three sizes are called, each five times, at the least.
-                let unknown = Duration::from_secs_f64(1e-9 * 2.0 * 6.0 * 2.0 * (1.0 + 64.0) * 64.0 * step);
-                let end = Duration::from_millis(78) + budget + unknown;
-                assert!(world.now < end, "{budget_ms} ms, {step}: {:?} of {end:?}", world.now);
-                assert!(budget_ms > 0 || !is_complete, "{table:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_fails_is_left_out_and_the_rest_is_measured() {
-        for call in [1, 2, 40] {
-            let mut world = Synthetic::new(&[[100.0, 1.0, 0.0], [50_000.0, 0.2, 0.0], [20_000.0, 0.5, 0.0]]);
-            world.fails = Some((1, call));
-            let (table, _) = world.measured(&[1], BUDGET);
-            let left: Vec<_> = table.times.iter().map(|times| times.backend).collect();
-            assert_eq!(left, [Backend::Cpu, Backend::Gles], "call {call}");
-            assert_eq!(world.called[1], call);
-        }
-    }
-
-    #[test]
-    fn a_pipeline_that_takes_all_the_time_leaves_nothing_to_keep() {
-        let mut world = Synthetic::new(&[[100.0, 1.0, 0.0], [50_000.0, 0.2, 0.0]]);
-        world.first = BUDGET;
-        let (table, is_complete) = world.measured(&[1], BUDGET);
-        assert!(!is_complete, "{table:?}");
-    }
-}
+mod tests;
