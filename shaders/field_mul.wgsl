@@ -3,15 +3,16 @@
 //
 // Bindings (group 0), eight words for each element, the lowest first; any 256 bits are taken for their residue, what is written
 // is below p:
-//   0  a         read            shape [n, 8] or longer
-//   1  b         read            shape [n, 8] or longer
-//   2  products  read and write  shape [n, 8] or longer
+//   0  a         read            shape [n, 2] or longer
+//   1  b         read            shape [n, 2] or longer
+//   2  products  read and write  shape [n, 2] or longer
 // One thread per element, 64 per workgroup. Grids of more than 65,535 workgroups are folded into rows: thread (x, y) has
 // element y * row + x.
 //
-// Numbers are cut into 20 limbs of 13 bits: sums of 40 products of limbs fit 32 bits, so that carries wait until a
-// product is complete. It is Montgomery's with 260 bits in place of 256, for which b is taken times 2^4 once. As b < 2p, a product is
-// below 0.4 x + p, whatever x was, and nothing is subtracted until the end.
+// Numbers are cut into 20 limbs of 13 bits: sums of 40 products of limbs fit 32 bits, so that carries wait until a product is
+// complete. It is Montgomery's with 260 bits in place of 256, for which b is taken times 2^4 once. As b < 2p, a product is
+// below 0.4 x + p, whatever x was, and nothing is subtracted until the end. A product is written out, without functions and
+// arrays, so that it stays in registers with every driver.
 
 struct Params {
     // Number of elements.
@@ -30,395 +31,296 @@ var<immediate> params: Params;
 
 const MASK = 0x1fffu;
 
-// The limbs of the number that grows, of the one it is multiplied by, and of their product.
-var<private> x: array<u32, 20>;
-var<private> y: array<u32, 20>;
-var<private> t: array<u32, 19>;
-
-// Adds limb * y to the product, and the multiple of p that makes it divisible by 2^13, and divides.
-fn step(limb: u32) {
-    let low = t[0] + limb * y[0];
-    let m = ((low & MASK) * 0x1fffu) & MASK;
-    t[0] = t[1] + limb * y[1] + m * 0u + ((low + m * 1u) >> 13u);
-    t[1] = t[2] + limb * y[2] + m * 1276u;
-    t[2] = t[3] + limb * y[3] + m * 1003u;
-    t[3] = t[4] + limb * y[4] + m * 5182u;
-    t[4] = t[5] + limb * y[5] + m * 6216u;
-    t[5] = t[6] + limb * y[6] + m * 1765u;
-    t[6] = t[7] + limb * y[7] + m * 2319u;
-    t[7] = t[8] + limb * y[8] + m * 5096u;
-    t[8] = t[9] + limb * y[9] + m * 2369u;
-    t[9] = t[10] + limb * y[10] + m * 5655u;
-    t[10] = t[11] + limb * y[11] + m * 770u;
-    t[11] = t[12] + limb * y[12] + m * 7016u;
-    t[12] = t[13] + limb * y[13] + m * 2082u;
-    t[13] = t[14] + limb * y[14] + m * 1761u;
-    t[14] = t[15] + limb * y[15] + m * 5125u;
-    t[15] = t[16] + limb * y[16] + m * 305u;
-    t[16] = t[17] + limb * y[17] + m * 5015u;
-    t[17] = t[18] + limb * y[18] + m * 6419u;
-    t[18] = limb * y[19] + m * 96u;
-}
-
-// x = x * y.
-fn multiply() {
-    t[0] = 0u;
-    t[1] = 0u;
-    t[2] = 0u;
-    t[3] = 0u;
-    t[4] = 0u;
-    t[5] = 0u;
-    t[6] = 0u;
-    t[7] = 0u;
-    t[8] = 0u;
-    t[9] = 0u;
-    t[10] = 0u;
-    t[11] = 0u;
-    t[12] = 0u;
-    t[13] = 0u;
-    t[14] = 0u;
-    t[15] = 0u;
-    t[16] = 0u;
-    t[17] = 0u;
-    t[18] = 0u;
-    step(x[0]);
-    step(x[1]);
-    step(x[2]);
-    step(x[3]);
-    step(x[4]);
-    step(x[5]);
-    step(x[6]);
-    step(x[7]);
-    step(x[8]);
-    step(x[9]);
-    step(x[10]);
-    step(x[11]);
-    step(x[12]);
-    step(x[13]);
-    step(x[14]);
-    step(x[15]);
-    step(x[16]);
-    step(x[17]);
-    step(x[18]);
-    step(x[19]);
-    x[0] = t[0] & MASK;
-    t[1] += t[0] >> 13u;
-    x[1] = t[1] & MASK;
-    t[2] += t[1] >> 13u;
-    x[2] = t[2] & MASK;
-    t[3] += t[2] >> 13u;
-    x[3] = t[3] & MASK;
-    t[4] += t[3] >> 13u;
-    x[4] = t[4] & MASK;
-    t[5] += t[4] >> 13u;
-    x[5] = t[5] & MASK;
-    t[6] += t[5] >> 13u;
-    x[6] = t[6] & MASK;
-    t[7] += t[6] >> 13u;
-    x[7] = t[7] & MASK;
-    t[8] += t[7] >> 13u;
-    x[8] = t[8] & MASK;
-    t[9] += t[8] >> 13u;
-    x[9] = t[9] & MASK;
-    t[10] += t[9] >> 13u;
-    x[10] = t[10] & MASK;
-    t[11] += t[10] >> 13u;
-    x[11] = t[11] & MASK;
-    t[12] += t[11] >> 13u;
-    x[12] = t[12] & MASK;
-    t[13] += t[12] >> 13u;
-    x[13] = t[13] & MASK;
-    t[14] += t[13] >> 13u;
-    x[14] = t[14] & MASK;
-    t[15] += t[14] >> 13u;
-    x[15] = t[15] & MASK;
-    t[16] += t[15] >> 13u;
-    x[16] = t[16] & MASK;
-    t[17] += t[16] >> 13u;
-    x[17] = t[17] & MASK;
-    t[18] += t[17] >> 13u;
-    x[18] = t[18] & MASK;
-    x[19] = t[18] >> 13u;
-}
-
-// Takes p from x, unless x is less.
-fn take_p() {
-    var d = i32(x[0]) - 1;
-    let z0 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[1]) - 0;
-    let z1 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[2]) - 1276;
-    let z2 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[3]) - 1003;
-    let z3 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[4]) - 5182;
-    let z4 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[5]) - 6216;
-    let z5 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[6]) - 1765;
-    let z6 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[7]) - 2319;
-    let z7 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[8]) - 5096;
-    let z8 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[9]) - 2369;
-    let z9 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[10]) - 5655;
-    let z10 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[11]) - 770;
-    let z11 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[12]) - 7016;
-    let z12 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[13]) - 2082;
-    let z13 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[14]) - 1761;
-    let z14 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[15]) - 5125;
-    let z15 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[16]) - 305;
-    let z16 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[17]) - 5015;
-    let z17 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[18]) - 6419;
-    let z18 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[19]) - 96;
-    let z19 = u32(d) & MASK;
-    if d >= 0 {
-        x[0] = z0;
-        x[1] = z1;
-        x[2] = z2;
-        x[3] = z3;
-        x[4] = z4;
-        x[5] = z5;
-        x[6] = z6;
-        x[7] = z7;
-        x[8] = z8;
-        x[9] = z9;
-        x[10] = z10;
-        x[11] = z11;
-        x[12] = z12;
-        x[13] = z13;
-        x[14] = z14;
-        x[15] = z15;
-        x[16] = z16;
-        x[17] = z17;
-        x[18] = z18;
-        x[19] = z19;
-    }
-}
-
-// Takes 2p from x, unless x is less.
-fn take_2p() {
-    var d = i32(x[0]) - 2;
-    let z0 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[1]) - 0;
-    let z1 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[2]) - 2552;
-    let z2 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[3]) - 2006;
-    let z3 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[4]) - 2172;
-    let z4 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[5]) - 4241;
-    let z5 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[6]) - 3531;
-    let z6 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[7]) - 4638;
-    let z7 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[8]) - 2000;
-    let z8 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[9]) - 4739;
-    let z9 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[10]) - 3118;
-    let z10 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[11]) - 1541;
-    let z11 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[12]) - 5840;
-    let z12 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[13]) - 4165;
-    let z13 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[14]) - 3522;
-    let z14 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[15]) - 2058;
-    let z15 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[16]) - 611;
-    let z16 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[17]) - 1838;
-    let z17 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[18]) - 4647;
-    let z18 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[19]) - 193;
-    let z19 = u32(d) & MASK;
-    if d >= 0 {
-        x[0] = z0;
-        x[1] = z1;
-        x[2] = z2;
-        x[3] = z3;
-        x[4] = z4;
-        x[5] = z5;
-        x[6] = z6;
-        x[7] = z7;
-        x[8] = z8;
-        x[9] = z9;
-        x[10] = z10;
-        x[11] = z11;
-        x[12] = z12;
-        x[13] = z13;
-        x[14] = z14;
-        x[15] = z15;
-        x[16] = z16;
-        x[17] = z17;
-        x[18] = z18;
-        x[19] = z19;
-    }
-}
-
-// Takes 4p from x, unless x is less.
-fn take_4p() {
-    var d = i32(x[0]) - 4;
-    let z0 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[1]) - 0;
-    let z1 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[2]) - 5104;
-    let z2 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[3]) - 4012;
-    let z3 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[4]) - 4344;
-    let z4 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[5]) - 290;
-    let z5 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[6]) - 7063;
-    let z6 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[7]) - 1084;
-    let z7 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[8]) - 4001;
-    let z8 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[9]) - 1286;
-    let z9 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[10]) - 6237;
-    let z10 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[11]) - 3082;
-    let z11 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[12]) - 3488;
-    let z12 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[13]) - 139;
-    let z13 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[14]) - 7045;
-    let z14 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[15]) - 4116;
-    let z15 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[16]) - 1222;
-    let z16 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[17]) - 3676;
-    let z17 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[18]) - 1102;
-    let z18 = u32(d) & MASK;
-    d = (d >> 13u) + i32(x[19]) - 387;
-    let z19 = u32(d) & MASK;
-    if d >= 0 {
-        x[0] = z0;
-        x[1] = z1;
-        x[2] = z2;
-        x[3] = z3;
-        x[4] = z4;
-        x[5] = z5;
-        x[6] = z6;
-        x[7] = z7;
-        x[8] = z8;
-        x[9] = z9;
-        x[10] = z10;
-        x[11] = z11;
-        x[12] = z12;
-        x[13] = z13;
-        x[14] = z14;
-        x[15] = z15;
-        x[16] = z16;
-        x[17] = z17;
-        x[18] = z18;
-        x[19] = z19;
-    }
-}
-
-// x = the limbs of eight words.
-fn cut(low: vec4<u32>, high: vec4<u32>) {
-    x[0] = low.x & MASK;
-    x[1] = (low.x >> 13u) & MASK;
-    x[2] = ((low.x >> 26u) | (low.y << 6u)) & MASK;
-    x[3] = (low.y >> 7u) & MASK;
-    x[4] = ((low.y >> 20u) | (low.z << 12u)) & MASK;
-    x[5] = (low.z >> 1u) & MASK;
-    x[6] = (low.z >> 14u) & MASK;
-    x[7] = ((low.z >> 27u) | (low.w << 5u)) & MASK;
-    x[8] = (low.w >> 8u) & MASK;
-    x[9] = ((low.w >> 21u) | (high.x << 11u)) & MASK;
-    x[10] = (high.x >> 2u) & MASK;
-    x[11] = (high.x >> 15u) & MASK;
-    x[12] = ((high.x >> 28u) | (high.y << 4u)) & MASK;
-    x[13] = (high.y >> 9u) & MASK;
-    x[14] = ((high.y >> 22u) | (high.z << 10u)) & MASK;
-    x[15] = (high.z >> 3u) & MASK;
-    x[16] = (high.z >> 16u) & MASK;
-    x[17] = ((high.z >> 29u) | (high.w << 3u)) & MASK;
-    x[18] = (high.w >> 10u) & MASK;
-    x[19] = (high.w >> 23u) & MASK;
-}
-
-// Four words of x, which is below 2^256.
-fn low() -> vec4<u32> {
-    return vec4(
-        x[0] | (x[1] << 13u) | (x[2] << 26u),
-        (x[2] >> 6u) | (x[3] << 7u) | (x[4] << 20u),
-        (x[4] >> 12u) | (x[5] << 1u) | (x[6] << 14u) | (x[7] << 27u),
-        (x[7] >> 5u) | (x[8] << 8u) | (x[9] << 21u),
-    );
-}
-
-fn high() -> vec4<u32> {
-    return vec4(
-        (x[9] >> 11u) | (x[10] << 2u) | (x[11] << 15u) | (x[12] << 28u),
-        (x[12] >> 4u) | (x[13] << 9u) | (x[14] << 22u),
-        (x[14] >> 10u) | (x[15] << 3u) | (x[16] << 16u) | (x[17] << 29u),
-        (x[17] >> 3u) | (x[18] << 10u) | (x[19] << 23u),
-    );
-}
+// The workgroup's output, to be written end to end: where that is the host's memory, pieces of 16 bytes would cross the bus.
+var<workgroup> together: array<vec4<u32>, 128>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
+fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocation_index) me: u32) {
     let i = thread.y * params.row + thread.x;
-    if i >= params.n {
-        return;
+    if i < params.n {
+        var low = b[2u * i];
+        var high = b[2u * i + 1u];
+        var x0 = low.x & MASK; var x1 = (low.x >> 13u) & MASK; var x2 = ((low.x >> 26u) | (low.y << 6u)) & MASK;
+        var x3 = (low.y >> 7u) & MASK; var x4 = ((low.y >> 20u) | (low.z << 12u)) & MASK; var x5 = (low.z >> 1u) & MASK;
+        var x6 = (low.z >> 14u) & MASK; var x7 = ((low.z >> 27u) | (low.w << 5u)) & MASK; var x8 = (low.w >> 8u) & MASK;
+        var x9 = ((low.w >> 21u) | (high.x << 11u)) & MASK; var x10 = (high.x >> 2u) & MASK;
+        var x11 = (high.x >> 15u) & MASK; var x12 = ((high.x >> 28u) | (high.y << 4u)) & MASK;
+        var x13 = (high.y >> 9u) & MASK; var x14 = ((high.y >> 22u) | (high.z << 10u)) & MASK;
+        var x15 = (high.z >> 3u) & MASK; var x16 = (high.z >> 16u) & MASK;
+        var x17 = ((high.z >> 29u) | (high.w << 3u)) & MASK; var x18 = (high.w >> 10u) & MASK;
+        var x19 = (high.w >> 23u) & MASK;
+        var d: i32;
+        var z0: u32; var z1: u32; var z2: u32; var z3: u32; var z4: u32; var z5: u32; var z6: u32; var z7: u32; var z8: u32;
+        var z9: u32; var z10: u32; var z11: u32; var z12: u32; var z13: u32; var z14: u32; var z15: u32; var z16: u32;
+        var z17: u32; var z18: u32; var z19: u32;
+        // Less 4p, unless that is negative.
+        d = i32(x0) - 0x4; z0 = u32(d) & MASK; d = (d >> 13u) + i32(x1) - 0x0; z1 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x2) - 0x13f0; z2 = u32(d) & MASK; d = (d >> 13u) + i32(x3) - 0xfac; z3 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x4) - 0x10f8; z4 = u32(d) & MASK; d = (d >> 13u) + i32(x5) - 0x122; z5 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x6) - 0x1b97; z6 = u32(d) & MASK; d = (d >> 13u) + i32(x7) - 0x43c; z7 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x8) - 0xfa1; z8 = u32(d) & MASK; d = (d >> 13u) + i32(x9) - 0x506; z9 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x10) - 0x185d; z10 = u32(d) & MASK; d = (d >> 13u) + i32(x11) - 0xc0a; z11 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x12) - 0xda0; z12 = u32(d) & MASK; d = (d >> 13u) + i32(x13) - 0x8b; z13 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x14) - 0x1b85; z14 = u32(d) & MASK; d = (d >> 13u) + i32(x15) - 0x1014; z15 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x16) - 0x4c6; z16 = u32(d) & MASK; d = (d >> 13u) + i32(x17) - 0xe5c; z17 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x18) - 0x44e; z18 = u32(d) & MASK; d = (d >> 13u) + i32(x19) - 0x183; z19 = u32(d) & MASK;
+        if d >= 0 {
+            x0 = z0; x1 = z1; x2 = z2; x3 = z3; x4 = z4; x5 = z5; x6 = z6; x7 = z7; x8 = z8; x9 = z9; x10 = z10; x11 = z11;
+            x12 = z12; x13 = z13; x14 = z14; x15 = z15; x16 = z16; x17 = z17; x18 = z18; x19 = z19;
+        }
+        // Less 2p, unless that is negative.
+        d = i32(x0) - 0x2; z0 = u32(d) & MASK; d = (d >> 13u) + i32(x1) - 0x0; z1 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x2) - 0x9f8; z2 = u32(d) & MASK; d = (d >> 13u) + i32(x3) - 0x7d6; z3 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x4) - 0x87c; z4 = u32(d) & MASK; d = (d >> 13u) + i32(x5) - 0x1091; z5 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x6) - 0xdcb; z6 = u32(d) & MASK; d = (d >> 13u) + i32(x7) - 0x121e; z7 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x8) - 0x7d0; z8 = u32(d) & MASK; d = (d >> 13u) + i32(x9) - 0x1283; z9 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x10) - 0xc2e; z10 = u32(d) & MASK; d = (d >> 13u) + i32(x11) - 0x605; z11 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x12) - 0x16d0; z12 = u32(d) & MASK; d = (d >> 13u) + i32(x13) - 0x1045; z13 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x14) - 0xdc2; z14 = u32(d) & MASK; d = (d >> 13u) + i32(x15) - 0x80a; z15 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x16) - 0x263; z16 = u32(d) & MASK; d = (d >> 13u) + i32(x17) - 0x72e; z17 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x18) - 0x1227; z18 = u32(d) & MASK; d = (d >> 13u) + i32(x19) - 0xc1; z19 = u32(d) & MASK;
+        if d >= 0 {
+            x0 = z0; x1 = z1; x2 = z2; x3 = z3; x4 = z4; x5 = z5; x6 = z6; x7 = z7; x8 = z8; x9 = z9; x10 = z10; x11 = z11;
+            x12 = z12; x13 = z13; x14 = z14; x15 = z15; x16 = z16; x17 = z17; x18 = z18; x19 = z19;
+        }
+        // b * 2^4.
+        let y0 = (x0 << 4u) & MASK; let y1 = ((x1 << 4u) | (x0 >> 9u)) & MASK; let y2 = ((x2 << 4u) | (x1 >> 9u)) & MASK;
+        let y3 = ((x3 << 4u) | (x2 >> 9u)) & MASK; let y4 = ((x4 << 4u) | (x3 >> 9u)) & MASK;
+        let y5 = ((x5 << 4u) | (x4 >> 9u)) & MASK; let y6 = ((x6 << 4u) | (x5 >> 9u)) & MASK;
+        let y7 = ((x7 << 4u) | (x6 >> 9u)) & MASK; let y8 = ((x8 << 4u) | (x7 >> 9u)) & MASK;
+        let y9 = ((x9 << 4u) | (x8 >> 9u)) & MASK; let y10 = ((x10 << 4u) | (x9 >> 9u)) & MASK;
+        let y11 = ((x11 << 4u) | (x10 >> 9u)) & MASK; let y12 = ((x12 << 4u) | (x11 >> 9u)) & MASK;
+        let y13 = ((x13 << 4u) | (x12 >> 9u)) & MASK; let y14 = ((x14 << 4u) | (x13 >> 9u)) & MASK;
+        let y15 = ((x15 << 4u) | (x14 >> 9u)) & MASK; let y16 = ((x16 << 4u) | (x15 >> 9u)) & MASK;
+        let y17 = ((x17 << 4u) | (x16 >> 9u)) & MASK; let y18 = ((x18 << 4u) | (x17 >> 9u)) & MASK;
+        let y19 = ((x19 << 4u) | (x18 >> 9u)) & MASK;
+        low = a[2u * i];
+        high = a[2u * i + 1u];
+        x0 = low.x & MASK; x1 = (low.x >> 13u) & MASK; x2 = ((low.x >> 26u) | (low.y << 6u)) & MASK;
+        x3 = (low.y >> 7u) & MASK; x4 = ((low.y >> 20u) | (low.z << 12u)) & MASK; x5 = (low.z >> 1u) & MASK;
+        x6 = (low.z >> 14u) & MASK; x7 = ((low.z >> 27u) | (low.w << 5u)) & MASK; x8 = (low.w >> 8u) & MASK;
+        x9 = ((low.w >> 21u) | (high.x << 11u)) & MASK; x10 = (high.x >> 2u) & MASK; x11 = (high.x >> 15u) & MASK;
+        x12 = ((high.x >> 28u) | (high.y << 4u)) & MASK; x13 = (high.y >> 9u) & MASK;
+        x14 = ((high.y >> 22u) | (high.z << 10u)) & MASK; x15 = (high.z >> 3u) & MASK; x16 = (high.z >> 16u) & MASK;
+        x17 = ((high.z >> 29u) | (high.w << 3u)) & MASK; x18 = (high.w >> 10u) & MASK; x19 = (high.w >> 23u) & MASK;
+        for (var done = 0u; done < params.products; done++) {
+            // Each limb of x times y is added, and the multiple of p that makes the sum divisible by 2^13, by which it is divided.
+            var v: u32; var s: u32; var m: u32;
+            var t0 = 0x0u; var t1 = 0x0u; var t2 = 0x0u; var t3 = 0x0u; var t4 = 0x0u; var t5 = 0x0u; var t6 = 0x0u;
+            var t7 = 0x0u; var t8 = 0x0u; var t9 = 0x0u; var t10 = 0x0u; var t11 = 0x0u; var t12 = 0x0u; var t13 = 0x0u;
+            var t14 = 0x0u; var t15 = 0x0u; var t16 = 0x0u; var t17 = 0x0u; var t18 = 0x0u;
+            v = x0; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x1; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x2; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x3; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x4; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x5; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x6; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x7; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x8; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x9; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x10; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x11; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x12; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x13; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x14; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x15; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x16; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x17; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x18; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            v = x19; s = t0 + v * y0; m = (s * 0x1fffu) & MASK; t0 = t1 + v * y1 + m * 0x0u + ((s + m * 0x1u) >> 13u);
+            t1 = t2 + v * y2 + m * 0x4fcu; t2 = t3 + v * y3 + m * 0x3ebu; t3 = t4 + v * y4 + m * 0x143eu;
+            t4 = t5 + v * y5 + m * 0x1848u; t5 = t6 + v * y6 + m * 0x6e5u; t6 = t7 + v * y7 + m * 0x90fu;
+            t7 = t8 + v * y8 + m * 0x13e8u; t8 = t9 + v * y9 + m * 0x941u; t9 = t10 + v * y10 + m * 0x1617u;
+            t10 = t11 + v * y11 + m * 0x302u; t11 = t12 + v * y12 + m * 0x1b68u; t12 = t13 + v * y13 + m * 0x822u;
+            t13 = t14 + v * y14 + m * 0x6e1u; t14 = t15 + v * y15 + m * 0x1405u; t15 = t16 + v * y16 + m * 0x131u;
+            t16 = t17 + v * y17 + m * 0x1397u; t17 = t18 + v * y18 + m * 0x1913u; t18 = v * y19 + m * 0x60u;
+            // Carries.
+            x0 = t0 & MASK; t1 += t0 >> 13u; x1 = t1 & MASK; t2 += t1 >> 13u; x2 = t2 & MASK;
+            t3 += t2 >> 13u; x3 = t3 & MASK; t4 += t3 >> 13u; x4 = t4 & MASK; t5 += t4 >> 13u; x5 = t5 & MASK;
+            t6 += t5 >> 13u; x6 = t6 & MASK; t7 += t6 >> 13u; x7 = t7 & MASK; t8 += t7 >> 13u; x8 = t8 & MASK;
+            t9 += t8 >> 13u; x9 = t9 & MASK; t10 += t9 >> 13u; x10 = t10 & MASK; t11 += t10 >> 13u; x11 = t11 & MASK;
+            t12 += t11 >> 13u; x12 = t12 & MASK; t13 += t12 >> 13u; x13 = t13 & MASK; t14 += t13 >> 13u; x14 = t14 & MASK;
+            t15 += t14 >> 13u; x15 = t15 & MASK; t16 += t15 >> 13u; x16 = t16 & MASK; t17 += t16 >> 13u; x17 = t17 & MASK;
+            t18 += t17 >> 13u; x18 = t18 & MASK; x19 = t18 >> 13u;
+        }
+        // Less 4p, unless that is negative.
+        d = i32(x0) - 0x4; z0 = u32(d) & MASK; d = (d >> 13u) + i32(x1) - 0x0; z1 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x2) - 0x13f0; z2 = u32(d) & MASK; d = (d >> 13u) + i32(x3) - 0xfac; z3 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x4) - 0x10f8; z4 = u32(d) & MASK; d = (d >> 13u) + i32(x5) - 0x122; z5 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x6) - 0x1b97; z6 = u32(d) & MASK; d = (d >> 13u) + i32(x7) - 0x43c; z7 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x8) - 0xfa1; z8 = u32(d) & MASK; d = (d >> 13u) + i32(x9) - 0x506; z9 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x10) - 0x185d; z10 = u32(d) & MASK; d = (d >> 13u) + i32(x11) - 0xc0a; z11 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x12) - 0xda0; z12 = u32(d) & MASK; d = (d >> 13u) + i32(x13) - 0x8b; z13 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x14) - 0x1b85; z14 = u32(d) & MASK; d = (d >> 13u) + i32(x15) - 0x1014; z15 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x16) - 0x4c6; z16 = u32(d) & MASK; d = (d >> 13u) + i32(x17) - 0xe5c; z17 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x18) - 0x44e; z18 = u32(d) & MASK; d = (d >> 13u) + i32(x19) - 0x183; z19 = u32(d) & MASK;
+        if d >= 0 {
+            x0 = z0; x1 = z1; x2 = z2; x3 = z3; x4 = z4; x5 = z5; x6 = z6; x7 = z7; x8 = z8; x9 = z9; x10 = z10; x11 = z11;
+            x12 = z12; x13 = z13; x14 = z14; x15 = z15; x16 = z16; x17 = z17; x18 = z18; x19 = z19;
+        }
+        // Less 2p, unless that is negative.
+        d = i32(x0) - 0x2; z0 = u32(d) & MASK; d = (d >> 13u) + i32(x1) - 0x0; z1 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x2) - 0x9f8; z2 = u32(d) & MASK; d = (d >> 13u) + i32(x3) - 0x7d6; z3 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x4) - 0x87c; z4 = u32(d) & MASK; d = (d >> 13u) + i32(x5) - 0x1091; z5 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x6) - 0xdcb; z6 = u32(d) & MASK; d = (d >> 13u) + i32(x7) - 0x121e; z7 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x8) - 0x7d0; z8 = u32(d) & MASK; d = (d >> 13u) + i32(x9) - 0x1283; z9 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x10) - 0xc2e; z10 = u32(d) & MASK; d = (d >> 13u) + i32(x11) - 0x605; z11 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x12) - 0x16d0; z12 = u32(d) & MASK; d = (d >> 13u) + i32(x13) - 0x1045; z13 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x14) - 0xdc2; z14 = u32(d) & MASK; d = (d >> 13u) + i32(x15) - 0x80a; z15 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x16) - 0x263; z16 = u32(d) & MASK; d = (d >> 13u) + i32(x17) - 0x72e; z17 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x18) - 0x1227; z18 = u32(d) & MASK; d = (d >> 13u) + i32(x19) - 0xc1; z19 = u32(d) & MASK;
+        if d >= 0 {
+            x0 = z0; x1 = z1; x2 = z2; x3 = z3; x4 = z4; x5 = z5; x6 = z6; x7 = z7; x8 = z8; x9 = z9; x10 = z10; x11 = z11;
+            x12 = z12; x13 = z13; x14 = z14; x15 = z15; x16 = z16; x17 = z17; x18 = z18; x19 = z19;
+        }
+        // Less p, unless that is negative.
+        d = i32(x0) - 0x1; z0 = u32(d) & MASK; d = (d >> 13u) + i32(x1) - 0x0; z1 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x2) - 0x4fc; z2 = u32(d) & MASK; d = (d >> 13u) + i32(x3) - 0x3eb; z3 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x4) - 0x143e; z4 = u32(d) & MASK; d = (d >> 13u) + i32(x5) - 0x1848; z5 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x6) - 0x6e5; z6 = u32(d) & MASK; d = (d >> 13u) + i32(x7) - 0x90f; z7 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x8) - 0x13e8; z8 = u32(d) & MASK; d = (d >> 13u) + i32(x9) - 0x941; z9 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x10) - 0x1617; z10 = u32(d) & MASK; d = (d >> 13u) + i32(x11) - 0x302; z11 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x12) - 0x1b68; z12 = u32(d) & MASK; d = (d >> 13u) + i32(x13) - 0x822; z13 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x14) - 0x6e1; z14 = u32(d) & MASK; d = (d >> 13u) + i32(x15) - 0x1405; z15 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x16) - 0x131; z16 = u32(d) & MASK; d = (d >> 13u) + i32(x17) - 0x1397; z17 = u32(d) & MASK;
+        d = (d >> 13u) + i32(x18) - 0x1913; z18 = u32(d) & MASK; d = (d >> 13u) + i32(x19) - 0x60; z19 = u32(d) & MASK;
+        if d >= 0 {
+            x0 = z0; x1 = z1; x2 = z2; x3 = z3; x4 = z4; x5 = z5; x6 = z6; x7 = z7; x8 = z8; x9 = z9; x10 = z10; x11 = z11;
+            x12 = z12; x13 = z13; x14 = z14; x15 = z15; x16 = z16; x17 = z17; x18 = z18; x19 = z19;
+        }
+        together[2u * me] = vec4(
+            x0 | (x1 << 13u) | (x2 << 26u),
+            (x2 >> 6u) | (x3 << 7u) | (x4 << 20u),
+            (x4 >> 12u) | (x5 << 1u) | (x6 << 14u) | (x7 << 27u),
+            (x7 >> 5u) | (x8 << 8u) | (x9 << 21u),
+        );
+        together[2u * me + 1u] = vec4(
+            (x9 >> 11u) | (x10 << 2u) | (x11 << 15u) | (x12 << 28u),
+            (x12 >> 4u) | (x13 << 9u) | (x14 << 22u),
+            (x14 >> 10u) | (x15 << 3u) | (x16 << 16u) | (x17 << 29u),
+            (x17 >> 3u) | (x18 << 10u) | (x19 << 23u),
+        );
     }
-    cut(b[2u * i], b[2u * i + 1u]);
-    take_4p();
-    take_2p();
-    // y = x * 2^4.
-    y[0] = (x[0] << 4u) & MASK;
-    y[1] = ((x[1] << 4u) | (x[0] >> 9u)) & MASK;
-    y[2] = ((x[2] << 4u) | (x[1] >> 9u)) & MASK;
-    y[3] = ((x[3] << 4u) | (x[2] >> 9u)) & MASK;
-    y[4] = ((x[4] << 4u) | (x[3] >> 9u)) & MASK;
-    y[5] = ((x[5] << 4u) | (x[4] >> 9u)) & MASK;
-    y[6] = ((x[6] << 4u) | (x[5] >> 9u)) & MASK;
-    y[7] = ((x[7] << 4u) | (x[6] >> 9u)) & MASK;
-    y[8] = ((x[8] << 4u) | (x[7] >> 9u)) & MASK;
-    y[9] = ((x[9] << 4u) | (x[8] >> 9u)) & MASK;
-    y[10] = ((x[10] << 4u) | (x[9] >> 9u)) & MASK;
-    y[11] = ((x[11] << 4u) | (x[10] >> 9u)) & MASK;
-    y[12] = ((x[12] << 4u) | (x[11] >> 9u)) & MASK;
-    y[13] = ((x[13] << 4u) | (x[12] >> 9u)) & MASK;
-    y[14] = ((x[14] << 4u) | (x[13] >> 9u)) & MASK;
-    y[15] = ((x[15] << 4u) | (x[14] >> 9u)) & MASK;
-    y[16] = ((x[16] << 4u) | (x[15] >> 9u)) & MASK;
-    y[17] = ((x[17] << 4u) | (x[16] >> 9u)) & MASK;
-    y[18] = ((x[18] << 4u) | (x[17] >> 9u)) & MASK;
-    y[19] = ((x[19] << 4u) | (x[18] >> 9u)) & MASK;
-    cut(a[2u * i], a[2u * i + 1u]);
-    for (var done = 0u; done < params.products; done++) {
-        multiply();
+    workgroupBarrier();
+    let first = 2u * (i - me);
+    for (var k = me; k < 128u; k += 64u) {
+        if first + k < 2u * params.n {
+            products[first + k] = together[k];
+        }
     }
-    take_4p();
-    take_2p();
-    take_p();
-    products[2u * i] = low();
-    products[2u * i + 1u] = high();
 }

@@ -2,8 +2,8 @@
 //
 // Bindings (group 0):
 //   0  messages  read            shape [n] or longer: the first word and the length in bytes of each
-//   1  words     read            the messages, each filled up to whole words with zeros; a length of 2^32 - 1 stands for eight
-//                                words that are the digest
+//   1  words     read            the messages, two words to an element, each filled up to whole elements with zeros; a length of
+//                                2^32 - 1 stands for eight words that are the digest
 //   2  digests   read and write  shape [n, 2] or longer
 // One thread per message, 64 per workgroup. Grids of more than 65,535 workgroups are folded into rows: thread (x, y) has
 // message y * row + x.
@@ -18,26 +18,42 @@ struct Params {
 var<immediate> params: Params;
 
 @group(0) @binding(0) var<storage, read> messages: array<vec2<u32>>;
-@group(0) @binding(1) var<storage, read> words: array<u32>;
+@group(0) @binding(1) var<storage, read> words: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read_write> digests: array<vec4<u32>>;
 
-var<private> first: u32;
-var<private> length: u32;
+// The workgroup's output, to be written end to end: where that is the host's memory, pieces of 16 bytes would cross the bus.
+var<workgroup> together: array<vec4<u32>, 128>;
+
+// A message, and where to find it.
+struct Message {
+    length: u32,
+    // Its first eight bytes, and how many come behind these; of an empty one any.
+    first: u32,
+    last: u32,
+    // The byte that begins the padding, among the eight it lies in.
+    mark: vec2<u32>,
+}
+
+fn message(entry: vec2<u32>) -> Message {
+    let length = entry.y;
+    let mark = 0x80u << (8u * (length % 4u));
+    return Message(
+        length,
+        select(entry.x / 2u, 0u, length == 0u),
+        (max(length, 1u) - 1u) / 8u,
+        select(vec2(0u, mark), vec2(mark, 0u), length % 8u < 4u),
+    );
+}
+
+// Eight bytes of the padded message from byte `at` on, but for the length at its end. Always loads, so that the loads of a block
+// do not wait for each other.
+fn padded(message: Message, at: u32) -> vec2<u32> {
+    let loaded = words[message.first + min(at / 8u, message.last)];
+    return select(vec2(0u), loaded, at < message.length) | select(vec2(0u), message.mark, at / 8u == message.length / 8u);
+}
 
 fn swapped(word: u32) -> u32 {
     return (word << 24u) | ((word & 0xff00u) << 8u) | ((word >> 8u) & 0xff00u) | (word >> 24u);
-}
-
-// The word at byte `at` of the padded message, but for the length at its end.
-fn padded(at: u32) -> u32 {
-    var word = 0u;
-    if at < length {
-        word = words[first + at / 4u];
-    }
-    if at / 4u == length / 4u {
-        word |= 0x80u << (8u * (length % 4u));
-    }
-    return swapped(word);
 }
 
 fn ror(x: u32, n: u32) -> u32 {
@@ -58,42 +74,38 @@ fn next(w1: u32, w9: u32, w14: u32) -> u32 {
     return (ror(w1, 7u) ^ ror(w1, 18u) ^ (w1 >> 3u)) + w9 + (ror(w14, 17u) ^ ror(w14, 19u) ^ (w14 >> 10u));
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
-    let i = thread.y * params.row + thread.x;
-    if i >= params.n {
-        return;
-    }
-    first = messages[i].x;
-    length = messages[i].y;
-    if length == 0xffffffffu {
-        digests[2u * i] = vec4(words[first], words[first + 1u], words[first + 2u], words[first + 3u]);
-        digests[2u * i + 1u] = vec4(words[first + 4u], words[first + 5u], words[first + 6u], words[first + 7u]);
-        return;
-    }
+fn digest(message: Message, me: u32) {
     var left = vec4(0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au);
     var right = vec4(0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u);
     // The padding and the length, nine bytes, are behind the message.
-    for (var at = 0u; at < length + 9u; at += 64u) {
-        var w0 = padded(at + 0u);
-        var w1 = padded(at + 4u);
-        var w2 = padded(at + 8u);
-        var w3 = padded(at + 12u);
-        var w4 = padded(at + 16u);
-        var w5 = padded(at + 20u);
-        var w6 = padded(at + 24u);
-        var w7 = padded(at + 28u);
-        var w8 = padded(at + 32u);
-        var w9 = padded(at + 36u);
-        var w10 = padded(at + 40u);
-        var w11 = padded(at + 44u);
-        var w12 = padded(at + 48u);
-        var w13 = padded(at + 52u);
-        var w14 = padded(at + 56u);
-        var w15 = padded(at + 60u);
-        if length + 9u <= at + 64u {
-            w14 = length >> 29u;
-            w15 = length << 3u;
+    for (var at = 0u; at < message.length + 9u; at += 64u) {
+        let p0 = padded(message, at + 0u);
+        let p1 = padded(message, at + 8u);
+        let p2 = padded(message, at + 16u);
+        let p3 = padded(message, at + 24u);
+        let p4 = padded(message, at + 32u);
+        let p5 = padded(message, at + 40u);
+        let p6 = padded(message, at + 48u);
+        let p7 = padded(message, at + 56u);
+        var w0 = swapped(p0.x);
+        var w1 = swapped(p0.y);
+        var w2 = swapped(p1.x);
+        var w3 = swapped(p1.y);
+        var w4 = swapped(p2.x);
+        var w5 = swapped(p2.y);
+        var w6 = swapped(p3.x);
+        var w7 = swapped(p3.y);
+        var w8 = swapped(p4.x);
+        var w9 = swapped(p4.y);
+        var w10 = swapped(p5.x);
+        var w11 = swapped(p5.y);
+        var w12 = swapped(p6.x);
+        var w13 = swapped(p6.y);
+        var w14 = swapped(p7.x);
+        var w15 = swapped(p7.y);
+        if message.length + 9u <= at + 64u {
+            w14 = message.length >> 29u;
+            w15 = message.length << 3u;
         }
         var a = left.x; var b = left.y; var c = left.z; var d = left.w;
         var e = right.x; var f = right.y; var g = right.z; var h = right.w;
@@ -213,6 +225,28 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         left += vec4(a, b, c, d);
         right += vec4(e, f, g, h);
     }
-    digests[2u * i] = vec4(swapped(left.x), swapped(left.y), swapped(left.z), swapped(left.w));
-    digests[2u * i + 1u] = vec4(swapped(right.x), swapped(right.y), swapped(right.z), swapped(right.w));
+    together[2u * me] = vec4(swapped(left.x), swapped(left.y), swapped(left.z), swapped(left.w));
+    together[2u * me + 1u] = vec4(swapped(right.x), swapped(right.y), swapped(right.z), swapped(right.w));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocation_index) me: u32) {
+    let i = thread.y * params.row + thread.x;
+    if i < params.n {
+        let entry = messages[i];
+        if entry.y == 0xffffffffu {
+            let first = entry.x / 2u;
+            together[2u * me] = vec4(words[first], words[first + 1u]);
+            together[2u * me + 1u] = vec4(words[first + 2u], words[first + 3u]);
+        } else {
+            digest(message(entry), me);
+        }
+    }
+    workgroupBarrier();
+    let first = 2u * (i - me);
+    for (var k = me; k < 128u; k += 64u) {
+        if first + k < 2u * params.n {
+            digests[first + k] = together[k];
+        }
+    }
 }

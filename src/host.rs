@@ -133,6 +133,7 @@ impl Copier {
     }
 
     /// Fills `to` with all of `from`, which is as long.
+    #[inline]
     pub(crate) fn copy<T: Target>(self, mut to: T, mut from: &[T::Item]) {
         let Some((helpers, share)) = self.shares(from.len(), size_of::<T::Item>()) else {
             return to.write(from);

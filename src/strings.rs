@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::{
     error::Error,
     gpu::{Chunk, Cutter, TABLE_STRIDE},
-    host::Copier,
+    host::{Copier, Target as _},
     mapped::Mapped,
     op::{Digest, Shape, Task, word},
     work::Inputs,
@@ -17,12 +17,20 @@ const LONG_BYTES: usize = 64 << 10;
 /// Words of a digest.
 const DIGEST_WORDS: usize = 8;
 
+/// A string is filled up to multiples of so many bytes, so that a kernel loads two words at once.
+const UNIT: usize = 8;
+
+/// Words of a string on the device.
+pub(crate) fn all_words(string: &[u8]) -> usize {
+    string.len().div_ceil(UNIT) * (UNIT / 4)
+}
+
 /// Words that a string takes on the device, where one longer than `longest` bytes is digested by the host.
 fn words(string: &[u8], longest: usize) -> usize {
     if string.len() > longest {
         DIGEST_WORDS
     } else {
-        string.len().div_ceil(4)
+        all_words(string)
     }
 }
 
@@ -55,7 +63,7 @@ impl<T: Task> Inputs<'_, T> {
         let add = |sum: Sum, string: &[u8]| {
             sum.and(Sum {
                 words: words(string, longest),
-                longest: string.len().div_ceil(4),
+                longest: all_words(string),
             })
         };
         self.strings(part).fold(Sum::default(), add)
@@ -150,7 +158,7 @@ pub(crate) fn next<T: Task>(
             elements += 1;
             sum = sum.and(Sum {
                 words,
-                longest: string.len().div_ceil(4),
+                longest: all_words(string),
             });
         }
     }
@@ -184,7 +192,7 @@ pub(crate) fn write_table<T: Task>(
     });
 }
 
-/// Writes the words of each string, the last filled up with zeros; in place of one that is too long, its digest.
+/// Writes each string, filled up with zeros; in place of one that is too long, its digest.
 pub(crate) fn write_words<T: Task>(
     inputs: &Inputs<'_, T>,
     chunk: Chunk,
@@ -217,17 +225,17 @@ pub(crate) fn write_words<T: Task>(
     }
 }
 
-/// Writes a string, filled up to whole words with zeros, and returns what is behind it.
+/// Writes a string, filled up with zeros, and returns what is behind it.
 fn put<'m>(to: Mapped<'m, u8>, string: &[u8], copier: Copier) -> Mapped<'m, u8> {
-    let (whole, tail) = string.split_at(string.len() / 4 * 4);
+    let (whole, tail) = string.split_at(string.len() / UNIT * UNIT);
     let (to_whole, rest) = to.split_at(whole.len());
     copier.copy(to_whole, whole);
     if tail.is_empty() {
         return rest;
     }
-    let mut last = [0; 4];
+    let mut last = [0; UNIT];
     last[..tail.len()].copy_from_slice(tail);
-    let (mut to_last, rest) = rest.split_at(4);
-    to_last.copy_from_slice(&last);
+    let (to_last, rest) = rest.split_at(UNIT);
+    to_last.write(&last);
     rest
 }

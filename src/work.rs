@@ -130,7 +130,9 @@ pub(crate) fn lengths<T: Task>(tasks: &[T]) -> Result<Vec<usize>, Error> {
 
 /// Appends the outputs of tasks, computed by the CPU, to a vector that has the room.
 pub(crate) fn run_on_cpu<T: Task>(tasks: &[T], lengths: &[usize], output: &mut Vec<T::Item>) {
-    if tasks.len() == 1 || !T::PARALLEL {
+    // Large tasks are shared out by themselves.
+    let is_shared = T::PARALLEL && tasks.len() > 1 && lengths.iter().sum::<usize>() / tasks.len() < 4096;
+    if !is_shared {
         return tasks.iter().for_each(|task| task.run_on_cpu(output));
     }
     let start = output.len();

@@ -224,7 +224,7 @@ fn check_task<T: Task>(executor: &Executor, task: &T, dispatches: u64, up: u64, 
 fn every_operator_is_one_submission_and_brings_back_only_its_output() {
     let elements = vec![[1_u64; 4]; 100];
     let messages: Vec<Vec<u8>> = (0..100).map(|n| vec![7; n]).collect();
-    let words: u64 = (0..100_u64).map(|n| n.div_ceil(4)).sum();
+    let words: u64 = (0..100_u64).map(|n| 2 * n.div_ceil(8)).sum();
     let leaves = vec![[1_u8; 32]; 1025];
     for executor in common::gpu_executors(&common::options()) {
         let field = FieldMul {

@@ -6,7 +6,7 @@ mod common;
 
 use ark_bn254::Fr;
 use ark_ff::{BigInt, Field as _, PrimeField as _};
-use gpu_executor::{Error, Executor, FieldMul, Keccak256, MerkleRoot, Options, Sha256};
+use gpu_executor::{Backend, Error, Executor, FieldMul, Keccak256, MerkleRoot, Options, Sha256};
 use sha3::Digest as _;
 
 /// Executors in every way a task can take, with the kernels for adapters without 64-bit integers as well, and in small chunks.
@@ -240,14 +240,21 @@ fn trees_of_every_size_have_the_root_that_levels_have() {
 
 #[test]
 fn a_tree_of_three_dispatches_and_small_ones_beside_it() {
-    let leaves = leaves((1 << 20) + 3);
+    let leaves: Vec<[u8; 32]> = (0..(1_u64 << 20) + 3).map(|i| bytemuck::cast([i; 4])).collect();
     let sizes = [1, 1025, leaves.len(), 2];
     let tasks = sizes.map(|n| MerkleRoot { leaves: &leaves[..n] });
-    let expected: Vec<_> = sizes.iter().flat_map(|&n| root(&leaves[..n])).collect();
+    // Trees of all shapes but this long one are compared with the levels' root above, on the CPU too.
+    let expected = Executor::new(Backend::Cpu).unwrap().run_batch_flat(&tasks).unwrap();
     for adapter in common::adapters() {
-        let executor = Executor::on(&adapter, common::options()).unwrap();
-        let flat = executor.run_batch_flat(&tasks).unwrap();
-        assert_eq!(flat.items(), expected, "{}", executor.backend());
+        if adapter.info().backend != Backend::Cpu {
+            let executor = Executor::on(&adapter, common::options()).unwrap();
+            assert_eq!(
+                executor.run_batch_flat(&tasks).unwrap(),
+                expected,
+                "{}",
+                executor.backend()
+            );
+        }
     }
 }
 

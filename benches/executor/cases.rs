@@ -10,8 +10,14 @@ const RECORD_ENV: &str = "GPU_EXECUTOR_BENCH_RECORD";
 const PACE_ENV: &str = "GPU_EXECUTOR_BENCH_PACE";
 /// Comma list of sizes, `20000` for one task and `1000x256` for a batch.
 const SIZES_ENV: &str = "GPU_EXECUTOR_BENCH_SIZES";
-/// Comma list of operators.
+/// Comma list of operators, or `all`; unset for [`DEFAULT_OPERATOR`].
 const OPS_ENV: &str = "GPU_EXECUTOR_BENCH_OPS";
+
+/// What the other operators cost is their kernels, and takes minutes on a CPU's driver.
+const DEFAULT_OPERATOR: &str = "vector_add";
+
+/// Sizes at which one call takes more operations than this are left out: half a second on a core.
+const MOST_OPERATIONS: u64 = 1 << 33;
 
 const DEFAULT_SIZES: &str = "1000,20000,50000,100000,250000,500000,1000000,1000x256";
 
@@ -89,7 +95,7 @@ impl Pace {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) backends: Vec<Backend>,
-    pub(crate) cases: Vec<Case>,
+    cases: Vec<Case>,
     pub(crate) pace: Pace,
     pub(crate) record: Option<PathBuf>,
     operators: Option<Vec<String>>,
@@ -104,9 +110,9 @@ impl Plan {
             Ok(other) => return Err(format!("{PACE_ENV}: `{other}` is neither `quick` nor `default`")),
         };
         let sizes = std::env::var(SIZES_ENV).unwrap_or_else(|_| DEFAULT_SIZES.to_owned());
-        let operators: Option<Vec<String>> = std::env::var(OPS_ENV)
-            .ok()
-            .map(|list| list.split(',').map(|name| name.trim().to_owned()).collect());
+        let operators = std::env::var(OPS_ENV).unwrap_or_else(|_| DEFAULT_OPERATOR.to_owned());
+        let operators: Option<Vec<String>> =
+            (operators.trim() != "all").then(|| operators.split(',').map(|name| name.trim().to_owned()).collect());
         for name in operators.iter().flatten() {
             if !op::ALL.iter().any(|o| o.name == name) {
                 let names: Vec<_> = op::ALL.iter().map(|o| o.name).collect();
@@ -132,16 +138,20 @@ impl Plan {
             .is_none_or(|names| names.iter().any(|name| name == operator))
     }
 
+    /// The cases of an operator.
+    pub(crate) fn cases_of(&self, operator: &op::Operator) -> impl Iterator<Item = Case> {
+        let operations = operator.operations;
+        let is_short = move |case: &Case| (case.size * case.tasks) as u64 * operations <= MOST_OPERATIONS;
+        self.cases.iter().copied().filter(is_short)
+    }
+
     /// The ids of all cases, whether or not there is an adapter for them.
     pub(crate) fn ids(&self) -> Vec<String> {
         let mut ids = Vec::new();
         for backend in &self.backends {
             for operator in op::ALL.iter().filter(|o| self.wants(o.name)) {
-                ids.extend(
-                    self.cases
-                        .iter()
-                        .map(|case| format!("{}/{backend}/{case}", operator.name)),
-                );
+                let id = |case| format!("{}/{backend}/{case}", operator.name);
+                ids.extend(self.cases_of(operator).map(id));
             }
         }
         ids

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         };
         for operator in op::ALL.iter().filter(|o| plan.wants(o.name)) {
             let mut group = criterion.benchmark_group(operator.name);
-            for &case in &plan.cases {
+            for case in plan.cases_of(operator) {
                 done += 1;
                 if let Err(message) = measure(&mut group, &plan, &executor, *operator, case, done) {
                     complain(&format!("{}/{backend}/{case}: {message}", operator.name));

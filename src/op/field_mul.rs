@@ -28,7 +28,7 @@ pub struct FieldMul<'a> {
 }
 
 /// Products that are computed before another thread is awake.
-const FEW_PRODUCTS: usize = 2048;
+const FEW_PRODUCTS: usize = 1024;
 
 impl super::sealed::Sealed for FieldMul<'_> {}
 
@@ -74,13 +74,29 @@ impl Task for FieldMul<'_> {
         Load::deep(self.a.len(), usize::from(self.products.max(1)))
     }
 
+    fn run_on_cpu(&self, output: &mut Vec<Element>) {
+        let chain = |(a, b): (&Element, &Element)| chain(*a, *b, self.products);
+        if self.is_few() {
+            output.extend(self.a.iter().zip(self.b).map(chain));
+        } else {
+            // Each thread faults its own part of the memory in.
+            output.par_extend(self.a.par_iter().zip(self.b).map(chain));
+        }
+    }
+
     fn run_on_cpu_into(&self, output: &mut [Element]) {
         let chain = |((a, b), to): ((&Element, &Element), &mut Element)| *to = chain(*a, *b, self.products);
-        if output.len().saturating_mul(usize::from(self.products)) <= FEW_PRODUCTS {
+        if self.is_few() {
             self.a.iter().zip(self.b).zip(output).for_each(chain);
         } else {
             self.a.par_iter().zip(self.b).zip(output).for_each(chain);
         }
+    }
+}
+
+impl FieldMul<'_> {
+    fn is_few(&self) -> bool {
+        self.a.len().saturating_mul(usize::from(self.products)) <= FEW_PRODUCTS
     }
 }
 

@@ -25,8 +25,8 @@ type Node = [u8; 32];
 /// Leaves that one workgroup replaces by one node, as a power of two.
 const LEVELS: usize = 10;
 
-/// Leaves whose tree one thread of the host computes: half a millisecond's work.
-const LEAVES_OF_A_THREAD: usize = 1 << LEVELS;
+/// Leaves whose tree one thread of the host computes before another is awake.
+const LEAVES_OF_A_THREAD: usize = 64;
 
 /// Operations of one keccak-f.
 const PERMUTATION: u64 = 7000;
@@ -131,7 +131,7 @@ fn root(leaves: &[Node]) -> Node {
     parent(&[left, right])
 }
 
-/// The root of at most 1,024 leaves, by this thread.
+/// The root of at most so many leaves, by this thread.
 fn root_here(leaves: &[Node]) -> Node {
     let mut nodes = [[0; 32]; LEAVES_OF_A_THREAD / 2];
     let mut n = leaves.len();

@@ -10,8 +10,8 @@ use crate::workload::Random;
 /// altogether, without a word; of keccak-f this length has 48,000.
 pub(super) const LONGEST_BYTES: usize = 256 << 10;
 
-/// Messages of so many bytes altogether are hashed before another thread is awake.
-const FEW_BYTES: usize = 16 << 10;
+/// So many nanoseconds of work are done before other threads are awake.
+const FEW_NANOS: usize = 40_000;
 
 /// An operator that digests messages; the costs are those of a block.
 pub(super) const fn spec(
@@ -42,19 +42,39 @@ pub(super) const fn spec(
     }
 }
 
+/// Whether messages are so few that other threads would come too late; a block takes a core some `block_nanos`.
+fn are_few<M: AsRef<[u8]>>(messages: &[M], block_bytes: usize, block_nanos: usize) -> bool {
+    let most = FEW_NANOS / block_nanos;
+    let blocks = |message: &M| message.as_ref().len() / block_bytes + 1;
+    messages.len() <= most && messages.iter().map(blocks).sum::<usize>() <= most
+}
+
 /// Digests messages, on several threads if there is enough to do.
-pub(super) fn digest<M: AsRef<[u8]> + Sync>(messages: &[M], output: &mut [[u8; 32]], digest: Digest) {
+pub(super) fn write<M: AsRef<[u8]> + Sync>(
+    messages: &[M],
+    output: &mut [[u8; 32]],
+    digest: Digest,
+    (block_bytes, block_nanos): (usize, usize),
+) {
     let hash = |(message, to): (&M, &mut [u8; 32])| *to = digest(message.as_ref());
-    let is_few = messages.len() <= FEW_BYTES / 64
-        && messages
-            .iter()
-            .map(|message| message.as_ref().len().max(64))
-            .sum::<usize>()
-            <= FEW_BYTES;
-    if is_few {
+    if are_few(messages, block_bytes, block_nanos) {
         messages.iter().zip(output).for_each(hash);
     } else {
         messages.par_iter().zip(output).for_each(hash);
+    }
+}
+
+/// As [`write`], to memory that nobody wrote yet: each thread faults its own part in.
+pub(super) fn append<M: AsRef<[u8]> + Sync>(
+    messages: &[M],
+    output: &mut Vec<[u8; 32]>,
+    digest: Digest,
+    (block_bytes, block_nanos): (usize, usize),
+) {
+    if are_few(messages, block_bytes, block_nanos) {
+        output.extend(messages.iter().map(|message| digest(message.as_ref())));
+    } else {
+        output.par_extend(messages.par_iter().map(|message| digest(message.as_ref())));
     }
 }
 

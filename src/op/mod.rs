@@ -21,6 +21,7 @@ pub use vector_add::VectorAdd;
 use crate::{
     error::Error,
     gpu::TABLE_STRIDE,
+    strings,
     workload::{Workload, generated},
 };
 
@@ -64,7 +65,9 @@ pub trait Task: sealed::Sealed + Copy + Sync {
         let elements = self.elements().unwrap_or(0);
         match Self::SPEC.inputs {
             Shape::Numbers(_) => 0,
-            Shape::Strings { .. } => (0..elements).map(|element| self.input(element).len().div_ceil(4)).sum(),
+            Shape::Strings { .. } => (0..elements)
+                .map(|element| strings::all_words(self.input(element)))
+                .sum(),
         }
     }
 

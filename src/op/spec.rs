@@ -47,7 +47,7 @@ pub enum Shape {
     /// Arrays of numbers, as long as the output: the bytes per element of each, multiples of 4.
     Numbers(&'static [usize]),
     /// A string of bytes for each element of the output. Binding 0 has two u32 for each: the number of its first word in
-    /// binding 1, and its length in bytes. Binding 1 has the strings as words, each string filled up to whole words with zeros.
+    /// binding 1, and its length in bytes. Binding 1 has the strings as words, each string filled up to a multiple of eight bytes with zeros.
     Strings {
         /// Longer ones are digested by the host, and the kernel is given eight words to pass on, marked by
         /// [`Shape::DIGESTED`] for a length: a string is one thread's work, and a processor's core does that many times faster.

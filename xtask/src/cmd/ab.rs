@@ -134,6 +134,9 @@ pub(super) fn environment(listing: Option<&Listing>, flags: &Flags) -> BTreeMap<
         if !flags.size.is_empty() {
             environment.insert("GPU_EXECUTOR_BENCH_SIZES".to_owned(), flags.size.join(","));
         }
+        if !flags.op.is_empty() {
+            environment.insert("GPU_EXECUTOR_BENCH_OPS".to_owned(), flags.op.join(","));
+        }
     }
     environment
 }

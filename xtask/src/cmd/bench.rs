@@ -305,7 +305,7 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
         backends,
         skipped,
         tuning: BTreeMap::new(),
-        ops: flags.op.clone(),
+        ops: flags.ops(),
         sizes: flags.sizes(),
         shard: flags.shard,
     })

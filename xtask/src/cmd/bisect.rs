@@ -173,7 +173,7 @@ impl Bench<'_> {
         let case = &self.flags.case;
         let mut environment = BTreeMap::new();
         if self.listing.is_some() {
-            let [Some(backend), Some(size)] = [1, 2].map(|part| case.split('/').nth(part)) else {
+            let [Some(op), Some(backend), Some(size)] = [0, 1, 2].map(|part| case.split('/').nth(part)) else {
                 return Err(Error::Usage(format!(
                     "`{case}` is no case; write `vector_add/vulkan/20000`"
                 )));
@@ -181,6 +181,7 @@ impl Bench<'_> {
             environment.insert("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned());
             environment.insert("GPU_EXECUTOR_BACKENDS".to_owned(), backend.to_owned());
             environment.insert("GPU_EXECUTOR_BENCH_SIZES".to_owned(), size.to_owned());
+            environment.insert("GPU_EXECUTOR_BENCH_OPS".to_owned(), op.to_owned());
         }
         let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
         let folder = ab::free(&project.store.join(format!("{started}-{}", &commit[..12])));

@@ -58,7 +58,6 @@ pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Resul
         .env("GPU_EXECUTOR_BENCH_RECORD", &records)
         .env("GPU_EXECUTOR_BENCH_PACE", process.pace)
         .env("GPU_EXECUTOR_BENCH_SIZES", &process.sizes)
-        .env_remove("GPU_EXECUTOR_BENCH_OPS")
         // Read by glibc alone: freed memory stays with the process. By default its heap shrinks and grows again with
         // every call of some cases, and page by page, depending on what happens to lie at its end.
         .env("MALLOC_TRIM_THRESHOLD_", "2147483648")
@@ -70,9 +69,7 @@ pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Resul
     if let Some(tuning) = process.tuning {
         command.env(TUNING_ENV, tuning);
     }
-    if let Some(ops) = &process.ops {
-        command.env("GPU_EXECUTOR_BENCH_OPS", ops);
-    }
+    command.env("GPU_EXECUTOR_BENCH_OPS", process.ops.as_deref().unwrap_or("all"));
     quiet_display(&mut command);
     let mut child = if process.bound {
         affinity::on_one_core(|| command.spawn()).ok_or_else(affinity::impossible)?

@@ -80,10 +80,14 @@ impl Court<'_> {
             commit: WORKTREE.to_owned(),
             program: self.program.to_owned(),
         };
+        let mut ops: Vec<&str> = cases.iter().filter_map(|case| case.split('/').next()).collect();
+        ops.sort_unstable();
+        ops.dedup();
         let environment = BTreeMap::from([
             ("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned()),
             ("GPU_EXECUTOR_BACKENDS".to_owned(), self.plan.backends.join(",")),
             ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), self.plan.sizes.join(",")),
+            ("GPU_EXECUTOR_BENCH_OPS".to_owned(), ops.join(",")),
         ]);
         let serving = ab::serves([&base, &head], cases, &environment, self.folder)?;
         let plan = Plan {

@@ -10,6 +10,8 @@ use crate::baseline;
 const SIZES: [&str; 8] = [
     "1000", "20000", "50000", "100000", "250000", "500000", "1000000", "1000x256",
 ];
+/// The operator measured unless `--op` says otherwise: what the others cost is their kernels, and takes minutes on a CPU's driver.
+const OPERATOR: &str = "vector_add";
 /// What `--full` adds.
 const FULL_SIZES: [&str; 2] = ["4000000", "16000000"];
 #[derive(Debug, Default, clap::Args)]
@@ -35,7 +37,7 @@ pub(crate) struct Flags {
     /// Backends to measure, of cpu, vulkan, gles, dx12, metal [default: all there are]
     #[arg(long, value_name = "LIST", env = "GPU_EXECUTOR_BACKENDS", value_parser = backends)]
     pub(super) backend: Option<Backends>,
-    /// Operators to measure [default: all]
+    /// Operators to measure, or `all`; sizes that take long on a CPU are left out [default: vector_add]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(super) op: Option<Vec<String>>,
     /// Sizes to measure: 20000, or 1000x256 for a batch of 1000 tasks [default: eight from 1000 to 1000000]
@@ -135,6 +137,15 @@ impl Flags {
 
     pub(super) fn runs(&self) -> u64 {
         self.runs.unwrap_or(if self.save_baseline { baseline::RUNS } else { 1 })
+    }
+
+    /// The operators to measure; `None` for all.
+    pub(super) fn ops(&self) -> Option<Vec<String>> {
+        match self.op.as_deref() {
+            None => Some(vec![OPERATOR.to_owned()]),
+            Some([all]) if all == "all" => None,
+            Some(ops) => Some(ops.to_vec()),
+        }
     }
 
     /// Fresh processes for each suspect.

@@ -74,7 +74,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
             .map(|adapter| adapter.print.backend.clone())
             .collect(),
         skipped: Vec::new(),
-        ops: None,
+        ops: Some(vec!["vector_add".to_owned()]),
         sizes: SIZES.map(str::to_owned).to_vec(),
         shard: None,
         tuning: std::collections::BTreeMap::new(),

@@ -1,0 +1,345 @@
+//! What each operator takes on the CPU and on a GPU, and from which size on the GPU is faster.
+//!
+//! ```text
+//! cargo run --release --example operators -- [--log2 20] [--rounds 15] [--cuda PROGRAM] [--crossover]
+//! ```
+//!
+//! Everything is timed in turns within one process: the crates called directly with rayon, the CPU executor, the executor of the
+//! first backend in `GPU_EXECUTOR_BACKENDS` that is no CPU (transfers included), and its kernels alone by the device's clock, with
+//! buffers of the device's own. `--cuda` runs the program made of `benches/peers/cuda/operators.cu` beside it, and compares results.
+
+#![allow(clippy::print_stdout, reason = "a program for people")]
+
+use std::{
+    error::Error,
+    hint::black_box,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use ark_bn254::Fr;
+use ark_ff::BigInt;
+use gpu_executor::{
+    ADAPTER_NAME_ENV, Adapter, Backend, Executor, FieldMul, Keccak256, MerkleRoot, Options, Sha256, Task, Transfer,
+    Tuning, op,
+};
+use rayon::prelude::*;
+use sha3::Digest as _;
+
+/// The inputs of `benches/peers/cuda/operators.cu`.
+///
+/// Source: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn items<T: bytemuck::Pod, const WORDS: usize>(&mut self, n: usize, change: fn(&mut [u64; WORDS])) -> Vec<T> {
+        (0..n)
+            .map(|_| {
+                let mut words = [(); WORDS].map(|()| self.next());
+                change(&mut words);
+                bytemuck::cast(words)
+            })
+            .collect()
+    }
+}
+
+type Of<T> = Result<T, Box<dyn Error>>;
+/// Something done by an executor.
+type By<'a, T> = Box<dyn Fn(&Executor) -> Of<T> + 'a>;
+
+/// One operator's work, and the same by the crates alone.
+struct Case<'a> {
+    name: &'static str,
+    run: By<'a, (Duration, u32)>,
+    kernel: By<'a, Option<Duration>>,
+    crates: Box<dyn Fn() -> Duration + 'a>,
+}
+
+fn case<'a, T: Task + 'a, R>(name: &'static str, task: T, crates: impl Fn() -> R + 'a) -> Case<'a> {
+    Case {
+        name,
+        run: Box::new(move |executor| {
+            let (output, wall) = timed(|| executor.run(black_box(&task)));
+            let words: &[u32] = bytemuck::cast_slice(output.as_ref().map_err(Clone::clone)?);
+            Ok((wall, words.iter().fold(0, |sum: u32, word| sum.wrapping_add(*word))))
+        }),
+        kernel: Box::new(move |executor| Ok(executor.run_timed(&task)?.1.and_then(|phases| phases.device))),
+        crates: Box::new(move || timed(&crates).1),
+    }
+}
+
+/// What a call returns, and its time without that of dropping it.
+fn timed<R>(call: impl FnOnce() -> R) -> (R, Duration) {
+    let start = Instant::now();
+    let result = black_box(call());
+    (result, start.elapsed())
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64()
+}
+
+struct Flags {
+    n: usize,
+    rounds: usize,
+    cuda: Option<String>,
+    crossover: bool,
+}
+
+impl Flags {
+    fn parse() -> Of<Self> {
+        let mut flags = Self {
+            n: 1 << 20,
+            rounds: 15,
+            cuda: None,
+            crossover: false,
+        };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(flag) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| format!("{flag}: a value is missing"));
+            match flag.as_str() {
+                "--log2" => flags.n = 1 << value()?.parse::<u32>()?,
+                "--rounds" => flags.rounds = value()?.parse::<usize>()?.max(1),
+                "--cuda" => flags.cuda = Some(value()?),
+                "--crossover" => flags.crossover = true,
+                _ => return Err(format!("{flag}: there are --log2, --rounds, --cuda and --crossover").into()),
+            }
+        }
+        Ok(flags)
+    }
+}
+
+fn main() -> Of<()> {
+    let flags = Flags::parse()?;
+    let cpu = Executor::new(Backend::Cpu)?;
+    let backends = Backend::selected()?;
+    let name = std::env::var(ADAPTER_NAME_ENV).ok();
+    let adapter = backends
+        .into_iter()
+        .filter(|backend| *backend != Backend::Cpu)
+        .find_map(|backend| {
+            Adapter::pick(backend, name.as_deref())
+                .ok()
+                .filter(|a| a.info().unusable.is_none())
+        })
+        .ok_or("no adapter but the CPU")?;
+    let gpu = Executor::on(&adapter, Options::default())?;
+    let threads = rayon::current_num_threads();
+    println!("{}: {}, {threads} threads", gpu.backend(), gpu.adapter().name);
+    println!(
+        "tuning: {}",
+        gpu.tuning().map_or_else(String::new, |tuning| tuning.to_string())
+    );
+    if flags.crossover {
+        crossovers(&cpu, &gpu)
+    } else {
+        times(&flags, &cpu, &gpu, &adapter)
+    }
+}
+
+/// Times of `n` elements each.
+fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of<()> {
+    let n = flags.n;
+    let plain = |int64| {
+        Executor::on(
+            adapter,
+            Options {
+                tuning: Some(Tuning::plain(Transfer::STAGED)),
+                int64,
+                ..Options::default()
+            },
+        )
+    };
+    // Where kernels write to the host's memory, their time is the bus's.
+    let (staged, narrow) = (plain(true)?, plain(false)?);
+    let mut random = Random(1);
+    let mut elements = || random.items::<[u64; 4], 4>(n, |limbs| limbs[3] %= 0x3000_0000_0000_0000);
+    let (a, b) = (elements(), elements());
+    let (fr_a, fr_b): (Vec<_>, Vec<_>) = (as_fr(&a), as_fr(&b));
+    let messages = Random(1).items::<[u8; 64], 8>(n, |_| {});
+    let leaves = Random(1).items::<[u8; 32], 4>(n, |_| {});
+    let chain = FieldMul {
+        a: &a,
+        b: &b,
+        products: 100,
+    };
+    let cases = [
+        case("merkle_root", MerkleRoot { leaves: &leaves }, || tree(&leaves)),
+        case("field_chain", chain, || chains(&fr_a, &fr_b)),
+        case("keccak256", Keccak256 { messages: &messages }, || {
+            let digests = messages
+                .par_iter()
+                .map(|message| sha3::Keccak256::digest(message).into());
+            digests.collect::<Vec<[u8; 32]>>()
+        }),
+        case("sha256", Sha256 { messages: &messages }, || {
+            let digests = messages.par_iter().map(|message| sha2::Sha256::digest(message).into());
+            digests.collect::<Vec<[u8; 32]>>()
+        }),
+    ];
+    println!(
+        "n = {n}, medians of {} calls each, in turns; ratios of medians",
+        flags.rounds
+    );
+    println!(
+        "{:<12} {:>12} {:>12} {:>8} {:>12} {:>8} {:>12} {:>12}",
+        "operator", "crates", "cpu", "cpu/cr.", "gpu", "cpu/gpu", "kernel", "no int64"
+    );
+    for case in &cases {
+        let mut all = [(); 5].map(|()| Vec::new());
+        let mut checksum = None;
+        for round in 0..=flags.rounds {
+            let crates = (case.crates)();
+            let (on_cpu, sum) = (case.run)(cpu)?;
+            let (on_gpu, gpu_sum) = (case.run)(gpu)?;
+            if sum != gpu_sum || checksum.is_some_and(|known| known != sum) {
+                return Err(format!("{}: checksums differ: {sum} and {gpu_sum}", case.name).into());
+            }
+            checksum = Some(sum);
+            let kernels = [&staged, &narrow].map(|executor| (case.kernel)(executor));
+            // The first call makes pipelines and buffers.
+            if round > 0 {
+                for (times, time) in all.iter_mut().zip([crates, on_cpu, on_gpu]) {
+                    times.push(time);
+                }
+                for (times, time) in all[3..].iter_mut().zip(kernels) {
+                    times.push(time?.unwrap_or_default());
+                }
+            }
+        }
+        let [crates, on_cpu, on_gpu, kernel, narrow] = all.each_mut().map(|times| median(times));
+        println!(
+            "{:<12} {crates:>12.3?} {on_cpu:>12.3?} {:>8.3} {on_gpu:>12.3?} {:>8.2} {kernel:>12.3?} {narrow:>12.3?}",
+            case.name,
+            ratio(on_cpu, crates),
+            ratio(on_cpu, on_gpu),
+        );
+        if let Some(program) = &flags.cuda {
+            cuda(program, case.name, n, kernel, checksum)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs the CUDA kernels of an operator, and compares.
+fn cuda(program: &str, name: &str, n: usize, kernel: Duration, checksum: Option<u32>) -> Of<()> {
+    let output = Command::new(program).args([name, &n.to_string(), "30"]).output()?;
+    if !output.status.success() {
+        return Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let [kernel_name, nanos, calls, sum] = line.split(' ').collect::<Vec<_>>()[..] else {
+            return Err(format!("{program}: `{line}`").into());
+        };
+        let cuda = Duration::from_secs_f64(nanos.parse::<f64>()? / 1e9);
+        let is_same = if sum.parse().ok() == checksum {
+            "same result"
+        } else {
+            "ANOTHER RESULT"
+        };
+        println!(
+            "  CUDA {kernel_name}: {cuda:.3?} (median of {calls}), kernel/CUDA {:.3}, {is_same}",
+            ratio(kernel, cuda)
+        );
+    }
+    Ok(())
+}
+
+fn as_fr(elements: &[[u64; 4]]) -> Vec<Fr> {
+    elements.iter().map(|limbs| Fr::new_unchecked(BigInt(*limbs))).collect()
+}
+
+fn chains(a: &[Fr], b: &[Fr]) -> Vec<Fr> {
+    let chain = |(a, b): (&Fr, &Fr)| {
+        let mut x = *a;
+        for _ in 0..100 {
+            x *= b;
+        }
+        x
+    };
+    a.par_iter().zip(b).map(chain).collect()
+}
+
+fn tree(leaves: &[[u8; 32]]) -> [u8; 32] {
+    let level = |nodes: &[[u8; 32]]| -> Vec<[u8; 32]> {
+        let parents = nodes.par_chunks(2).map(|pair| match pair {
+            [alone] => *alone,
+            both => sha3::Keccak256::digest(both.as_flattened()).into(),
+        });
+        parents.collect()
+    };
+    let mut nodes = level(leaves);
+    while nodes.len() > 1 {
+        nodes = level(&nodes);
+    }
+    nodes[0]
+}
+
+/// Pairs of calls at each size, the CPU's time by the GPU's.
+const PAIRS: usize = 21;
+/// The 6th and the 16th of 21 ratios in order: an interval of 97 % for the median.
+const RANKS: [usize; 3] = [5, 10, 15];
+
+/// From which size on the GPU is faster, for every operator.
+fn crossovers(cpu: &Executor, gpu: &Executor) -> Of<()> {
+    println!("{PAIRS} pairs of calls a size; cpu/gpu as median (97 % interval)");
+    for operator in op::ALL {
+        println!("{}, elements: {}", operator.name, operator.element);
+        let mut curve = Vec::new();
+        for log2 in 4..=22_u32 {
+            let size = 1_usize << log2;
+            let work = (operator.workload)(size, 1, 1);
+            work.check(gpu)?;
+            let mut ratios = Vec::new();
+            let (mut cpu_times, mut gpu_times) = (Vec::new(), Vec::new());
+            for pair in 0..PAIRS + 3 {
+                let (on_cpu, on_gpu) = (work.run(cpu)?, work.run(gpu)?);
+                if pair >= 3 {
+                    ratios.push(ratio(on_cpu, on_gpu));
+                    cpu_times.push(on_cpu);
+                    gpu_times.push(on_gpu);
+                }
+            }
+            ratios.sort_by(f64::total_cmp);
+            let [low, middle, high] = RANKS.map(|rank| ratios[rank]);
+            let (on_cpu, on_gpu) = (median(&mut cpu_times), median(&mut gpu_times));
+            println!("  {size:>8}  cpu {on_cpu:>10.2?}  gpu {on_gpu:>10.2?}  {middle:.3} ({low:.3} to {high:.3})");
+            curve.push((f64::from(log2), [high, middle, low]));
+            // Long since decided, or too long to wait for.
+            if on_cpu.max(on_gpu) > Duration::from_millis(60) || (low > 4.0 && log2 >= 16) {
+                break;
+            }
+        }
+        let [from, at, to] = [0, 1, 2].map(|bound| crossing(&curve, bound));
+        let largest = curve.last().map_or(0.0, |(log2, _)| log2.exp2());
+        let show =
+            |size: Option<f64>| size.map_or_else(|| format!("none up to {largest}"), |size| format!("{size:.0}"));
+        println!("  crossover: {} ({} to {})", show(at), show(from), show(to));
+    }
+    Ok(())
+}
+
+/// Where a curve of ratios comes above 1 for good, between sizes by its logarithms.
+fn crossing(curve: &[(f64, [f64; 3])], bound: usize) -> Option<f64> {
+    let above = curve.iter().rposition(|(_, ratios)| ratios[bound] < 1.0);
+    let Some(last_below) = above else {
+        return curve.first().map(|(log2, _)| log2.exp2());
+    };
+    let (x0, y0) = (curve[last_below].0, curve[last_below].1[bound].ln());
+    let (x1, next) = curve.get(last_below + 1)?;
+    let y1 = next[bound].ln();
+    Some((x0 + (x1 - x0) * (-y0 / (y1 - y0))).exp2())
+}
