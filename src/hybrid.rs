@@ -239,14 +239,17 @@ impl Hybrid {
             None if self.devices.len() == 1 => None,
             None => self.table_of(operator),
         };
+        let (predicted, fastest) = table.map_or(([None; Backend::ALL.len()], None), |table| table.predict(&load));
         let (backend, reason) = match (wanted, table) {
             (Some(backend), _) => (backend, reason),
             (None, None) if self.devices.len() == 1 => (Backend::Cpu, Reason::OnlyDevice),
             (None, None) => (Backend::Cpu, Reason::NotCalibrated),
-            (None, Some(table)) => match table.pick(&load, |_| true) {
-                Some((backend, None)) => (backend, Reason::Fastest),
-                Some((backend, Some(threshold))) => (backend, Reason::Threshold(threshold)),
-                None => (Backend::Cpu, Reason::NotCalibrated),
+            (None, Some(table)) => match table.threshold(&load).filter(|t| self.device(t.backend).is_ok()) {
+                Some(threshold) => (threshold.backend, Reason::Threshold(threshold)),
+                None => match fastest {
+                    Some(backend) => (backend, Reason::Fastest),
+                    None => (Backend::Cpu, Reason::NotCalibrated),
+                },
             },
         };
         let mut route = Route {
@@ -254,20 +257,15 @@ impl Hybrid {
             load,
             backend,
             reason,
-            predicted: [None; Backend::ALL.len()],
+            predicted,
         };
-        for times in table.iter().flat_map(|table| &table.times) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
-            let ns = times.ns(&load) as u64;
-            route.predicted[times.backend as usize] = Some(Duration::from_nanos(ns));
-        }
         if !self.is_in_use(backend) {
             let others = |other| other != backend && self.is_in_use(other);
             let next = table
                 .filter(|_| wanted.is_none())
-                .and_then(|table| table.pick(&load, others));
+                .and_then(|table| table.fastest(&load, others));
             route.reason = Reason::OutOfUse(backend);
-            route.backend = next.map_or(Backend::Cpu, |(other, _)| other);
+            route.backend = next.unwrap_or(Backend::Cpu);
         }
         route
     }

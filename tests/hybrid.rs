@@ -550,7 +550,7 @@ fn a_calibration_is_kept_and_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
     let router = within(&gpus, folder, Duration::from_secs(20));
-    let data = vec![[7_u8; 64]; 500];
+    let data = vec![[7_u8; 64]; 50_000];
     let task = Sha256 { messages: &data };
     let Routed { route, .. } = router.run(&task).unwrap();
     assert_eq!(route.reason, Reason::Fastest);

@@ -27,6 +27,9 @@ use turns::{Contest, median, ratio};
 const MOST_MEDIAN: f64 = 0.05;
 const MOST_WORST: f64 = 0.20;
 
+/// Of shorter calls the decision itself, some tens of nanoseconds, is a part worth naming.
+const LONG_S: f64 = 10e-6;
+
 /// The band is the crossover's interval, wider by this factor on both sides.
 const BAND: f64 = 1.5;
 
@@ -206,6 +209,16 @@ fn print(rows: &[Row]) {
             worst.regret * 100.0,
             verdict(worst.regret, MOST_WORST)
         );
+        let long = rows.iter().filter(|row| !row.in_band && row.best_s >= LONG_S);
+        if let Some(row) = long.max_by(|a, b| a.regret.total_cmp(&b.regret)) {
+            println!(
+                "| the same of calls that take 10 µs or longer ({}/{}x{}) | {:.1} % | |",
+                row.operator,
+                row.tasks,
+                row.size,
+                row.regret * 100.0
+            );
+        }
         println!("| cases outside the band that ran on another device than the best | {wrong} | |");
     }
 }

@@ -1,5 +1,7 @@
 //! What is known of an operator: how long it takes on each device, and so from where on which of them is used.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{backend::Backend, op::Load};
@@ -102,8 +104,17 @@ impl DeviceTimes {
         self.task_ns.mul_add(ratio(load.tasks.saturating_sub(1), 1), one)
     }
 
+    /// Less than any call takes: the shortest that was measured, and a quarter off for noise.
+    fn floor_ns(&self) -> f64 {
+        let first = self.curves.first().and_then(|curve| curve.points.first());
+        first.map_or(f64::INFINITY, |point| 0.75 * point.1)
+    }
+
     /// Between two depths, and above the last, times grow evenly; and no call is shorter than its longest item.
     fn deep_ns(curves: &[Curve], load: &Load) -> f64 {
+        if load.longest <= curves[0].depth {
+            return curves[0].ns(load.items);
+        }
         let depth = ratio(load.steps, load.items.max(1));
         let above = |curve: &Curve| ratio(curve.depth, 1) < depth;
         let right = curves.partition_point(above).clamp(1, curves.len() - 1);
@@ -131,21 +142,28 @@ impl Table {
         table
     }
 
-    /// The device for a load, of those that are `usable`, and the threshold if one decided; `None` if nothing is known of any.
-    pub(super) fn pick(&self, load: &Load, usable: impl Fn(Backend) -> bool) -> Option<(Backend, Option<Threshold>)> {
-        match self.decided_by {
-            DecidedBy::Times => self.fastest(load, usable).map(|backend| (backend, None)),
-            DecidedBy::Thresholds => {
-                let threshold = self.threshold(load);
-                match threshold.filter(|threshold| usable(threshold.backend)) {
-                    Some(threshold) => Some((threshold.backend, Some(threshold))),
-                    None => self.fastest(load, usable).map(|backend| (backend, None)),
-                }
+    /// The predicted time on each device but those that cannot be the fastest, and the fastest: in one go, as short calls are
+    /// worth no more than some tens of nanoseconds.
+    pub(super) fn predict(&self, load: &Load) -> ([Option<Duration>; Backend::ALL.len()], Option<Backend>) {
+        let mut predicted = [None; Backend::ALL.len()];
+        let mut best: Option<(Backend, f64)> = None;
+        for times in &self.times {
+            if best.is_some_and(|(_, least)| times.floor_ns() >= least) {
+                continue;
+            }
+            let ns = times.ns(load);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+            let whole = ns as u64;
+            predicted[times.backend as usize] = Some(Duration::from_nanos(whole));
+            if best.is_none_or(|(_, least)| ns < least) {
+                best = Some((times.backend, ns));
             }
         }
+        (predicted, best.map(|(backend, _)| backend))
     }
 
-    fn fastest(&self, load: &Load, usable: impl Fn(Backend) -> bool) -> Option<Backend> {
+    /// The fastest of the devices that are `usable`.
+    pub(super) fn fastest(&self, load: &Load, usable: impl Fn(Backend) -> bool) -> Option<Backend> {
         let mut best = None;
         for times in &self.times {
             let ns = times.ns(load);
@@ -158,7 +176,11 @@ impl Table {
     }
 
     /// The threshold that holds for a load: of the greatest depth that is not above the load's, the greatest number of items.
-    fn threshold(&self, load: &Load) -> Option<Threshold> {
+    /// `None` where times decide.
+    pub(super) fn threshold(&self, load: &Load) -> Option<Threshold> {
+        if self.decided_by == DecidedBy::Times {
+            return None;
+        }
         let depth = load.steps / load.items.max(1);
         let held = self.thresholds.iter().filter(|t| t.items <= load.items);
         let row = held.clone().filter(|t| t.depth <= depth.max(1)).map(|t| t.depth).max();
@@ -318,8 +340,18 @@ mod tests {
     #[test]
     fn the_fastest_of_those_that_can_be_used_is_picked() {
         let check = |load: Load, usable: &[Backend], expected: Option<Backend>| {
-            let picked = flat().pick(&load, |backend| usable.contains(&backend));
-            assert_eq!(picked, expected.map(|backend| (backend, None)), "{load:?}");
+            let picked = flat().fastest(&load, |backend| usable.contains(&backend));
+            assert_eq!(picked, expected, "{load:?}");
+            if usable.len() == Backend::ALL.len() {
+                let (predicted, fastest) = flat().predict(&load);
+                assert_eq!(fastest, expected, "{load:?}");
+                let least = Backend::ALL
+                    .into_iter()
+                    .zip(predicted)
+                    .filter_map(|(b, time)| Some((time?, b)))
+                    .min();
+                assert_eq!(least.map(|(_, backend)| backend), expected, "{load:?}");
+            }
         };
         let all = &Backend::ALL;
         check(load(1000, 1000, 1, 1), all, Some(Backend::Cpu));
@@ -363,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persons_thresholds_decide_where_their_device_is_there() {
+    fn a_persons_thresholds_decide_by_depth_and_then_by_items() {
         let row = |depth, items, backend| Threshold { depth, items, backend };
         let table = Table {
             decided_by: DecidedBy::Thresholds,
@@ -375,15 +407,18 @@ mod tests {
             ..flat()
         };
         let check = |load: Load, expected: Backend| {
-            assert_eq!(table.pick(&load, |_| true).unwrap().0, expected, "{load:?}");
+            assert_eq!(table.threshold(&load).unwrap().backend, expected, "{load:?}");
         };
         check(load(49, 49, 1, 1), Backend::Cpu);
         check(load(50, 50, 1, 1), Backend::Vulkan);
         check(load(50, 399, 8, 1), Backend::Vulkan);
         check(load(50, 400, 8, 1), Backend::Gles);
-        check(load(0, 0, 0, 0), Backend::Cpu);
-        let picked = table.pick(&load(50, 50, 1, 1), |backend| backend != Backend::Vulkan);
-        assert_eq!(picked, Some((Backend::Cpu, None)), "by the times");
+        assert_eq!(
+            table.threshold(&load(0, 0, 0, 0)),
+            None,
+            "nothing to do: the times decide"
+        );
+        assert_eq!(flat().threshold(&load(50, 50, 1, 1)), None, "times decide");
     }
 
     #[test]
