@@ -75,15 +75,16 @@ impl Curve {
         if items <= first.0 {
             return first.1;
         }
-        let right = points.partition_point(|point| point.0 < items).min(points.len() - 1);
-        let ((x0, y0), (x1, y1)) = (points[right - 1], points[right]);
-        let slope = (y1 - y0) / ratio(x1 - x0, 1);
-        if items <= last.0 {
-            slope.mul_add(ratio(items - x0, 1), y0)
-        } else {
-            // Noise must not make more work take less time.
-            slope.max(0.0).mul_add(ratio(items - last.0, 1), last.1)
+        if items > last.0 {
+            // Two points that are close together make a line of noise: the line on which times go on begins far below the last.
+            let base = points.partition_point(|point| point.0 <= last.0 / 4).saturating_sub(1);
+            let (x, y) = points[base];
+            let slope = (last.1 - y) / ratio(last.0 - x, 1);
+            return slope.max(0.0).mul_add(ratio(items - last.0, 1), last.1);
         }
+        let right = points.partition_point(|point| point.0 < items);
+        let ((x0, y0), (x1, y1)) = (points[right - 1], points[right]);
+        ((y1 - y0) / ratio(x1 - x0, 1)).mul_add(ratio(items - x0, 1), y0)
     }
 }
 
@@ -392,6 +393,19 @@ mod tests {
             points: vec![(8, 100.0)],
         };
         assert_eq!([1, 8, 16].map(|items| curve.ns(items)), [100.0, 100.0, 200.0]);
+    }
+
+    #[test]
+    fn times_go_on_as_they_grew_over_a_long_way() {
+        let curve = |points: &[(u64, f64)]| Curve {
+            depth: 1,
+            points: points.to_vec(),
+        };
+        // The last was measured again while the machine was quicker.
+        let noisy = curve(&[(1, 10.0), (100, 1000.0), (350, 3500.0), (400, 3400.0)]);
+        assert_eq!(noisy.ns(800), 3400.0 + 400.0 * 8.0);
+        let falling = curve(&[(1, 10.0), (2, 9.0)]);
+        assert_eq!([1, 2, 3].map(|items| falling.ns(items)), [10.0, 9.0, 9.0]);
     }
 
     #[test]
