@@ -20,8 +20,8 @@ use std::{
 use ark_bn254::Fr;
 use ark_ff::BigInt;
 use gpu_executor::{
-    ADAPTER_NAME_ENV, Adapter, Backend, Executor, FieldMul, Keccak256, MerkleRoot, Options, Sha256, Task, Transfer,
-    Tuning, op,
+    ADAPTER_NAME_ENV, Adapter, Backend, Executor, FieldMul, Keccak256, MerkleRoot, Options, Phases, Sha256, Task,
+    Transfer, Tuning, op,
 };
 use rayon::prelude::*;
 use sha3::Digest as _;
@@ -59,7 +59,7 @@ type By<'a, T> = Box<dyn Fn(&Executor) -> Of<T> + 'a>;
 struct Case<'a> {
     name: &'static str,
     run: By<'a, (Duration, u32)>,
-    kernel: By<'a, Option<Duration>>,
+    phases: By<'a, Phases>,
     crates: Box<dyn Fn() -> Duration + 'a>,
 }
 
@@ -71,7 +71,7 @@ fn case<'a, T: Task + 'a, R>(name: &'static str, task: T, crates: impl Fn() -> R
             let words: &[u32] = bytemuck::cast_slice(output.as_ref().map_err(Clone::clone)?);
             Ok((wall, words.iter().fold(0, |sum: u32, word| sum.wrapping_add(*word))))
         }),
-        kernel: Box::new(move |executor| Ok(executor.run_timed(&task)?.1.and_then(|phases| phases.device))),
+        phases: Box::new(move |executor| Ok(executor.run_timed(&task)?.1.unwrap_or_default())),
         crates: Box::new(move || timed(&crates).1),
     }
 }
@@ -199,7 +199,7 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of
         "operator", "crates", "cpu", "cpu/cr.", "gpu", "cpu/gpu", "kernel", "no int64"
     );
     for case in &cases {
-        let mut all = [(); 5].map(|()| Vec::new());
+        let mut all = [(); 8].map(|()| Vec::new());
         let mut checksum = None;
         for round in 0..=flags.rounds {
             let crates = (case.crates)();
@@ -209,24 +209,26 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of
                 return Err(format!("{}: checksums differ: {sum} and {gpu_sum}", case.name).into());
             }
             checksum = Some(sum);
-            let kernels = [&staged, &narrow].map(|executor| (case.kernel)(executor));
+            let phases = (case.phases)(gpu)?;
+            let mut rest = vec![phases.upload, phases.queue, phases.readback];
+            for executor in [&staged, &narrow] {
+                rest.push((case.phases)(executor)?.device.unwrap_or_default());
+            }
             // The first call makes pipelines and buffers.
             if round > 0 {
-                for (times, time) in all.iter_mut().zip([crates, on_cpu, on_gpu]) {
-                    times.push(time);
-                }
-                for (times, time) in all[3..].iter_mut().zip(kernels) {
-                    times.push(time?.unwrap_or_default());
-                }
+                let times = [crates, on_cpu, on_gpu].into_iter().chain(rest);
+                all.iter_mut().zip(times).for_each(|(all, time)| all.push(time));
             }
         }
-        let [crates, on_cpu, on_gpu, kernel, narrow] = all.each_mut().map(|times| median(times));
+        let [crates, on_cpu, on_gpu, upload, queue, readback, kernel, narrow] =
+            all.each_mut().map(|times| median(times));
         println!(
             "{:<12} {crates:>12.3?} {on_cpu:>12.3?} {:>8.3} {on_gpu:>12.3?} {:>8.2} {kernel:>12.3?} {narrow:>12.3?}",
             case.name,
             ratio(on_cpu, crates),
             ratio(on_cpu, on_gpu),
         );
+        println!("  phases of the GPU's calls: upload {upload:.3?}, queue {queue:.3?}, readback {readback:.3?}");
         if let Some(program) = &flags.cuda {
             cuda(program, case.name, n, kernel, checksum)?;
         }

@@ -69,16 +69,10 @@ impl<T: Task> Inputs<'_, T> {
         self.strings(part).fold(Sum::default(), add)
     }
 
-    /// The chunk's parts with what each has, and the threads that help with them; a single part if there are none.
-    fn parts(&self, chunk: Chunk, longest: usize, copier: Copier) -> (Option<&'static rayon::ThreadPool>, Vec<Part>) {
+    /// The chunk's parts with what each has, and the threads that help with them; `None` if one thread is to do it all.
+    fn parts(&self, chunk: Chunk, longest: usize, copier: Copier) -> Option<(&'static rayon::ThreadPool, Vec<Part>)> {
         let each = size_of::<&[u8]>() + TABLE_STRIDE + chunk.words / chunk.elements.max(1) * 4;
-        let Some((helpers, share)) = copier.shares(chunk.elements, each) else {
-            let part = Part {
-                chunk,
-                sum: self.sum(chunk, longest),
-            };
-            return (None, vec![part]);
-        };
+        let (helpers, share) = copier.shares(chunk.elements, each)?;
         let part = |chunk| Part {
             chunk,
             sum: Sum::default(),
@@ -89,7 +83,7 @@ impl<T: Task> Inputs<'_, T> {
                 scope.spawn(move |_| part.sum = self.sum(part.chunk, longest));
             }
         });
-        (Some(helpers), parts)
+        Some((helpers, parts))
     }
 
     /// Has `write` called with each part, the number of its first word, and its memory, of `bytes` bytes, by several threads
@@ -101,8 +95,7 @@ impl<T: Task> Inputs<'_, T> {
         bytes: impl Fn(Part) -> usize,
         write: impl Fn(Chunk, usize, Mapped<'m, u8>) + Sync,
     ) {
-        let (helpers, parts) = self.parts(chunk, longest, copier);
-        let Some(helpers) = helpers else {
+        let Some((helpers, parts)) = self.parts(chunk, longest, copier) else {
             return write(chunk, 0, to);
         };
         let write = &write;
@@ -137,9 +130,11 @@ pub(crate) fn next<T: Task>(
     let Some(next) = cutter.peek() else {
         return Ok(None);
     };
-    let (_, parts) = inputs.parts(next, longest, copier);
     let mut elements = next.elements;
-    let mut sum = parts.iter().fold(Sum::default(), |sum, part| sum.and(part.sum));
+    let mut sum = match inputs.parts(next, longest, copier) {
+        None => inputs.sum(next, longest),
+        Some((_, parts)) => parts.iter().fold(Sum::default(), |sum, part| sum.and(part.sum)),
+    };
     if sum.words > most.words {
         elements = 0;
         sum = Sum::default();
