@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::{
     backend::{BACKENDS_ENV, Backend},
+    hybrid::ROUTE_ENV,
+    op,
     tuning::TUNING_ENV,
 };
 
@@ -114,6 +116,22 @@ pub enum Error {
         /// The setting as given.
         part: String,
     },
+    /// A route that is none.
+    #[error(
+        "{ROUTE_ENV}: `{part}` is no route; there are auto, cpu, vulkan, gles, dx12, metal, and <operator>=<one of these> with the operators {}", op::ALL.iter().filter(|o| o.probe.is_some()).map(|o| o.name).collect::<Vec<_>>().join(", ")
+    )]
+    BadRoute {
+        /// The route as given.
+        part: String,
+    },
+    /// A router does not have a device of this backend.
+    #[error("this router has no {backend} device: it was made on {}; {ROUTE_ENV} or the program asks for it", devices.iter().map(|b| b.name()).collect::<Vec<_>>().join(", "))]
+    NotRouted {
+        /// The backend asked for.
+        backend: Backend,
+        /// The backends it has.
+        devices: Vec<Backend>,
+    },
     /// The adapter could not allocate what the task needs. On GLES wgpu reports this as [`Error::DeviceLost`] at times.
     #[error("{adapter}: out of memory allocating {bytes} bytes; set a smaller `Options::chunk_bytes`")]
     OutOfMemory {
@@ -147,6 +165,41 @@ pub enum Error {
         message: String,
     },
 }
+
+impl Error {
+    /// Whether it is the device that cannot do the task, so that another one may.
+    pub(crate) fn is_the_devices(&self) -> bool {
+        self.ends_the_device() || matches!(self, Self::OutOfMemory { .. } | Self::TooLong { .. })
+    }
+
+    /// Whether a router does not use the device any more.
+    pub(crate) fn ends_the_device(&self) -> bool {
+        match self {
+            // No device can help where the host's memory runs out.
+            Self::OutOfMemory { adapter, .. } => adapter != HOST,
+            Self::DeviceLost { .. } | Self::Timeout { .. } | Self::Driver { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The same error of another task of the batch.
+    pub(crate) fn of_task(self, index: usize) -> Self {
+        match self {
+            Self::LengthMismatch {
+                operator, left, right, ..
+            } => Self::LengthMismatch {
+                operator,
+                task: index,
+                left,
+                right,
+            },
+            other => other,
+        }
+    }
+}
+
+/// Stands for an adapter's name where the host's memory ran out.
+pub(crate) const HOST: &str = "host";
 
 fn platform(backend: Backend) -> &'static str {
     match backend {

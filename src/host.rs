@@ -5,13 +5,42 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
-use crate::{error::Error, tuning::Tuning};
+use crate::{
+    error::{Error, HOST},
+    tuning::Tuning,
+};
 
 /// Threads this process may run at the same time: what its affinity and its share of the machine allow.
 pub(crate) fn threads() -> usize {
     static THREADS: LazyLock<usize> =
         LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     *THREADS
+}
+
+/// The processor's model, as far as the system tells.
+pub(crate) fn processor() -> String {
+    if let Ok(text) = std::fs::read_to_string("/proc/cpuinfo") {
+        return from_cpuinfo(&text);
+    }
+    std::env::var("PROCESSOR_IDENTIFIER").unwrap_or_else(|_| std::env::consts::ARCH.to_owned())
+}
+
+/// Clouds hide the model behind a family's name; numbers still tell generations apart.
+fn from_cpuinfo(text: &str) -> String {
+    let keys = [
+        "model name",
+        "cpu family",
+        "model",
+        "stepping",
+        "CPU implementer",
+        "CPU part",
+        "CPU variant",
+    ];
+    let value = |key: &str| {
+        let mut pairs = text.lines().filter_map(|line| line.split_once(':'));
+        pairs.find_map(|(k, v)| (k.trim() == key).then(|| v.trim().to_owned()))
+    };
+    keys.into_iter().filter_map(value).collect::<Vec<_>>().join(" ")
 }
 
 /// Threads that help with copies, beside the caller's; absent where there is no core for them.
@@ -160,7 +189,7 @@ impl Copier {
 pub(crate) fn reserve<I>(n: usize) -> Result<Vec<I>, Error> {
     let mut items = Vec::new();
     items.try_reserve_exact(n).map_err(|_| Error::OutOfMemory {
-        adapter: "host".to_owned(),
+        adapter: HOST.to_owned(),
         bytes: (n as u64).saturating_mul(size_of::<I>() as u64),
     })?;
     ask_for_huge_pages(items.spare_capacity_mut());
@@ -198,6 +227,18 @@ fn ask_for_huge_pages<I>(memory: &mut [MaybeUninit<I>]) {
 mod tests {
     use super::*;
     use crate::mapped::Mapped;
+
+    #[test]
+    fn a_processor_is_told_by_model_and_generation() {
+        let x86 = "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\nstepping\t: 1\ncpu MHz\t: 2596.1\n\
+                   processor\t: 1\ncpu family\t: 26\n";
+        assert_eq!(from_cpuinfo(x86), "AMD EPYC 25 17 1");
+        assert_eq!(
+            from_cpuinfo("CPU implementer\t: 0x41\nCPU part\t: 0xd0c\n"),
+            "0x41 0xd0c"
+        );
+        assert!(!processor().is_empty());
+    }
 
     #[test]
     fn every_item_is_copied_whatever_the_number_of_threads() {

@@ -13,6 +13,7 @@
 //! - [`Adapter`] lists what this machine has, and why some of it cannot be used.
 //! - [`Executor`] runs one [`Task`] or a batch; an operator's file in [`op`] says what a task is. [`Pending`] is a task on
 //!   its way, [`InPlace`] one whose inputs and output are never copied by the host.
+//! - [`Hybrid`] runs each task where it is the fastest, and says where that was and why.
 //! - [`Tuning`] says how tasks reach the adapter: calibrated, stored, and open to be read and set.
 //! - [`Counters`] tell how often wgpu was called, [`Phases`] where a call's time went; [`workload`] generates work for
 //!   tests and benches.
@@ -27,6 +28,7 @@ mod error;
 mod executor;
 mod gpu;
 mod host;
+pub mod hybrid;
 mod in_place;
 mod mapped;
 pub mod op;
@@ -46,9 +48,10 @@ pub use batch::{Call, Flat, Outputs, Ticket};
 pub use counters::Counters;
 pub use error::Error;
 pub use executor::Executor;
+pub use hybrid::{Hybrid, HybridOptions, ROUTE_ENV, Reason, Route, Routed};
 pub use in_place::{InPlace, Output};
 pub use mapped::Mapped;
-pub use op::{Elementwise, FieldMul, Keccak256, MerkleRoot, Sha256, Task, VectorAdd};
+pub use op::{Elementwise, FieldMul, Keccak256, Load, MerkleRoot, Sha256, Task, VectorAdd};
 pub use options::Options;
 pub use pending::Pending;
 pub use phases::Phases;

@@ -14,6 +14,9 @@ use crate::{adapter::AdapterInfo, host, tuning::Tuning};
 /// The environment variable that names the folder for calibrations and compiled pipelines. Empty: nothing is kept.
 pub const CACHE_DIR_ENV: &str = "GPU_EXECUTOR_CACHE_DIR";
 
+/// The number of the format, and of how calibration works. Whoever changes either raises it.
+const REVISION: u32 = 2;
+
 /// A folder whose files may be missing, old or damaged: then they are made again.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
@@ -24,6 +27,9 @@ pub(crate) struct Store {
 /// A stored calibration, with what it is of.
 #[derive(Serialize, Deserialize)]
 struct Calibration {
+    /// Absent in files of version 0.1.0's first days.
+    #[serde(default)]
+    revision: u32,
     version: String,
     adapter: AdapterInfo,
     threads: usize,
@@ -47,7 +53,8 @@ impl Store {
     /// The calibration of this adapter, with this driver, and as many threads as this process has.
     pub(crate) fn tuning(&self, adapter: &AdapterInfo) -> Option<Tuning> {
         let stored: Calibration = serde_json::from_slice(&self.read(&file_name(adapter))?).ok()?;
-        let fits = stored.adapter == *adapter
+        let fits = stored.revision == REVISION
+            && stored.adapter == *adapter
             && stored.threads == host::threads()
             && stored.version == env!("CARGO_PKG_VERSION");
         fits.then_some(stored.tuning)
@@ -55,6 +62,7 @@ impl Store {
 
     pub(crate) fn keep_tuning(&self, adapter: &AdapterInfo, tuning: Tuning) {
         let calibration = Calibration {
+            revision: REVISION,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             adapter: adapter.clone(),
             threads: host::threads(),
@@ -64,15 +72,27 @@ impl Store {
         self.keep(&file_name(adapter), &json);
     }
 
+    /// Where a file is; `None` if nothing is kept.
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(name))
+    }
+
+    /// Opens a file to be locked; `None` if that is not possible.
+    pub(crate) fn create(&self, name: &str) -> Option<fs::File> {
+        let path = self.path(name)?;
+        fs::create_dir_all(path.parent()?).ok()?;
+        fs::File::create(path).ok()
+    }
+
     /// The file's contents, if there is one.
     pub(crate) fn read(&self, name: &str) -> Option<Vec<u8>> {
         fs::read(self.folder.as_ref()?.join(name)).ok()
     }
 
-    /// Writes a file, beside its place and renamed. That it cannot be written costs the next process some time, and
-    /// is no reason for this one to fail.
-    pub(crate) fn keep(&self, name: &str, contents: &[u8]) {
-        let Some(folder) = &self.folder else { return };
+    /// Writes a file, beside its place and renamed, and says whether that was possible: if not, it costs the next process some
+    /// time, and is no reason for this one to fail.
+    pub(crate) fn keep(&self, name: &str, contents: &[u8]) -> bool {
+        let Some(folder) = &self.folder else { return false };
         // Threads and processes may write the same file at once; whole files replace each other.
         static PARTS: AtomicU64 = AtomicU64::new(0);
         let number = PARTS.fetch_add(1, Ordering::Relaxed);
@@ -85,17 +105,20 @@ impl Store {
             // Most likely it was never there.
             let _ = fs::remove_file(part);
         }
+        written.is_ok()
     }
+}
+
+/// A name as part of a file's: words in small letters.
+pub(crate) fn plain(text: &str) -> String {
+    let words = text
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
 /// The name of an adapter's calibration: readable, and another one for another number of threads.
 fn file_name(adapter: &AdapterInfo) -> String {
-    let plain = |text: &str| -> String {
-        let words = text
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .filter(|word| !word.is_empty());
-        words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
-    };
     let mut name = format!(
         "{}-{}-{}",
         adapter.backend,
@@ -130,7 +153,15 @@ mod tests {
         assert_eq!(store.tuning(&newer), None, "same file, another adapter");
         let files: Vec<_> = fs::read_dir(folder.path().join("new")).unwrap().collect();
         assert_eq!(files.len(), 1, "nothing is left beside it");
-        fs::write(files[0].as_ref().unwrap().path(), b"{").unwrap();
+        let file = files[0].as_ref().unwrap().path();
+        let json = fs::read_to_string(&file).unwrap();
+        let revision = format!("\"revision\": {REVISION}");
+        for other in ["\"revision\": 1", "\"unknown\": 0"] {
+            assert!(json.contains(&revision), "{json}");
+            fs::write(&file, json.replace(&revision, other)).unwrap();
+            assert_eq!(store.tuning(&adapter), None, "{other}");
+        }
+        fs::write(&file, b"{").unwrap();
         assert_eq!(store.tuning(&adapter), None, "damaged");
     }
 
@@ -141,7 +172,7 @@ mod tests {
         std::thread::scope(|scope| {
             for byte in 0..4_u8 {
                 let store = &store;
-                scope.spawn(move || (0..50).for_each(|_| store.keep("x", &[byte; 5000])));
+                scope.spawn(move || (0..50).for_each(|_| assert!(store.keep("x", &[byte; 5000]))));
             }
         });
         let kept = store.read("x").unwrap();
@@ -154,7 +185,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         for folder in ["", file.path().to_str().unwrap()] {
             let store = Store::new(Some(Path::new(folder)));
-            store.keep("x", b"y");
+            assert!(!store.keep("x", b"y"));
             assert_eq!(store.read("x"), None);
         }
     }

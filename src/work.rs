@@ -124,19 +124,7 @@ impl<T: Task> Inputs<'_, T> {
 
 /// The number of elements of each task.
 pub(crate) fn lengths<T: Task>(tasks: &[T]) -> Result<Vec<usize>, Error> {
-    let number = |(index, task): (usize, &T)| {
-        task.elements().map_err(|error| match error {
-            Error::LengthMismatch {
-                operator, left, right, ..
-            } => Error::LengthMismatch {
-                operator,
-                task: index,
-                left,
-                right,
-            },
-            other => other,
-        })
-    };
+    let number = |(index, task): (usize, &T)| task.elements().map_err(|error| error.of_task(index));
     tasks.iter().enumerate().map(number).collect()
 }
 

@@ -2,7 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{error::Error, executor::Executor, op::Task, phases::Phases};
+use crate::{
+    error::Error,
+    executor::Executor,
+    hybrid::{Hybrid, Route, Routed},
+    op::{Load, Task},
+    phases::Phases,
+};
 
 /// Tasks of one operator with their inputs.
 pub trait Workload {
@@ -25,6 +31,21 @@ pub trait Workload {
     /// # Errors
     /// [`CheckError::Failed`] with what [`Executor::run`] returns; [`CheckError::Wrong`] for a result that differs.
     fn check(&self, executor: &Executor) -> Result<(), CheckError>;
+
+    /// How much work the tasks are.
+    fn load(&self) -> Load;
+
+    /// Runs the tasks once as [`Workload::run`] does, on the device that a router picks.
+    ///
+    /// # Errors
+    /// What [`Hybrid::run`] returns.
+    fn run_routed(&self, hybrid: &Hybrid) -> Result<(Duration, Route), Error>;
+
+    /// Runs the tasks on the device that a router picks, and compares every element with what the CPU computes.
+    ///
+    /// # Errors
+    /// As [`Workload::check`].
+    fn check_routed(&self, hybrid: &Hybrid) -> Result<Route, CheckError>;
 }
 
 /// Why a workload's result is not known to be right.
@@ -110,9 +131,58 @@ impl<G: Generate> Workload for Generated<G> {
             [task] => vec![executor.run(task)?],
             tasks => executor.run_batch(tasks)?,
         };
+        self.compare(&tasks, &results, &executor.adapter().name)
+    }
+
+    fn load(&self) -> Load {
+        self.inputs.iter().map(|input| input.task().load()).sum()
+    }
+
+    fn run_routed(&self, hybrid: &Hybrid) -> Result<(Duration, Route), Error> {
+        if let [input] = self.inputs.as_slice() {
+            let task = input.task();
+            let start = Instant::now();
+            let Routed { output, route } = hybrid.run(std::hint::black_box(&task))?;
+            let wall = start.elapsed();
+            std::hint::black_box(output);
+            return Ok((wall, route));
+        }
+        let tasks: Vec<_> = self.inputs.iter().map(G::task).collect();
+        let start = Instant::now();
+        let Routed { output, route } = hybrid.run_batch(std::hint::black_box(&tasks))?;
+        let wall = start.elapsed();
+        std::hint::black_box(output);
+        Ok((wall, route))
+    }
+
+    fn check_routed(&self, hybrid: &Hybrid) -> Result<Route, CheckError> {
+        let tasks: Vec<_> = self.inputs.iter().map(G::task).collect();
+        let (results, route) = match tasks.as_slice() {
+            [task] => {
+                let Routed { output, route } = hybrid.run(task)?;
+                (vec![output], route)
+            }
+            tasks => {
+                let Routed { output, route } = hybrid.run_batch(tasks)?;
+                (output, route)
+            }
+        };
+        self.compare(&tasks, &results, route.backend.name())?;
+        Ok(route)
+    }
+}
+
+impl<G: Generate> Generated<G> {
+    /// Compares results with what the CPU computes.
+    fn compare<'a>(
+        &self,
+        tasks: &[G::Task<'a>],
+        results: &[Vec<<G::Task<'a> as Task>::Item>],
+        adapter: &str,
+    ) -> Result<(), CheckError> {
         let wrong = |task, element, device: &dyn std::fmt::Debug, cpu: &dyn std::fmt::Debug| CheckError::Wrong {
             operator: G::Task::SPEC.operator,
-            adapter: executor.adapter().name.clone(),
+            adapter: adapter.to_owned(),
             task,
             element,
             device: format!("{device:?}"),
@@ -121,7 +191,7 @@ impl<G: Generate> Workload for Generated<G> {
         if results.len() != tasks.len() {
             return Err(wrong(results.len().min(tasks.len()), 0, &results.len(), &tasks.len()));
         }
-        for (index, (task, device)) in tasks.iter().zip(&results).enumerate() {
+        for (index, (task, device)) in tasks.iter().zip(results).enumerate() {
             let mut cpu = Vec::new();
             task.run_on_cpu(&mut cpu);
             if device.len() != cpu.len() {

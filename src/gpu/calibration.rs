@@ -59,12 +59,16 @@ const LONG: usize = 1 << 22;
 /// Sizes of chunks tried; the first is no limit.
 const CHUNKS: [u64; 4] = [u64::MAX, 4 << 20, 1 << 20, 256 << 10];
 
+/// How long a calibration may take: what was not tried by then stays as simple as it was.
+const BUDGET: Duration = Duration::from_millis(500);
+
 /// How much faster something must be than what is simpler: what is found should not hang on the machine's mood.
 const MARGIN: f64 = 0.9;
 
 /// Tries what there is to choose from, with additions: where the operator does nothing, only transfers count.
 fn calibrate(engine: &mut Engine) -> Result<Tuning, Error> {
     let mut trial = Trial {
+        until: Instant::now() + BUDGET,
         ones: reserve(LONG)?,
         engine,
     };
@@ -112,6 +116,7 @@ fn calibrate(engine: &mut Engine) -> Result<Tuning, Error> {
 
 struct Trial<'e> {
     engine: &'e mut Engine,
+    until: Instant,
     ones: Vec<f32>,
 }
 
@@ -128,22 +133,33 @@ impl Trial<'_> {
         Ok(best.0)
     }
 
-    /// The median time of each candidate's calls. They take turns, so that a neighbour on the machine disturbs all.
+    /// The median time of each candidate's calls, or the same for all if there is no time for three of each. They take
+    /// turns, so that a neighbour on the machine disturbs all.
     fn times<const N: usize>(&mut self, size: usize, candidates: [Tuning; N]) -> Result<[Duration; N], Error> {
         const MOST: Duration = Duration::from_millis(30);
         let mut times = [(); N].map(|()| Vec::new());
         let begin = Instant::now();
-        while times[0].len() < 5 || (times[0].len() < 300 && begin.elapsed() < MOST) {
+        'rounds: while times[0].len() < 5 || (times[0].len() < 300 && begin.elapsed() < MOST) {
             for (candidate, times) in candidates.into_iter().zip(&mut times) {
                 self.engine.tune(candidate);
-                // The first call makes the buffers, or warms the caches.
-                self.call(size)?;
+                if times.is_empty() || size < LONG {
+                    // The first call makes the buffers, or warms the caches; what is long does not stay in them.
+                    self.call(size)?;
+                }
+                if Instant::now() > self.until {
+                    break 'rounds;
+                }
                 let start = Instant::now();
                 self.call(size)?;
                 times.push(start.elapsed());
             }
         }
+        let rounds = times[N - 1].len();
+        if rounds < 3 {
+            return Ok([Duration::ZERO; N]);
+        }
         Ok(times.map(|mut times| {
+            times.truncate(rounds);
             times.sort_unstable();
             times[times.len() / 2]
         }))

@@ -4,10 +4,10 @@ use ark_bn254::Fr;
 use ark_ff::{BigInt, PrimeField};
 use rayon::prelude::*;
 
-use super::{Cost, Elementwise, Shape, Spec, Step, Task};
+use super::{Cost, Elementwise, Load, Probe, Shape, Spec, Step, Task};
 use crate::{
     error::Error,
-    workload::{Generate, Random},
+    workload::{Generate, Random, generated},
 };
 
 /// An element of the field in Montgomery form with R = 2^256: four limbs, the lowest first, as ark-ff keeps them.
@@ -70,6 +70,10 @@ impl Task for FieldMul<'_> {
         Some(u32::from(self.products))
     }
 
+    fn load(&self) -> Load {
+        Load::deep(self.a.len(), usize::from(self.products.max(1)))
+    }
+
     fn run_on_cpu(&self, output: &mut Vec<Element>) {
         let chain = |(a, b): (&Element, &Element)| chain(*a, *b, self.products);
         if self.is_few() {
@@ -126,6 +130,15 @@ fn residue(limbs: Element) -> Fr {
     }
     Fr::new_unchecked(limbs)
 }
+
+/// Single products and chains of 100.
+pub(super) const PROBE: Probe = Probe {
+    generate: |items, depth| match depth {
+        1 => generated::<Input<1>>(items, 1, 1),
+        _ => generated::<Input<100>>(items, 1, 1),
+    },
+    depths: &[1, 100],
+};
 
 /// Owned inputs, for tests and benches, of so many products per element.
 pub(super) struct Input<const PRODUCTS: u16> {

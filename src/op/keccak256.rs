@@ -2,10 +2,10 @@
 
 use sha3::Digest as _;
 
-use super::{Spec, Task, messages};
+use super::{Load, Probe, Spec, Task, messages};
 use crate::{
     error::Error,
-    workload::{Generate, Random},
+    workload::{Generate, Random, generated},
 };
 
 /// Keccak-256 of each message, with the padding of Keccak's submission that Ethereum uses: not FIPS 202's SHA3-256.
@@ -47,6 +47,10 @@ impl<M: AsRef<[u8]> + Sync> Task for Keccak256<'_, M> {
         self.messages[index].as_ref()
     }
 
+    fn load(&self) -> Load {
+        messages::load(self.messages, |bytes| bytes / 136 + 1)
+    }
+
     fn run_on_cpu(&self, output: &mut Vec<[u8; 32]>) {
         messages::append(self.messages, output, digest, BLOCK);
     }
@@ -63,17 +67,26 @@ fn digest(message: &[u8]) -> [u8; 32] {
     sha3::Keccak256::digest(message).into()
 }
 
-/// Messages of 64 bytes, for tests and benches.
-pub(super) struct Input(Vec<[u8; 64]>);
+/// Messages of one block and of 16.
+pub(super) const PROBE: Probe = Probe {
+    generate: |items, depth| match depth {
+        1 => generated::<Input<64>>(items, 1, 1),
+        _ => generated::<Input<2175>>(items, 1, 1),
+    },
+    depths: &[1, 16],
+};
 
-impl Generate for Input {
-    type Task<'a> = Keccak256<'a, [u8; 64]>;
+/// Messages of so many bytes, for tests and benches.
+pub(super) struct Input<const BYTES: usize>(Vec<[u8; BYTES]>);
+
+impl<const BYTES: usize> Generate for Input<BYTES> {
+    type Task<'a> = Keccak256<'a, [u8; BYTES]>;
 
     fn generate(size: usize, random: &mut Random) -> Self {
         Self(messages::generate(size, random))
     }
 
-    fn task(&self) -> Keccak256<'_, [u8; 64]> {
+    fn task(&self) -> Keccak256<'_, [u8; BYTES]> {
         Keccak256 { messages: &self.0 }
     }
 

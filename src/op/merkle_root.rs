@@ -2,7 +2,7 @@
 
 use sha3::Digest as _;
 
-use super::{Cost, Extent, Shape, Spec, Step, Task, word};
+use super::{Cost, Extent, Load, Shape, Spec, Step, Task, word};
 use crate::{
     error::Error,
     workload::{Generate, Random},
@@ -66,6 +66,10 @@ impl Task for MerkleRoot<'_> {
 
     fn input(&self, _: usize) -> &[u8] {
         bytemuck::cast_slice(self.leaves)
+    }
+
+    fn load(&self) -> Load {
+        Load::flat(self.leaves.len())
     }
 
     fn run_on_cpu_into(&self, output: &mut [Node]) {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Cost, Digest, Shape, Spec, Step};
+use super::{Cost, Digest, Load, Shape, Spec, Step};
 use crate::workload::Random;
 
 /// Longer messages are hashed by the host while it writes the others: on the device a message is one thread's work, for which
@@ -78,9 +78,61 @@ pub(super) fn append<M: AsRef<[u8]> + Sync>(
     }
 }
 
-/// Messages of 64 bytes, for tests and benches.
-pub(super) fn generate(size: usize, random: &mut Random) -> Vec<[u8; 64]> {
-    (0..size)
-        .map(|_| bytemuck::cast([(); 8].map(|()| random.u64())))
-        .collect()
+/// Messages that are looked at to tell how much work there is: of more of them, every second or third is.
+const MOST_LOOKED_AT: usize = 4096;
+
+/// How much work messages are, of which one of so many bytes has `blocks` of them.
+pub(super) fn load<M: AsRef<[u8]>>(messages: &[M], blocks: impl Fn(usize) -> usize) -> Load {
+    let step = messages.len().div_ceil(MOST_LOOKED_AT).max(1);
+    let (mut steps, mut longest) = (0_u64, 0);
+    for message in messages.iter().step_by(step) {
+        // The host hashes longer ones, whatever the device.
+        let blocks = blocks(message.as_ref().len().min(LONGEST_BYTES)) as u64;
+        steps += blocks;
+        longest = longest.max(blocks);
+    }
+    let looked_at = messages.len().div_ceil(step).max(1) as u64;
+    Load {
+        items: messages.len() as u64,
+        steps: steps * messages.len() as u64 / looked_at,
+        longest,
+        tasks: 1,
+    }
+}
+
+/// Messages of `BYTES` bytes, for tests and benches.
+pub(super) fn generate<const BYTES: usize>(size: usize, random: &mut Random) -> Vec<[u8; BYTES]> {
+    let mut message = || {
+        let mut bytes = [0; BYTES];
+        for part in bytes.chunks_mut(8) {
+            part.copy_from_slice(&random.u64().to_le_bytes()[..part.len()]);
+        }
+        bytes
+    };
+    (0..size).map(|_| message()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_is_that_of_the_blocks() {
+        let blocks = |bytes: usize| bytes / 10 + 1;
+        let check = |lengths: &[usize], expected: (u64, u64, u64)| {
+            let messages: Vec<Vec<u8>> = lengths.iter().map(|&n| vec![0; n]).collect();
+            let load = load(&messages, blocks);
+            assert_eq!(
+                (load.items, load.steps, load.longest),
+                expected,
+                "{} messages",
+                lengths.len()
+            );
+        };
+        check(&[], (0, 0, 0));
+        check(&[0], (1, 1, 1));
+        check(&[0, 9, 10, 95], (4, 14, 10));
+        // Of 10,000 every third is looked at.
+        check(&[25; 10_000], (10_000, 30_000, 3));
+    }
 }

@@ -2,6 +2,7 @@
 
 mod field_mul;
 mod keccak256;
+mod load;
 mod merkle_root;
 mod messages;
 mod sha256;
@@ -10,9 +11,9 @@ mod vector_add;
 
 pub use field_mul::{Element, FieldMul};
 pub use keccak256::Keccak256;
+pub use load::Load;
 pub use merkle_root::MerkleRoot;
 pub use sha256::Sha256;
-
 pub(crate) use spec::word;
 pub use spec::{Cost, Digest, Extent, Shape, Spec, Step};
 pub use vector_add::VectorAdd;
@@ -48,6 +49,11 @@ pub trait Task: sealed::Sealed + Copy + Sync {
     /// For [`Shape::Numbers`] the bytes of input `index`, of shape `[elements × stride]`; for [`Shape::Strings`] those of
     /// element `index`.
     fn input(&self, index: usize) -> &[u8];
+
+    /// How much work it is, as the router counts it: cheap, as it is asked for before every routed call.
+    fn load(&self) -> Load {
+        Load::flat(self.elements().unwrap_or(0))
+    }
 
     /// A number that the kernel is given. Tasks of a batch that differ in it are not joined into one dispatch.
     fn parameter(&self) -> Option<u32> {
@@ -123,6 +129,18 @@ pub struct Operator {
     pub operations: u64,
     /// Generates `tasks` tasks of `size` elements each, the same for the same `seed`.
     pub workload: fn(size: usize, tasks: usize, seed: u64) -> Box<dyn Workload>,
+    /// What the router calibrates it with; absent for what is only another use of an operator.
+    pub probe: Option<Probe>,
+}
+
+/// What the router calibrates an operator with.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    /// Generates one task of `items` items of `depth` steps each, as [`Load`] counts them.
+    pub generate: fn(items: usize, depth: usize) -> Box<dyn Workload>,
+    /// The depths to calibrate at, ascending; `[1]` where items have one step. Between two of them, and above, times are
+    /// taken to grow evenly with the depth.
+    pub depths: &'static [usize],
 }
 
 /// Every operator there is.
@@ -132,35 +150,70 @@ pub const ALL: &[Operator] = &[
         element: "a sum",
         operations: 1,
         workload: generated::<vector_add::Input>,
+        probe: Some(Probe {
+            generate: |items, _| generated::<vector_add::Input>(items, 1, 1),
+            depths: &[1],
+        }),
     },
     Operator {
         name: FieldMul::SPEC.operator,
         element: "a product",
         operations: 1000,
         workload: generated::<field_mul::Input<1>>,
+        probe: Some(field_mul::PROBE),
     },
     Operator {
         name: "field_chain",
         element: "100 products of `field_mul`, one after the other",
         operations: 100_000,
         workload: generated::<field_mul::Input<100>>,
+        // A use of `field_mul`.
+        probe: None,
     },
     Operator {
         name: "sha256",
         element: "a message of 64 bytes",
         operations: 5000,
-        workload: generated::<sha256::Input>,
+        workload: generated::<sha256::Input<64>>,
+        probe: Some(sha256::PROBE),
     },
     Operator {
         name: "keccak256",
         element: "a message of 64 bytes",
         operations: 7000,
-        workload: generated::<keccak256::Input>,
+        workload: generated::<keccak256::Input<64>>,
+        probe: Some(keccak256::PROBE),
     },
     Operator {
         name: MerkleRoot::SPEC.operator,
         element: "a leaf",
         operations: 7000,
         workload: generated::<merkle_root::Input>,
+        probe: Some(Probe {
+            generate: |items, _| generated::<merkle_root::Input>(items, 1, 1),
+            depths: &[1],
+        }),
     },
 ];
+
+/// Where an operator that is routed stands in [`ALL`]. Evaluated while compiling, so that one that is missing there does not
+/// compile.
+pub(crate) const fn index_of(name: &str) -> usize {
+    let mut index = 0;
+    while index < ALL.len() {
+        if ALL[index].probe.is_some() && is_same(ALL[index].name.as_bytes(), name.as_bytes()) {
+            return index;
+        }
+        index += 1;
+    }
+    panic!("every operator is in `op::ALL`, with a probe")
+}
+
+/// `==`, which constants cannot use yet.
+const fn is_same(left: &[u8], right: &[u8]) -> bool {
+    let mut at = 0;
+    while at < left.len() && at < right.len() && left[at] == right[at] {
+        at += 1;
+    }
+    at == left.len() && at == right.len()
+}

@@ -2,10 +2,10 @@
 
 use sha2::Digest as _;
 
-use super::{Spec, Task, messages};
+use super::{Load, Probe, Spec, Task, messages};
 use crate::{
     error::Error,
-    workload::{Generate, Random},
+    workload::{Generate, Random, generated},
 };
 
 /// SHA-256 of each message, as FIPS 180-4 has it.
@@ -38,6 +38,10 @@ impl<M: AsRef<[u8]> + Sync> Task for Sha256<'_, M> {
         self.messages[index].as_ref()
     }
 
+    fn load(&self) -> Load {
+        messages::load(self.messages, |bytes| (bytes + 8) / 64 + 1)
+    }
+
     fn run_on_cpu(&self, output: &mut Vec<[u8; 32]>) {
         messages::append(self.messages, output, digest, BLOCK);
     }
@@ -54,17 +58,26 @@ fn digest(message: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(message).into()
 }
 
-/// Messages of 64 bytes, for tests and benches.
-pub(super) struct Input(Vec<[u8; 64]>);
+/// Messages of one block and of 32.
+pub(super) const PROBE: Probe = Probe {
+    generate: |items, depth| match depth {
+        1 => generated::<Input<55>>(items, 1, 1),
+        _ => generated::<Input<2039>>(items, 1, 1),
+    },
+    depths: &[1, 32],
+};
 
-impl Generate for Input {
-    type Task<'a> = Sha256<'a, [u8; 64]>;
+/// Messages of so many bytes, for tests and benches.
+pub(super) struct Input<const BYTES: usize>(Vec<[u8; BYTES]>);
+
+impl<const BYTES: usize> Generate for Input<BYTES> {
+    type Task<'a> = Sha256<'a, [u8; BYTES]>;
 
     fn generate(size: usize, random: &mut Random) -> Self {
         Self(messages::generate(size, random))
     }
 
-    fn task(&self) -> Sha256<'_, [u8; 64]> {
+    fn task(&self) -> Sha256<'_, [u8; BYTES]> {
         Sha256 { messages: &self.0 }
     }
 

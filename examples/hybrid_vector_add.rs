@@ -1,0 +1,50 @@
+//! Adds two vectors wherever that is the fastest, and prints where, how many elements, how long it took, and the first three sums.
+//!
+//! `cargo run --release --example hybrid_vector_add -- 1000000`; `GPU_EXECUTOR_ROUTE=vulkan` forces a device, `RUST_LOG=info` shows
+//! the calibration.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it is for")]
+
+use std::{process::ExitCode, time::Instant};
+
+use gpu_executor::{Error, Hybrid, HybridOptions, Routed, VectorAdd};
+
+fn main() -> ExitCode {
+    env_logger::init();
+    let elements = match std::env::args().nth(1).map(|n| n.parse()) {
+        None => 1_000_000,
+        Some(Ok(elements)) => elements,
+        Some(Err(error)) => {
+            eprintln!("the number of elements: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match add(elements) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn add(elements: u32) -> Result<(), Error> {
+    #[expect(clippy::cast_precision_loss, reason = "any number will do")]
+    let a: Vec<f32> = (0..elements).map(|i| i as f32).collect();
+    let b: Vec<f32> = a.iter().map(|x| 2.0 * x).collect();
+    let hybrid = Hybrid::new(HybridOptions::default())?;
+    let task = VectorAdd { a: &a, b: &b };
+    // The first call calibrates if no other process has, and makes the device's buffers.
+    hybrid.run(&task)?;
+    let start = Instant::now();
+    let Routed { output, route } = hybrid.run(&task)?;
+    let duration = start.elapsed();
+    println!(
+        "Executed on: {}; elements: {elements}; duration_ms: {:.3}; first3: {:?}",
+        route.backend,
+        duration.as_secs_f64() * 1e3,
+        &output[..output.len().min(3)]
+    );
+    println!("{route}");
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! From which size on a GPU is faster than the CPU, and how sure that is.
+
+use gpu_executor::{Backend, Error, Hybrid, op::Operator};
+
+use super::{
+    flags::Flags,
+    turns::{Contest, median},
+};
+
+/// Sizes between the two where the sign changes.
+const STEPS: i32 = 4;
+/// Draws of the bootstrap.
+const DRAWS: usize = 1000;
+
+/// What was found of one operator and device.
+pub(crate) struct Crossover {
+    pub(crate) operator: &'static str,
+    backend: Backend,
+    found: Found,
+}
+
+enum Found {
+    /// The size, and the interval that 95 of 100 draws of the rounds lie in.
+    At { size: f64, low: f64, high: f64 },
+    /// The faster one at all sizes, and the least and greatest ratio of the CPU's time to the GPU's, with its size.
+    Never {
+        faster: Backend,
+        least: (f64, usize),
+        most: (f64, usize),
+    },
+}
+
+/// The rounds of one size: the logarithms of the GPU's time over the CPU's.
+struct Rounds {
+    size: usize,
+    logs: Vec<f64>,
+}
+
+impl Crossover {
+    /// Whether a size lies in the interval, or `factor` around it.
+    pub(crate) fn is_near(&self, size: usize, factor: f64) -> bool {
+        match self.found {
+            Found::At { low, high, .. } => (low / factor..=high * factor).contains(&(size as f64)),
+            Found::Never { .. } => false,
+        }
+    }
+}
+
+pub(crate) fn find(hybrid: &Hybrid, operator: &Operator, backend: Backend, flags: &Flags) -> Result<Crossover, Error> {
+    let rounds = |size: usize| -> Result<Option<Rounds>, Error> {
+        let workload = (operator.workload)(size, 1, 7);
+        let mut contest = Contest::between(hybrid, workload.as_ref(), [Backend::Cpu, backend])?;
+        let times = contest.hold(flags)?;
+        Ok(times.map(|times| Rounds {
+            size,
+            logs: times[1]
+                .iter()
+                .zip(&times[0])
+                .map(|(gpu, cpu)| (gpu / cpu).ln())
+                .collect(),
+        }))
+    };
+    let mut coarse = Vec::new();
+    for size in flags.sizes() {
+        match rounds(size)? {
+            Some(of_size) => coarse.push(of_size),
+            None => break,
+        }
+    }
+    let middle = |rounds: &Rounds| median(&rounds.logs);
+    let change = coarse
+        .windows(2)
+        .rposition(|pair| (middle(&pair[0]) > 0.0) != (middle(&pair[1]) > 0.0));
+    let found = match change {
+        None => {
+            let ratio = |rounds: &Rounds| ((-middle(rounds)).exp(), rounds.size);
+            let mut ratios: Vec<_> = coarse.iter().map(ratio).collect();
+            ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let (least, most) = match (ratios.first(), ratios.last()) {
+                (Some(&least), Some(&most)) => (least, most),
+                _ => ((f64::NAN, 0), (f64::NAN, 0)),
+            };
+            Found::Never {
+                faster: if most.0 > 1.0 { backend } else { Backend::Cpu },
+                least,
+                most,
+            }
+        }
+        Some(at) => {
+            let (from, to) = (coarse[at].size as f64, coarse[at + 1].size as f64);
+            let mut fine = Vec::new();
+            for step in 0..=STEPS {
+                let size = from * (to / from).powf(f64::from(step) / f64::from(STEPS));
+                // Both ends were short enough.
+                fine.extend(rounds(size.round() as usize)?);
+            }
+            interval(&fine)
+        }
+    };
+    Ok(Crossover {
+        operator: operator.name,
+        backend,
+        found,
+    })
+}
+
+/// The crossing of the medians, and the interval of the crossings when each size's rounds are drawn again.
+fn interval(fine: &[Rounds]) -> Found {
+    let medians: Vec<f64> = fine.iter().map(|rounds| median(&rounds.logs)).collect();
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut draw = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % below as u64) as usize
+    };
+    let mut crossings: Vec<f64> = (0..DRAWS)
+        .map(|_| {
+            let drawn = fine.iter().map(|rounds| {
+                let logs: Vec<f64> = rounds
+                    .logs
+                    .iter()
+                    .map(|_| rounds.logs[draw(rounds.logs.len())])
+                    .collect();
+                median(&logs)
+            });
+            crossing(fine, &drawn.collect::<Vec<_>>())
+        })
+        .collect();
+    crossings.sort_by(f64::total_cmp);
+    Found::At {
+        size: crossing(fine, &medians),
+        low: crossings[DRAWS / 40],
+        high: crossings[DRAWS - 1 - DRAWS / 40],
+    }
+}
+
+/// The last size at which a line through the medians crosses zero; the end nearer to it if none does.
+fn crossing(fine: &[Rounds], medians: &[f64]) -> f64 {
+    let size = |index: usize| fine[index].size as f64;
+    let change = medians.windows(2).rposition(|pair| (pair[0] > 0.0) != (pair[1] > 0.0));
+    match change {
+        Some(at) => {
+            let part = medians[at] / (medians[at] - medians[at + 1]);
+            size(at) * (size(at + 1) / size(at)).powf(part)
+        }
+        None if medians[0].abs() < medians[medians.len() - 1].abs() => size(0),
+        None => size(fine.len() - 1),
+    }
+}
+
+pub(crate) fn print(crossovers: &[Crossover]) {
+    println!("\n| operator | device | faster than the CPU from | 95 % interval |\n|---|---|--:|--:|");
+    for Crossover {
+        operator,
+        backend,
+        found,
+    } in crossovers
+    {
+        match found {
+            Found::At { size, low, high } => {
+                println!("| {operator} | {backend} | {size:.0} | {low:.0} to {high:.0} |");
+            }
+            Found::Never { faster, least, most } => {
+                let which = if faster == backend { "every size" } else { "no size" };
+                println!(
+                    "| {operator} | {backend} | {which} | {:.3} × at {} to {:.3} × at {} |",
+                    least.0, least.1, most.0, most.1
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A calibration of this machine's devices: the budget, the lock, and the work that is timed.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Hybrid,
+    calibrate::{Measured, Timed, World, measure},
+    device::Device,
+    table::Table,
+};
+use crate::{
+    backend::Backend,
+    executor::Executor,
+    op::{self, Load, Operator, Probe},
+    workload::{CheckError, Workload},
+};
+
+/// With less time than this nothing is worth beginning.
+const LEAST: Duration = Duration::from_millis(20);
+
+/// Items of the call that proves a device right before it is timed.
+const PROOF: usize = 100;
+
+impl Hybrid {
+    /// Reads an operator's table, or measures it in its share of what is left of the budget.
+    pub(super) fn calibrate(&self, operator: usize, spent: &mut Duration) -> Option<Table> {
+        let operator = &op::ALL[operator];
+        if let Some(table) = self.cache.table(operator.name) {
+            return Some(table);
+        }
+        let begin = Instant::now();
+        let left = self.budget.saturating_sub(*spent);
+        if left < LEAST {
+            log::warn!("{}: no time is left to calibrate it, it runs on the CPU", operator.name);
+            return None;
+        }
+        // Whoever was first has measured the same devices.
+        let lock = self.cache.lock(left / 2);
+        let table = self.cache.table(operator.name).or_else(|| {
+            let is_to_come = |(o, table): &(&Operator, &OnceLock<_>)| o.probe.is_some() && table.get().is_none();
+            let to_come = op::ALL.iter().zip(&self.tables).filter(is_to_come).count();
+            self.measure(operator, begin, left, u32::try_from(to_come).unwrap_or(1).max(1))
+        });
+        drop(lock);
+        *spent += begin.elapsed();
+        table
+    }
+
+    /// Measures an operator: all `left` may go into opening devices and making pipelines, and of what is left then one part in
+    /// `to_come`, the number of operators not measured yet.
+    fn measure(&self, operator: &'static Operator, begin: Instant, left: Duration, to_come: u32) -> Option<Table> {
+        let name = operator.name;
+        let probe = operator.probe.as_ref()?;
+        let backends: Vec<_> = self.devices.iter().map(|device| device.backend().name()).collect();
+        log::info!("calibrating {name} on {}: {left:.1?} at most", backends.join(", "));
+        let proof = (probe.generate)(PROOF, probe.depths[0]);
+        let mut contestants = Vec::new();
+        for device in &self.devices {
+            if contestants.is_empty() || begin.elapsed() < left {
+                match prove(device, proof.as_ref()) {
+                    Ok(executor) => contestants.push((device, executor)),
+                    Err(error) => log::warn!("{}: {name} is not run on it: {error}", device.backend()),
+                }
+            }
+        }
+        drop(proof);
+        let is_whole = contestants.len() == self.devices.len();
+        let backends: Vec<Backend> = contestants.iter().map(|(device, _)| device.backend()).collect();
+        let mut world = Machine {
+            begin,
+            operator,
+            probe,
+            contestants,
+            work: None,
+        };
+        let until = begin.elapsed() + left.saturating_sub(begin.elapsed()) / to_come;
+        let Measured { times, is_complete } = measure(&mut world, &backends, probe.depths, until);
+        if times.is_empty() {
+            log::warn!("{name}: no time was left to measure it, it runs on the CPU");
+            return None;
+        }
+        let table = Table::measured(times);
+        log::info!("{name} is calibrated, after {:.1?}: {}", begin.elapsed(), told(&table));
+        if is_complete && is_whole {
+            self.cache.keep(name, &table);
+        } else {
+            log::warn!("{name}: not everything could be measured, so that it is not kept");
+        }
+        Some(table)
+    }
+}
+
+/// Opens a device and has it compute something that is compared with the CPU.
+fn prove(device: &Device, proof: &dyn Workload) -> Result<Arc<Executor>, CheckError> {
+    let executor = device.executor()?;
+    match proof.check(&executor) {
+        Ok(()) => Ok(executor),
+        Err(error) => {
+            if let CheckError::Failed(error) = &error {
+                device.fail(&executor, error);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// `cpu, vulkan from 70000 on`.
+fn told(table: &Table) -> String {
+    let rows = table.thresholds.iter().map(|row| match (row.items, row.depth) {
+        (1, 1) => row.backend.to_string(),
+        (1, depth) => format!("of {depth} steps: {}", row.backend),
+        (items, _) => format!("{} from {items} on", row.backend),
+    });
+    rows.collect::<Vec<_>>().join(", ")
+}
+
+/// This machine.
+struct Machine<'d> {
+    begin: Instant,
+    operator: &'static Operator,
+    probe: &'static Probe,
+    contestants: Vec<(&'d Device, Arc<Executor>)>,
+    work: Option<Box<dyn Workload>>,
+}
+
+impl World for Machine<'_> {
+    fn now(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    fn prepare(&mut self, timed: Timed) -> Load {
+        // Before the next is made: two may be more than there is memory for.
+        self.work = None;
+        let work = match timed {
+            Timed::Items { items, depth } => (self.probe.generate)(items, depth),
+            Timed::Batch { size, tasks } => (self.operator.workload)(size, tasks, 1),
+        };
+        self.work.insert(work).load()
+    }
+
+    fn time(&mut self, device: usize) -> Option<Duration> {
+        let (device, executor) = &self.contestants[device];
+        match self.work.as_ref()?.run(executor) {
+            Ok(time) => Some(time),
+            Err(error) => {
+                device.fail(executor, &error);
+                None
+            }
+        }
+    }
+}

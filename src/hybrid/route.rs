@@ -1,0 +1,193 @@
+//! Where a task ran and why, and what a person said about it beforehand.
+
+use std::{fmt, time::Duration};
+
+use super::table::Threshold;
+use crate::{
+    backend::Backend,
+    error::Error,
+    op::{self, Load},
+};
+
+/// The environment variable that says where tasks run: `auto`, a backend's name, or a comma list of `<operator>=<name>`, such
+/// as `vulkan,merkle_root=cpu`. What the program says goes first.
+pub const ROUTE_ENV: &str = "GPU_EXECUTOR_ROUTE";
+
+/// An output, and where it was computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routed<O> {
+    /// The output.
+    pub output: O,
+    /// Where it was computed, and why there.
+    pub route: Route,
+}
+
+/// Where tasks run, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The operator's name.
+    pub operator: &'static str,
+    /// How much work it was.
+    pub load: Load,
+    /// Where it ran.
+    pub backend: Backend,
+    /// Why there.
+    pub reason: Reason,
+    pub(super) predicted: [Option<Duration>; Backend::ALL.len()],
+}
+
+/// Why tasks run where they do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It is predicted to be the fastest there.
+    Fastest,
+    /// A person's threshold says so.
+    Threshold(Threshold),
+    /// The program says so: [`HybridOptions::force`](super::HybridOptions::force) or [`Hybrid::force`](super::Hybrid::force).
+    Forced,
+    /// [`ROUTE_ENV`] says so.
+    ForcedByEnvironment,
+    /// There is no other device.
+    OnlyDevice,
+    /// There was no time left to measure the operator.
+    NotCalibrated,
+    /// The device that was to do it failed earlier, and is not used until [`Hybrid::rebuild`](super::Hybrid::rebuild).
+    OutOfUse(Backend),
+    /// The device that was to do it failed just now: the CPU did it.
+    FellBack {
+        /// The device that failed.
+        from: Backend,
+        /// How.
+        error: Error,
+    },
+}
+
+impl Route {
+    /// The predicted time on each device that was measured.
+    pub fn predicted(&self) -> impl Iterator<Item = (Backend, Duration)> {
+        let times = Backend::ALL.into_iter().zip(self.predicted);
+        times.filter_map(|(backend, time)| Some((backend, time?)))
+    }
+}
+
+/// `vulkan: the fastest by prediction (cpu 1.2ms, vulkan 400µs)`.
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.backend, self.reason)?;
+        for (index, (backend, time)) in self.predicted().enumerate() {
+            let before = if index == 0 { " (predicted: " } else { ", " };
+            write!(f, "{before}{backend} {time:.1?}")?;
+        }
+        if self.predicted().next().is_some() {
+            f.write_str(")")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fastest => f.write_str("the fastest by prediction"),
+            Self::Threshold(t) if t.depth > 1 => {
+                write!(f, "a threshold: from {} items of {} steps on", t.items, t.depth)
+            }
+            Self::Threshold(t) => write!(f, "a threshold: from {} items on", t.items),
+            Self::Forced => f.write_str("the program says so"),
+            Self::ForcedByEnvironment => write!(f, "{ROUTE_ENV} says so"),
+            Self::OnlyDevice => f.write_str("the only device"),
+            Self::NotCalibrated => f.write_str("no time was left to calibrate"),
+            Self::OutOfUse(backend) => write!(f, "{backend} failed earlier and is out of use"),
+            Self::FellBack { from, error } => write!(f, "fell back from {from}: {error}"),
+        }
+    }
+}
+
+/// Where the operator of this name stands in [`op::ALL`].
+pub(super) fn operator(name: &str) -> Option<usize> {
+    op::ALL.iter().position(|o| o.probe.is_some() && o.name == name)
+}
+
+/// What [`ROUTE_ENV`] says: for each operator in [`op::ALL`] where its tasks run, if anything is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Directive([Option<Backend>; op::ALL.len()]);
+
+impl Directive {
+    pub(super) fn from_env() -> Result<Self, Error> {
+        match std::env::var_os(ROUTE_ENV) {
+            None => Ok(Self([None; op::ALL.len()])),
+            Some(list) => Self::parse(&list.to_string_lossy()),
+        }
+    }
+
+    /// Names of operators outweigh what is said for all.
+    fn parse(list: &str) -> Result<Self, Error> {
+        let mut general = None;
+        let mut named = [None; op::ALL.len()];
+        for part in list.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let wrong = || Error::BadRoute { part: part.to_owned() };
+            let (operator, name) = match part.split_once('=') {
+                None => (None, part),
+                Some((operator, name)) => (Some(operator.trim()), name.trim()),
+            };
+            let backend = match name {
+                "auto" => None,
+                name => Some(name.parse::<Backend>().map_err(|_| wrong())?),
+            };
+            match operator {
+                None => general = backend,
+                Some(operator) => {
+                    let index = self::operator(operator).ok_or_else(wrong)?;
+                    named[index] = Some(backend);
+                }
+            }
+        }
+        Ok(Self(named.map(|said| said.unwrap_or(general))))
+    }
+
+    /// Where tasks of the operator at this place of [`op::ALL`] run.
+    pub(super) fn of(&self, operator: usize) -> Option<Backend> {
+        self.0[operator]
+    }
+
+    /// Every backend it names.
+    pub(super) fn backends(&self) -> impl Iterator<Item = Backend> {
+        self.0.into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_environment_says_is_read() {
+        let vector_add = op::index_of("vector_add");
+        let check = |list: &str, expected: Option<Backend>| {
+            assert_eq!(Directive::parse(list).unwrap().of(vector_add), expected, "{list}");
+        };
+        check("", None);
+        check("auto", None);
+        check("cpu", Some(Backend::Cpu));
+        check(" vk ", Some(Backend::Vulkan));
+        check("vulkan,vector_add=cpu", Some(Backend::Cpu));
+        check("vector_add = gles , vulkan", Some(Backend::Gles));
+        check("vulkan,vector_add=auto", None);
+    }
+
+    #[test]
+    fn what_is_no_route_is_named() {
+        for part in [
+            "fastest",
+            "vector_add=",
+            "=cpu",
+            "vector_sub=cpu",
+            "vector_add=cpu=gles",
+        ] {
+            let error = Directive::parse(&format!("cpu,{part}")).unwrap_err();
+            assert_eq!(error, Error::BadRoute { part: part.to_owned() });
+            assert!(error.to_string().contains("vector_add"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! What is known of an operator: how long it takes on each device, and so from where on which of them is used.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{backend::Backend, op::Load};
+
+/// What decides where an operator's tasks run: measured times, or thresholds that a person set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// Which of the two decides.
+    pub decided_by: DecidedBy,
+    /// From how many items on which device is used: as the times have it until a person changes it.
+    pub thresholds: Vec<Threshold>,
+    /// What was measured, the CPU first.
+    pub times: Vec<DeviceTimes>,
+}
+
+/// What decides where tasks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DecidedBy {
+    /// The device with the shortest predicted time, the number of tasks and the lengths of items considered.
+    Times,
+    /// The thresholds, as a person set them.
+    Thresholds,
+}
+
+/// From where on a device is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// Steps of an item from which on it holds; 1 where items have one.
+    pub depth: u64,
+    /// Number of items from which on it holds.
+    pub items: u64,
+    /// The device.
+    pub backend: Backend,
+}
+
+/// How long an operator takes on one device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceTimes {
+    /// The device.
+    pub backend: Backend,
+    /// What each task of a batch adds to the time of one task with as many items, in nanoseconds.
+    pub task_ns: f64,
+    /// One for each depth that was measured, ascending.
+    pub curves: Vec<Curve>,
+}
+
+/// How long calls with items of equal depth take on one device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// Steps of each item.
+    pub depth: u64,
+    /// Numbers of items, ascending, and the time of a call in nanoseconds.
+    pub points: Vec<(u64, f64)>,
+}
+
+/// How far beyond what was measured thresholds are told from: a straight line is a guess there.
+const REACH: u64 = 64;
+
+impl Curve {
+    /// The time of a call with so many items: on straight lines between what was measured, the last of which goes on.
+    #[must_use]
+    pub fn ns(&self, items: u64) -> f64 {
+        let points = &self.points;
+        let (first, last) = match points.as_slice() {
+            [] => return f64::INFINITY,
+            // Of a line with one point nothing is known but that it does not fall.
+            [(at, ns)] => return ns * ratio(items.max(*at), (*at).max(1)),
+            [first, .., last] => (first, last),
+        };
+        if items <= first.0 {
+            return first.1;
+        }
+        if items > last.0 {
+            // Two points that are close together make a line of noise: the line on which times go on begins far below the last.
+            let base = points.partition_point(|point| point.0 <= last.0 / 4).saturating_sub(1);
+            let (x, y) = points[base];
+            let slope = (last.1 - y) / ratio(last.0 - x, 1);
+            return slope.max(0.0).mul_add(ratio(items - last.0, 1), last.1);
+        }
+        let right = points.partition_point(|point| point.0 < items);
+        let ((x0, y0), (x1, y1)) = (points[right - 1], points[right]);
+        ((y1 - y0) / ratio(x1 - x0, 1)).mul_add(ratio(items - x0, 1), y0)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "times are not known to 53 bits")]
+fn ratio(a: u64, b: u64) -> f64 {
+    a as f64 / b as f64
+}
+
+impl DeviceTimes {
+    /// The predicted time of a call, in nanoseconds.
+    #[must_use]
+    pub fn ns(&self, load: &Load) -> f64 {
+        let one = match self.curves.as_slice() {
+            [] => return f64::INFINITY,
+            [curve] => curve.ns(load.items),
+            curves => Self::deep_ns(curves, load),
+        };
+        self.task_ns.mul_add(ratio(load.tasks.saturating_sub(1), 1), one)
+    }
+
+    /// Less than any call takes: the shortest that was measured, and a quarter off for noise.
+    fn floor_ns(&self) -> f64 {
+        let first = self.curves.first().and_then(|curve| curve.points.first());
+        first.map_or(f64::INFINITY, |point| 0.75 * point.1)
+    }
+
+    /// Between two depths, and above the last, times grow evenly; and no call is shorter than its longest item.
+    fn deep_ns(curves: &[Curve], load: &Load) -> f64 {
+        if load.longest <= curves[0].depth {
+            return curves[0].ns(load.items);
+        }
+        let depth = ratio(load.steps, load.items.max(1));
+        let above = |curve: &Curve| ratio(curve.depth, 1) < depth;
+        let right = curves.partition_point(above).clamp(1, curves.len() - 1);
+        let (low, high) = (&curves[right - 1], &curves[right]);
+        let depths = ratio(high.depth - low.depth, 1);
+        let at = |items: u64, depth: f64| {
+            let (low_ns, high_ns) = (low.ns(items), high.ns(items));
+            let slope = ((high_ns - low_ns) / depths).max(0.0);
+            slope.mul_add((depth - ratio(low.depth, 1)).max(0.0), low_ns)
+        };
+        at(load.items, depth).max(at(1, ratio(load.longest, 1)))
+    }
+}
+
+impl Table {
+    /// A table of measured times.
+    #[must_use]
+    pub fn measured(times: Vec<DeviceTimes>) -> Self {
+        let mut table = Self {
+            decided_by: DecidedBy::Times,
+            thresholds: Vec::new(),
+            times,
+        };
+        table.thresholds = table.crossovers();
+        table
+    }
+
+    /// The predicted time on each device but those that cannot be the fastest, and the fastest: in one go, as short calls are
+    /// worth no more than some tens of nanoseconds.
+    pub(super) fn predict(&self, load: &Load) -> ([Option<Duration>; Backend::ALL.len()], Option<Backend>) {
+        let mut predicted = [None; Backend::ALL.len()];
+        let mut best: Option<(Backend, f64)> = None;
+        for times in &self.times {
+            if best.is_some_and(|(_, least)| times.floor_ns() >= least) {
+                continue;
+            }
+            let ns = times.ns(load);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+            let whole = ns as u64;
+            predicted[times.backend as usize] = Some(Duration::from_nanos(whole));
+            if best.is_none_or(|(_, least)| ns < least) {
+                best = Some((times.backend, ns));
+            }
+        }
+        (predicted, best.map(|(backend, _)| backend))
+    }
+
+    /// The fastest of the devices that are `usable`.
+    pub(super) fn fastest(&self, load: &Load, usable: impl Fn(Backend) -> bool) -> Option<Backend> {
+        let mut best = None;
+        for times in &self.times {
+            let ns = times.ns(load);
+            // The CPU comes first, and so wins where two are equal.
+            if usable(times.backend) && best.is_none_or(|(_, least)| ns < least) {
+                best = Some((times.backend, ns));
+            }
+        }
+        best.map(|(backend, _)| backend)
+    }
+
+    /// The threshold that holds for a load: of the greatest depth that is not above the load's, the greatest number of items.
+    /// `None` where times decide.
+    pub(super) fn threshold(&self, load: &Load) -> Option<Threshold> {
+        if self.decided_by == DecidedBy::Times {
+            return None;
+        }
+        let depth = load.steps / load.items.max(1);
+        let held = self.thresholds.iter().filter(|t| t.items <= load.items);
+        let row = held.clone().filter(|t| t.depth <= depth.max(1)).map(|t| t.depth).max();
+        let row = row.or_else(|| held.clone().map(|t| t.depth).min())?;
+        held.filter(|t| t.depth == row).max_by_key(|t| t.items).copied()
+    }
+
+    /// From how many items on which device is predicted to be the fastest, at each depth measured.
+    #[must_use]
+    pub fn crossovers(&self) -> Vec<Threshold> {
+        let mut depths: Vec<u64> = self.times.iter().flat_map(|t| &t.curves).map(|c| c.depth).collect();
+        depths.sort_unstable();
+        depths.dedup();
+        let mut found = Vec::new();
+        for depth in depths {
+            let best = |items| {
+                let load = Load {
+                    items,
+                    steps: items.saturating_mul(depth),
+                    longest: depth,
+                    tasks: 1,
+                };
+                self.fastest(&load, |_| true)
+            };
+            let Some(mut now) = best(1) else { continue };
+            found.push(Threshold {
+                depth,
+                items: 1,
+                backend: now,
+            });
+            // Lines cross once between two points, so that looking at each point, and far behind the last, finds what there is.
+            let points = self.times.iter().flat_map(|t| &t.curves).flat_map(|c| &c.points);
+            let mut sizes: Vec<u64> = points.map(|point| point.0).collect();
+            sizes.extend(sizes.iter().max().map(|last| last.saturating_mul(REACH)));
+            sizes.sort_unstable();
+            sizes.dedup();
+            let mut from = 1;
+            for to in sizes {
+                while let Some(backend) = best(to).filter(|&backend| backend != now) {
+                    // A third device may be the best in between: the first change is looked for, then the next.
+                    let (items, next) = first_change(from, to, now, best).unwrap_or((to, backend));
+                    found.push(Threshold {
+                        depth,
+                        items,
+                        backend: next,
+                    });
+                    (now, from) = (next, items);
+                }
+                from = to;
+            }
+        }
+        found
+    }
+
+    /// Whether it can be used: what a person or another program wrote may be anything.
+    pub(super) fn is_sound(&self) -> bool {
+        let rises = |curve: &Curve| {
+            let numbers = curve.points.iter().all(|&(_, ns)| ns.is_finite() && ns >= 0.0);
+            let ascending = curve.points.windows(2).all(|pair| pair[0].0 < pair[1].0);
+            numbers && ascending && !curve.points.is_empty()
+        };
+        let times = self.times.iter().all(|times| {
+            let ascending = times.curves.windows(2).all(|pair| pair[0].depth < pair[1].depth);
+            let task_ns = times.task_ns.is_finite() && times.task_ns >= 0.0;
+            ascending && task_ns && !times.curves.is_empty() && times.curves.iter().all(rises)
+        });
+        let one_each = Backend::ALL
+            .iter()
+            .all(|&backend| self.times.iter().filter(|times| times.backend == backend).count() <= 1);
+        let decides = match self.decided_by {
+            DecidedBy::Times => !self.times.is_empty(),
+            DecidedBy::Thresholds => !self.thresholds.is_empty(),
+        };
+        times && one_each && decides
+    }
+}
+
+/// Where between two numbers of items the best device first is another than `now`, and which.
+fn first_change(
+    mut from: u64,
+    mut to: u64,
+    now: Backend,
+    best: impl Fn(u64) -> Option<Backend>,
+) -> Option<(u64, Backend)> {
+    while to - from > 1 {
+        let middle = from + (to - from) / 2;
+        if best(middle) == Some(now) {
+            from = middle;
+        } else {
+            to = middle;
+        }
+    }
+    best(to).map(|backend| (to, backend))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(depth: u64, fixed: f64, each: f64) -> Curve {
+        let points = [1, 100, 10_000].map(|items: u64| (items, fixed + each * ratio(items, 1)));
+        Curve {
+            depth,
+            points: points.to_vec(),
+        }
+    }
+
+    fn device(backend: Backend, task_ns: f64, curves: Vec<Curve>) -> DeviceTimes {
+        DeviceTimes {
+            backend,
+            task_ns,
+            curves,
+        }
+    }
+
+    fn load(items: u64, steps: u64, longest: u64, tasks: u64) -> Load {
+        Load {
+            items,
+            steps,
+            longest,
+            tasks,
+        }
+    }
+
+    fn flat() -> Table {
+        Table::measured(vec![
+            device(Backend::Cpu, 10.0, vec![line(1, 0.0, 10.0)]),
+            device(Backend::Vulkan, 1.0, vec![line(1, 20_003.0, 1.0)]),
+            device(Backend::Gles, 1.0, vec![line(1, 5_001.0, 6.0)]),
+        ])
+    }
+
+    #[test]
+    fn thresholds_lie_where_the_lines_cross() {
+        let rows: Vec<_> = flat().thresholds.iter().map(|t| (t.items, t.backend)).collect();
+        // 10 n = 5001 + 6 n, and 5001 + 6 n = 20,003 + n.
+        assert_eq!(
+            rows,
+            [(1, Backend::Cpu), (1251, Backend::Gles), (3001, Backend::Vulkan)]
+        );
+    }
+
+    #[test]
+    fn thresholds_reach_beyond_what_was_measured_but_not_for_ever() {
+        let check = |each: f64, expected: usize| {
+            let table = Table::measured(vec![
+                device(Backend::Cpu, 0.0, vec![line(1, 0.0, 10.0)]),
+                device(Backend::Vulkan, 0.0, vec![line(1, 1e6, each)]),
+            ]);
+            assert_eq!(table.thresholds.len(), expected, "{each}");
+        };
+        check(1.0, 2);
+        check(9.0, 1);
+        check(11.0, 1);
+    }
+
+    #[test]
+    fn the_fastest_of_those_that_can_be_used_is_picked() {
+        let check = |load: Load, usable: &[Backend], expected: Option<Backend>| {
+            let picked = flat().fastest(&load, |backend| usable.contains(&backend));
+            assert_eq!(picked, expected, "{load:?}");
+            if usable.len() == Backend::ALL.len() {
+                let (predicted, fastest) = flat().predict(&load);
+                assert_eq!(fastest, expected, "{load:?}");
+                let least = Backend::ALL
+                    .into_iter()
+                    .zip(predicted)
+                    .filter_map(|(b, time)| Some((time?, b)))
+                    .min();
+                assert_eq!(least.map(|(_, backend)| backend), expected, "{load:?}");
+            }
+        };
+        let all = &Backend::ALL;
+        check(load(1000, 1000, 1, 1), all, Some(Backend::Cpu));
+        check(load(2000, 2000, 1, 1), all, Some(Backend::Gles));
+        check(load(1_000_000, 1_000_000, 1, 1), all, Some(Backend::Vulkan));
+        check(load(1_000_000, 1_000_000, 1, 1), &[Backend::Cpu], Some(Backend::Cpu));
+        // Each task costs the CPU 9 ns more than the others.
+        check(load(1000, 1000, 1, 500), all, Some(Backend::Gles));
+        check(load(0, 0, 0, 0), all, Some(Backend::Cpu));
+        check(load(1000, 1000, 1, 1), &[], None);
+    }
+
+    #[test]
+    fn times_grow_evenly_with_the_depth_and_no_call_is_shorter_than_its_longest_item() {
+        let times = device(
+            Backend::Vulkan,
+            0.0,
+            vec![line(1, 1000.0, 1.0), line(11, 2000.0, 2.0), line(21, 2000.0, 12.0)],
+        );
+        let check = |load: Load, expected: f64| {
+            let ns = times.ns(&load);
+            assert!((ns - expected).abs() < 1e-6 * expected, "{load:?}: {ns}");
+        };
+        check(load(100, 100, 1, 1), 1100.0);
+        check(load(100, 600, 6, 1), 1650.0);
+        check(load(100, 2100, 21, 1), 3200.0);
+        check(load(100, 3100, 31, 1), 4200.0);
+        // One item of 10,000 steps among 99 of one: 1 ns a step, as one item of that length has it.
+        check(load(100, 10_099, 10_000, 1), 2002.0 + 9989.0);
+        // Less than the shortest measured.
+        check(load(100, 0, 0, 1), 1100.0);
+    }
+
+    #[test]
+    fn one_point_is_a_line_that_does_not_fall() {
+        let curve = Curve {
+            depth: 1,
+            points: vec![(8, 100.0)],
+        };
+        assert_eq!([1, 8, 16].map(|items| curve.ns(items)), [100.0, 100.0, 200.0]);
+    }
+
+    #[test]
+    fn times_go_on_as_they_grew_over_a_long_way() {
+        let curve = |points: &[(u64, f64)]| Curve {
+            depth: 1,
+            points: points.to_vec(),
+        };
+        // The last was measured again while the machine was quicker.
+        let noisy = curve(&[(1, 10.0), (100, 1000.0), (350, 3500.0), (400, 3400.0)]);
+        assert_eq!(noisy.ns(800), 3400.0 + 400.0 * 8.0);
+        let falling = curve(&[(1, 10.0), (2, 9.0)]);
+        assert_eq!([1, 2, 3].map(|items| falling.ns(items)), [10.0, 9.0, 9.0]);
+    }
+
+    #[test]
+    fn a_persons_thresholds_decide_by_depth_and_then_by_items() {
+        let row = |depth, items, backend| Threshold { depth, items, backend };
+        let table = Table {
+            decided_by: DecidedBy::Thresholds,
+            thresholds: vec![
+                row(1, 1, Backend::Cpu),
+                row(1, 50, Backend::Vulkan),
+                row(8, 1, Backend::Gles),
+            ],
+            ..flat()
+        };
+        let check = |load: Load, expected: Backend| {
+            assert_eq!(table.threshold(&load).unwrap().backend, expected, "{load:?}");
+        };
+        check(load(49, 49, 1, 1), Backend::Cpu);
+        check(load(50, 50, 1, 1), Backend::Vulkan);
+        check(load(50, 399, 8, 1), Backend::Vulkan);
+        check(load(50, 400, 8, 1), Backend::Gles);
+        assert_eq!(
+            table.threshold(&load(0, 0, 0, 0)),
+            None,
+            "nothing to do: the times decide"
+        );
+        assert_eq!(flat().threshold(&load(50, 50, 1, 1)), None, "times decide");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told() {
+        assert!(flat().is_sound());
+        let check = |change: fn(&mut Table)| {
+            let mut table = flat();
+            change(&mut table);
+            assert!(!table.is_sound(), "{table:?}");
+        };
+        check(|table| table.times.clear());
+        check(|table| table.times[1].curves.clear());
+        check(|table| table.times[1].curves[0].points.clear());
+        check(|table| table.times[0].curves[0].points[1].0 = 0);
+        check(|table| table.times[0].curves[0].points[1].1 = f64::NAN);
+        check(|table| table.times[0].task_ns = -1.0);
+        check(|table| table.times[1].backend = Backend::Cpu);
+        check(|table| {
+            table.decided_by = DecidedBy::Thresholds;
+            table.thresholds.clear();
+        });
+    }
+}

@@ -1,0 +1,49 @@
+//! How much work a task is.
+
+use std::iter::Sum;
+
+/// How much work a task is, or a batch, in numbers that mean the same on every device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Pieces that do not wait for each other: elements, messages, leaves.
+    pub items: u64,
+    /// Steps of all items together: one for each item where an operator has no longer ones, else multiplications of a chain,
+    /// or blocks of a message.
+    pub steps: u64,
+    /// Steps of the longest item, which no number of threads makes shorter.
+    pub longest: u64,
+    /// Tasks.
+    pub tasks: u64,
+}
+
+impl Load {
+    /// One task of `items` items of one step each.
+    #[must_use]
+    pub fn flat(items: usize) -> Self {
+        Self::deep(items, 1)
+    }
+
+    /// One task of `items` items of `depth` steps each.
+    #[must_use]
+    pub fn deep(items: usize, depth: usize) -> Self {
+        let (items, depth) = (items as u64, depth as u64);
+        Self {
+            items,
+            steps: items.saturating_mul(depth),
+            longest: depth,
+            tasks: 1,
+        }
+    }
+}
+
+/// The load of a batch.
+impl Sum for Load {
+    fn sum<I: Iterator<Item = Self>>(loads: I) -> Self {
+        loads.fold(Self::default(), |sum, load| Self {
+            items: sum.items.saturating_add(load.items),
+            steps: sum.steps.saturating_add(load.steps),
+            longest: sum.longest.max(load.longest),
+            tasks: sum.tasks + load.tasks,
+        })
+    }
+}
