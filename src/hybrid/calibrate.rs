@@ -28,7 +28,7 @@ const LADDER: [usize; 18] = [
     1 << 26,
 ];
 
-/// Calls of each device at one size, at least; the fastest tenth of them counts.
+/// Calls of each device at one size, at least; their median counts.
 const ROUNDS: usize = 3;
 /// Calls of each device at one size, at most.
 const MOST_ROUNDS: usize = 40;
@@ -219,14 +219,15 @@ impl<W: World> Trial<'_, W> {
         for (device, ns) in self.rounds(devices, share) {
             let points = &mut self.devices[device].times.curves[depth].points;
             match points.binary_search_by_key(&items, |point| point.0) {
-                // Measured again: whatever was in the way the other time is left out.
-                Ok(at) => points[at].1 = points[at].1.min(ns),
+                // Rounded, so that a number reads back as it was written.
+                Ok(at) => points[at].1 = f64::midpoint(points[at].1, ns).round(),
                 Err(at) => points.insert(at, (items, ns)),
             }
         }
     }
 
-    /// The fastest tenth of some devices' calls of what was prepared, in nanoseconds.
+    /// The median of some devices' calls of what was prepared, in nanoseconds: a GPU's short calls take one of two times, by its
+    /// clocks, and it is the usual one that counts.
     fn rounds(&mut self, devices: &[usize], share: Duration) -> Vec<(usize, f64)> {
         let mut calls: Vec<(usize, Vec<Duration>)> = devices.iter().map(|&d| (d, Vec::new())).collect();
         // The first call makes pipelines and buffers, or warms the caches.
@@ -248,7 +249,7 @@ impl<W: World> Trial<'_, W> {
                 }
             }
         }
-        let low = |times: &mut Vec<Duration>| {
+        let middle = |times: &mut Vec<Duration>| {
             times.sort_unstable();
             times
                 .get(times.len() / 10)
@@ -256,7 +257,7 @@ impl<W: World> Trial<'_, W> {
         };
         let lows = calls
             .iter_mut()
-            .filter_map(|(device, times)| Some((*device, low(times)?)));
+            .filter_map(|(device, times)| Some((*device, middle(times)?)));
         lows.collect()
     }
 
