@@ -18,8 +18,15 @@ use rayon::prelude::*;
 
 /// The adapters that are not the CPU.
 fn gpus() -> Vec<Adapter> {
+    let mut backends = vec![Backend::Cpu];
     let mut adapters = common::adapters();
-    adapters.retain(|adapter| adapter.info().backend != Backend::Cpu);
+    // A router uses one adapter of a backend: the first.
+    adapters.retain(|adapter| {
+        let backend = adapter.info().backend;
+        let is_first = !backends.contains(&backend);
+        backends.push(backend);
+        is_first
+    });
     adapters
 }
 
