@@ -64,7 +64,7 @@ pub(super) fn write<M: AsRef<[u8]> + Sync>(
     }
 }
 
-/// As [`write`], to memory that nobody wrote yet: each thread faults its own part in.
+/// As [`write()`], to memory that nobody wrote yet: each thread faults its own part in.
 pub(super) fn append<M: AsRef<[u8]> + Sync>(
     messages: &[M],
     output: &mut Vec<[u8; 32]>,
