@@ -282,11 +282,10 @@ fn sorted_samples(record: &Record) -> Vec<Vec<u64>> {
 /// Renders `quantiles.csv`; an interval or a phase that is not known is left empty.
 pub(crate) fn quantiles_csv(quantiles: &[Quantiles], rows: &[Row]) -> String {
     let mut csv = String::from(
-        "op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,\
-         upload_ns,queue_ns,device_ns,readback_ns,",
+        "op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,",
     );
     csv.push_str(&Counters::NAMES.join(","));
-    csv.push('\n');
+    csv.push_str(",upload_ns,queue_ns,device_ns,readback_ns\n");
     for q in quantiles {
         let CaseId {
             op,
@@ -314,8 +313,8 @@ pub(crate) fn quantiles_csv(quantiles: &[Quantiles], rows: &[Row]) -> String {
             ns(q.p90_ns),
             ns(q.p95_ns),
             ns(q.p99_ns),
-            phases.join(","),
-            counters.join(",")
+            counters.join(","),
+            phases.join(",")
         )
         .expect("a string takes everything");
     }
@@ -429,10 +428,10 @@ pub(crate) mod tests {
         let quantiles = quantiles(&runs);
         assert_eq!((quantiles.len(), quantiles[0].runs, quantiles[0].calls), (1, 2, 250));
         let expected = "op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,\
-             upload_ns,queue_ns,device_ns,readback_ns,submits,passes,dispatches,copies,buffers_created,\
-             bind_groups_created,pipelines_created,bytes_up,bytes_down,maps,pool_hits\n\
-             vector_add,cpu,1000,1,2,250,100.0,100.0,100.0,100.0,100.0,100.0,25.0,50.0,,7.0,\
-             1,1,1,2,0,0,0,8000,4000,2,1\n";
+             submits,passes,dispatches,copies,buffers_created,bind_groups_created,pipelines_created,bytes_up,\
+             bytes_down,maps,pool_hits,upload_ns,queue_ns,device_ns,readback_ns\n\
+             vector_add,cpu,1000,1,2,250,100.0,100.0,100.0,100.0,100.0,100.0,\
+             1,1,1,2,0,0,0,8000,4000,2,1,25.0,50.0,,7.0\n";
         assert_eq!(quantiles_csv(&quantiles, &rows), expected);
     }
 }
