@@ -281,9 +281,7 @@ fn sorted_samples(record: &Record) -> Vec<Vec<u64>> {
 
 /// Renders `quantiles.csv`; an interval or a phase that is not known is left empty.
 pub(crate) fn quantiles_csv(quantiles: &[Quantiles], rows: &[Row]) -> String {
-    let mut csv = String::from(
-        "op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,",
-    );
+    let mut csv = String::from("op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,");
     csv.push_str(&Counters::NAMES.join(","));
     csv.push_str(",upload_ns,queue_ns,device_ns,readback_ns\n");
     for q in quantiles {
