@@ -39,9 +39,10 @@ use crate::{
 
 /// How often cases are repeated whose process was disturbed.
 const MOST_REPEATS: usize = 2;
-/// No more than this is spent on cases in doubt, so that all of it stays below a minute with `--quick` and below five without; those
-/// that look slowest come first.
+/// No more than this is spent on cases in doubt, with `--quick` and without; those that look slowest come first.
 const MOST_AGAIN: [Duration; 2] = [Duration::from_secs(22), Duration::from_secs(150)];
+/// When nothing more begins than the slowest suspect, so that all of it stays below a minute, or below five.
+const LAST_CALL: [Duration; 2] = [Duration::from_secs(48), Duration::from_secs(270)];
 
 /// The baseline that is going to be updated; none if it is damaged, which is what replaces it.
 fn replaced(folder: &Path, fingerprint: &Fingerprint) -> Option<Baseline> {
@@ -206,7 +207,8 @@ fn measure(flags: &Flags, session: &Session<'_>, baseline: Option<&Baseline>) ->
         return Ok(measured);
     };
     let per_case = start.elapsed() / u32::try_from(measured.len()).expect("few cases");
-    let end = Instant::now() + MOST_AGAIN[usize::from(!flags.quick)];
+    let pace = usize::from(!flags.quick);
+    let end = (Instant::now() + MOST_AGAIN[pace]).min(start + LAST_CALL[pace]);
     // How many cases can be measured in so many processes until then.
     let fitting = |processes: u64| {
         let left = end.saturating_duration_since(Instant::now());
