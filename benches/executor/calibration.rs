@@ -10,6 +10,10 @@ const STEPS: u64 = 4000;
 /// Few enough to ask for every two milliseconds, and enough that a neighbour who comes and goes is met.
 const REPETITIONS: u64 = 5;
 
+/// What was measured next to a kernel slower than this against its usual time had company on its core, and may not be what the code
+/// costs. Within a second left alone the kernel is steady to some thousandths; company makes it 1.2 to 1.9 times slower.
+pub(crate) const MOST_DISTURBANCE: f64 = 1.08;
+
 /// The mean of a few repetitions, in nanoseconds.
 ///
 /// Threads of one core share the slots in which instructions begin, whatever else they need; a kernel that fills all of them notices

@@ -11,9 +11,6 @@ use serde::Serialize;
 
 use crate::{calibration, cases::Case, serve::SLICE};
 
-/// A calibration kernel slower than this against its fastest time in this process has company on its core.
-const MOST_DISTURBANCE: f64 = 1.08;
-
 /// One call of criterion's closure.
 struct Batch {
     walls_ns: Vec<u64>,
@@ -51,7 +48,7 @@ impl Watch {
     }
 
     fn is_quiet(&self, calibration_ns: u64) -> bool {
-        calibration_ns as f64 <= MOST_DISTURBANCE * self.fastest_ns.get() as f64
+        calibration_ns as f64 <= calibration::MOST_DISTURBANCE * self.fastest_ns.get() as f64
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
+pub(crate) use crate::host::calibration::MOST_DISTURBANCE;
 use crate::{
     case::CaseId,
     rows::{Row, Stage},
@@ -58,10 +59,6 @@ pub(crate) const FEWEST_RUNS: u64 = 3;
 
 /// Calibrated times of one case: y = ln(quantile / calibration), one of each run.
 pub(crate) type Times = Vec<f64>;
-
-/// What was measured next to a calibration kernel slower than this against its usual time had company on its core, and may not be
-/// what the code costs. Left alone the kernel is steady to a thousandth; company makes it 1.2 to 1.9 times slower.
-pub(crate) const MOST_DISTURBANCE: f64 = 1.08;
 
 /// The usual time of the calibration kernel: its fastest tenth over a baseline.
 pub(crate) fn usual_calibration_ns(baseline: &[Row]) -> Option<f64> {

@@ -11,12 +11,10 @@ use crate::{
 /// A case with fewer undisturbed processes than this part of all of them is not one to hold others against.
 const FEWEST_UNDISTURBED: f64 = 0.8;
 /// Largest standard deviation of y = ln(p10 / calibration) between processes; with 5 of them a change is then noticed from
-/// 42 %. Of three recordings on the 2-core machine where this was developed two had 0.09 and 0.11 at most; the third had 0.20
-/// in two cases, whose last processes were 1.6 times slower than their first.
+/// 42 %. In a recording on the 2-core machine where this was developed one case had 0.12, all others 0.07 at most.
 const MOST_SPREAD: f64 = 0.15;
 /// Farthest that the calibration kernel's time may move between the processes of a recording, as a natural logarithm:
-/// as far as a run may be from its baseline before its suspects are called noisy. In those three, whose calibrations were
-/// fastest tenths and not yet medians, it was 0.04 at most.
+/// as far as a run may be from its baseline before its suspects are called noisy. In that recording it was 0.03 at most.
 const MOST_DRIFT: f64 = 0.05;
 
 /// The cases that have fewer undisturbed processes than `processes`.

@@ -5,6 +5,8 @@ use crate::host::affinity;
 #[path = "../../../benches/executor/calibration.rs"]
 mod kernel;
 
+pub(crate) use kernel::MOST_DISTURBANCE;
+
 /// Time of the kernel in nanoseconds, on the core that bound processes run on.
 pub(crate) fn time_ns(bound: bool) -> f64 {
     let time_ns = || kernel::time_ns() as f64;
