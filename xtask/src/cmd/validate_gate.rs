@@ -257,6 +257,7 @@ fn suite(setup: &Setup, folder: &Path, factors: &BTreeMap<String, f64>) -> Resul
         is_software: &|backend| setup.software.iter().any(|software| software == backend),
         folder,
         patience: PATIENCE,
+        how_to_go_on: "; what was measured so far is kept, and the same command goes on",
         deadline: None,
     }
     .run()?;
