@@ -105,6 +105,21 @@ impl DeviceTimes {
         self.task_ns.mul_add(ratio(load.tasks.saturating_sub(1), 1), one)
     }
 
+    /// The longest of calls of so much work, whether it is many items or few of many steps.
+    fn most_ns(&self, work: u64) -> f64 {
+        let shapes = (0..=work.max(1).ilog2()).map(|power| 1 << power);
+        let longest = shapes.map(|items| {
+            let load = Load {
+                items,
+                steps: work.max(items),
+                longest: work.saturating_sub(items) + 1,
+                tasks: 1 + work / Load::TASK,
+            };
+            self.ns(&load)
+        });
+        longest.fold(0.0, f64::max)
+    }
+
     /// Less than any call takes: the shortest that was measured, and a quarter off for noise.
     fn floor_ns(&self) -> f64 {
         let first = self.curves.first().and_then(|curve| curve.points.first());
@@ -130,6 +145,19 @@ impl DeviceTimes {
     }
 }
 
+/// Work that can be called small, as a power of two.
+const MOST_SMALL: u32 = 20;
+
+/// What is expected of a load.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Prediction {
+    /// The time on each device that may be the fastest.
+    pub(super) times: [Option<Duration>; Backend::ALL.len()],
+    pub(super) fastest: Option<Backend>,
+    /// The fastest by calibration alone.
+    pub(super) calibrated: Option<Backend>,
+}
+
 impl Table {
     /// A table of measured times.
     #[must_use]
@@ -143,24 +171,41 @@ impl Table {
         table
     }
 
-    /// The predicted time on each device but those that cannot be the fastest, and the fastest: in one go, as short calls are
-    /// worth no more than some tens of nanoseconds.
-    pub(super) fn predict(&self, load: &Load) -> ([Option<Duration>; Backend::ALL.len()], Option<Backend>) {
-        let mut predicted = [None; Backend::ALL.len()];
-        let mut best: Option<(Backend, f64)> = None;
+    /// The predicted time on each device but those that cannot be the fastest, each put right by its `factor`.
+    pub(super) fn predict(&self, load: &Load, factor: impl Fn(Backend) -> f64) -> Prediction {
+        let mut prediction = Prediction::default();
+        let (mut best, mut best_calibrated) = (f64::INFINITY, f64::INFINITY);
         for times in &self.times {
-            if best.is_some_and(|(_, least)| times.floor_ns() >= least) {
+            if times.floor_ns() >= best {
                 continue;
             }
-            let ns = times.ns(load);
+            let calibrated = times.ns(load);
+            let ns = calibrated * factor(times.backend);
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
             let whole = ns as u64;
-            predicted[times.backend as usize] = Some(Duration::from_nanos(whole));
-            if best.is_none_or(|(_, least)| ns < least) {
-                best = Some((times.backend, ns));
+            prediction.times[times.backend as usize] = Some(Duration::from_nanos(whole));
+            if ns < best || prediction.fastest.is_none() {
+                (best, prediction.fastest) = (ns, Some(times.backend));
+            }
+            if calibrated < best_calibrated || prediction.calibrated.is_none() {
+                (best_calibrated, prediction.calibrated) = (calibrated, Some(times.backend));
             }
         }
-        (predicted, best.map(|(backend, _)| backend))
+        prediction
+    }
+
+    /// Less [`Load::work`] than this is the CPU's, as no other device's shortest call is as short; 0 if there is no such.
+    pub(super) fn small(&self) -> u64 {
+        let Some((cpu, others)) = self.times.split_first() else {
+            return 0;
+        };
+        let floor = others.iter().map(DeviceTimes::floor_ns).fold(f64::INFINITY, f64::min);
+        if self.decided_by == DecidedBy::Thresholds || cpu.backend != Backend::Cpu || floor.is_infinite() {
+            return 0;
+        }
+        // Half of it, as what the CPU takes may be off too.
+        let works = (0..u64::from(MOST_SMALL)).map(|power| 1 << power);
+        works.take_while(|&work| cpu.most_ns(work) < floor / 2.0).last().unwrap_or(0)
     }
 
     /// The fastest of the devices that are `usable`.
@@ -344,8 +389,12 @@ mod tests {
             let picked = flat().fastest(&load, |backend| usable.contains(&backend));
             assert_eq!(picked, expected, "{load:?}");
             if usable.len() == Backend::ALL.len() {
-                let (predicted, fastest) = flat().predict(&load);
-                assert_eq!(fastest, expected, "{load:?}");
+                let Prediction {
+                    times: predicted,
+                    fastest,
+                    calibrated,
+                } = flat().predict(&load, |_| 1.0);
+                assert_eq!((fastest, calibrated), (expected, expected), "{load:?}");
                 let least = Backend::ALL
                     .into_iter()
                     .zip(predicted)
