@@ -7,6 +7,7 @@ mod feedback;
 mod probe;
 mod route;
 mod table;
+mod times;
 
 use std::{
     sync::{
@@ -22,7 +23,8 @@ use feedback::{Feedback, Kind};
 use route::Directive;
 pub use route::{ROUTE_ENV, Reason, Route, Routed};
 use table::Prediction;
-pub use table::{Curve, DecidedBy, DeviceTimes, Table, Threshold};
+pub use table::{DecidedBy, Table, Threshold};
+pub use times::{Curve, DeviceTimes};
 
 use crate::{
     adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, AdapterKind},
