@@ -218,6 +218,7 @@ impl Hybrid {
         self.route_of(operator, load).0
     }
 
+    #[inline]
     fn routed<T: Task, O>(
         &self,
         load: Load,
@@ -225,19 +226,31 @@ impl Hybrid {
     ) -> Result<Routed<O>, Error> {
         let operator = const { op::index_of(T::SPEC.operator) };
         if self.is_small(operator, &load) {
-            let output = work(&self.cpu)?;
-            let route = Route::small(op::ALL[operator].name, load);
-            return Ok(Routed { output, route });
+            return Ok(Routed {
+                output: work(&self.cpu)?,
+                route: Route::small(T::SPEC.operator, load),
+            });
         }
+        self.routed_by_times(operator, load, work)
+    }
+
+    /// Apart from what small calls need, so that they need no more.
+    #[inline(never)]
+    fn routed_by_times<O>(
+        &self,
+        operator: usize,
+        load: Load,
+        mut work: impl FnMut(&Executor) -> Result<O, Error>,
+    ) -> Result<Routed<O>, Error> {
         let (mut route, contest) = self.route_of(operator, load);
         if let Some(contest) = &contest {
             self.try_again(contest, &mut route);
         }
         let begin = contest.is_some().then(Instant::now);
         let learn = |route: &Route| {
-            if let (Some(contest), Some(begin)) = (&contest, begin)
-                && let Some(predicted) = route.predicted[route.backend as usize]
-            {
+            let predicted_ns = route.predicted_ns[route.backend as usize];
+            if let (Some(contest), Some(begin), 1..) = (&contest, begin, predicted_ns) {
+                let predicted = Duration::from_nanos(predicted_ns);
                 self.feedback
                     .learn(contest.kind, route.backend, predicted, begin.elapsed());
             }
@@ -268,6 +281,7 @@ impl Hybrid {
 
     /// Whether it is so little that the CPU is the fastest whatever it is: asked before anything else, as such calls take less
     /// time than to predict one.
+    #[inline]
     fn is_small(&self, operator: usize, load: &Load) -> bool {
         load.work() < self.small[operator].load(Ordering::Relaxed) && self.forced.load(Ordering::Relaxed) == NOT_FORCED
     }
@@ -299,17 +313,17 @@ impl Hybrid {
                 },
             },
         };
-        let is_contested = reason == Reason::Fastest && prediction.times.iter().flatten().count() > 1;
-        let contest = prediction
-            .calibrated
-            .filter(|_| is_contested)
-            .map(|calibrated| Contest { kind, calibrated });
+        let is_contested = reason == Reason::Fastest && prediction.ns.iter().filter(|ns| **ns > 0).count() > 1;
+        let contest = is_contested.then_some(Contest {
+            kind,
+            calibrated_ns: prediction.calibrated_ns,
+        });
         let mut route = Route {
             operator: op::ALL[operator].name,
             load,
             backend,
             reason,
-            predicted: prediction.times,
+            predicted_ns: prediction.ns,
         };
         if !self.is_in_use(backend) {
             let others = |other| other != backend && self.is_in_use(other);
@@ -324,15 +338,19 @@ impl Hybrid {
 
     /// Once in a while a device that calls pass by, because they took longer there than calibration has it, is tried again.
     fn try_again(&self, contest: &Contest, route: &mut Route) {
-        let Contest { kind, calibrated } = *contest;
-        if route.reason != Reason::Fastest || route.backend == calibrated || !self.is_in_use(calibrated) {
+        if route.reason != Reason::Fastest {
             return;
         }
-        let seconds = |backend| route.predicted[backend as usize].map_or(f64::NAN, |time: Duration| time.as_secs_f64());
-        let excess = seconds(calibrated) / seconds(route.backend).max(1e-9) - 1.0;
-        if self.feedback.is_due(kind, calibrated, excess) {
-            route.backend = calibrated;
-            route.reason = Reason::TriedAgain;
+        let best_ns = route.predicted_ns[route.backend as usize];
+        for backend in self.devices.iter().map(Device::backend) {
+            let [calibrated_ns, ns] = [contest.calibrated_ns, route.predicted_ns].map(|ns| ns[backend as usize]);
+            let is_passed_by = backend != route.backend && (1..best_ns).contains(&calibrated_ns);
+            let excess = ns as f64 / best_ns as f64 - 1.0;
+            if is_passed_by && self.is_in_use(backend) && self.feedback.is_due(contest.kind, backend, excess) {
+                route.backend = backend;
+                route.reason = Reason::TriedAgain;
+                return;
+            }
         }
     }
 
@@ -474,11 +492,11 @@ impl Hybrid {
     }
 }
 
-/// Devices that compete for calls of a kind.
+/// Calls of a kind that devices compete for.
 struct Contest {
     kind: Kind,
-    /// The one that is the fastest as it was calibrated.
-    calibrated: Backend,
+    /// What they take on each device by calibration alone; 0 where nothing is predicted.
+    calibrated_ns: [u64; Backend::ALL.len()],
 }
 
 fn load<T: Task>(task: &T) -> Result<Load, Error> {

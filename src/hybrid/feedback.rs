@@ -15,7 +15,7 @@ use crate::{backend::Backend, op::Load};
 const SLOTS: usize = 1 << SLOT_BITS;
 const SLOT_BITS: u32 = 9;
 
-/// Trying again the device that calibration has as the fastest costs one part in so many of what calls take, at the most.
+/// Trying again a device that calibration has as faster costs one part in so many of what calls take, at the most.
 const PATIENCE: f64 = 50.0;
 
 /// Calls at least before it is tried again.
@@ -46,7 +46,7 @@ impl Kind {
 struct Slot {
     /// What tells the kind and the device from others of the same place; not 0.
     tag: u16,
-    /// Calls that went elsewhere since the device was last used, though calibration has it as the fastest.
+    /// Calls that went elsewhere since the device was last used, though calibration has it as faster.
     passed: u16,
     /// What calls take, as so many times what calibration has of them.
     factor: f32,
@@ -121,7 +121,7 @@ impl Feedback {
         place.store(slot.word(), Ordering::Relaxed);
     }
 
-    /// Whether a device that calls of this kind pass by, though calibration has it as the fastest, is to be tried again: it takes
+    /// Whether a device that calls of this kind pass by, though calibration has it as faster, is to be tried again: it takes
     /// `excess` times as long as the one they go to, less one, by what was last learned of it.
     pub(super) fn is_due(&self, kind: Kind, backend: Backend, excess: f64) -> bool {
         let (place, Some(mut slot), _) = self.slot(kind, backend) else {
