@@ -54,8 +54,9 @@ pub(crate) fn find(hybrid: &Hybrid, operator: &Operator, backend: Backend, flags
         Ok(times.map(|times| Rounds {
             size,
             logs: times[1]
+                .seconds
                 .iter()
-                .zip(&times[0])
+                .zip(&times[0].seconds)
                 .map(|(gpu, cpu)| (gpu / cpu).ln())
                 .collect(),
         }))

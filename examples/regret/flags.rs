@@ -29,7 +29,7 @@ impl Flags {
             operators: Vec::new(),
         };
         // Between those that a calibration tries, so that what lies between them is held to account.
-        let mut sizes = "1,30,300,2000,8000,30000,100000,300000,700000,2000000,8000000".to_owned();
+        let mut sizes = "3,30,300,2000,8000,30000,100000,300000,700000,2000000,8000000".to_owned();
         let mut batches = "16x16,256x32,1000x256,16x20000".to_owned();
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument}: a value is missing"));

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{device::lock, engine::Engine};
+use super::{engine::Engine, faults::lock};
 use crate::{
     adapter::AdapterInfo,
     error::Error,
