@@ -58,9 +58,6 @@ fn helpers() -> Option<&'static rayon::ThreadPool> {
         .as_ref()
 }
 
-/// A thread's share of a copy is this long at least, but for copies shared by two.
-const LEAST_SHARE_BYTES: usize = 128 << 10;
-
 /// Memory that a copy goes to, and that can be shared out to threads.
 pub(crate) trait Target: Sized + Send {
     type Item: Copy + Send + Sync;
@@ -130,11 +127,9 @@ impl Copier {
     /// The helpers, and how many of `items` each thread takes; `None` if this thread is to copy alone.
     pub(crate) fn shares(self, items: usize, item_bytes: usize) -> Option<(&'static rayon::ThreadPool, usize)> {
         let helpers = self.helpers(items * item_bytes)?;
-        // To wake a thread takes as long as to copy some 50 KiB.
-        let shares = (items * item_bytes / LEAST_SHARE_BYTES).clamp(2, threads().max(2));
         // Whole pages, so that no two threads fault the same one in.
         let page = 4096 / item_bytes.clamp(1, 4096);
-        Some((helpers, items.div_ceil(shares).next_multiple_of(page)))
+        Some((helpers, items.div_ceil(threads()).next_multiple_of(page)))
     }
 
     /// Fills `to` with all of `from`, which is as long.
