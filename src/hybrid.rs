@@ -367,12 +367,19 @@ impl Hybrid {
             Err(std::sync::TryLockError::WouldBlock) => return None,
         };
         let table = cell.get_or_init(|| self.calibrate(operator, &mut spent)).as_ref();
-        if let Some(table) = table
-            && self.directive.of(operator).is_none()
-        {
-            self.small[operator].store(table.small(), Ordering::Relaxed);
+        if let Some(table) = table {
+            self.small[operator].store(self.small_of(operator, table), Ordering::Relaxed);
         }
         table
+    }
+
+    /// What is decided without a look at the table: nothing where the environment decides.
+    fn small_of(&self, operator: usize, table: &Table) -> u64 {
+        if self.directive.of(operator).is_none() {
+            table.small()
+        } else {
+            0
+        }
     }
 
     /// What is known of an operator; it is calibrated if it is not yet. `None` if there is no GPU, no time left, or another
@@ -407,11 +414,12 @@ impl Hybrid {
             table.decided_by = DecidedBy::Thresholds;
             table.thresholds = thresholds;
         }
-        // It is told anew by whoever looks at the table next.
-        self.small[index] = AtomicU64::new(0);
         self.feedback = Feedback::default();
         // Without times and thresholds there is nothing to decide by: the next task calibrates.
-        if table.is_sound() {
+        let is_sound = table.is_sound();
+        let small = if is_sound { self.small_of(index, &table) } else { 0 };
+        self.small[index] = AtomicU64::new(small);
+        if is_sound {
             self.tables[index] = OnceLock::from(Some(table));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Measures what the router costs: every operator at many sizes on every device and on the one that the router picks, in turns.
+//! Measures what the router costs: every operator at many sizes on every device and on the one that the router picks, in turns and in loops.
 //! Prints the crossover of each operator with its interval, and the router's regret against the best device of each case.
 //!
 //! `cargo run --release --example regret`; `-- --help` lists the flags. The router is calibrated in an empty folder first.
@@ -12,6 +12,7 @@ mod turns;
 
 use std::{
     error::Error,
+    path::Path,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -23,7 +24,7 @@ use gpu_executor::{
     op::{self, Operator},
 };
 use tried::Tried;
-use turns::{Contest, median, ratio};
+use turns::{Contest, Mode, median, ratio};
 
 /// What the router may cost: of all cases the median, and the worst outside of the crossover band.
 const MOST_MEDIAN: f64 = 0.05;
@@ -51,11 +52,39 @@ struct Row {
     /// What the router costs beyond the best device, as part of the best one's time.
     regret: f64,
     in_band: bool,
+    /// Seconds of a call on each device.
+    devices: Vec<(Backend, f64)>,
     /// What each contestant did, for cases that need to be explained.
     details: Vec<String>,
 }
 
 impl Row {
+    /// A device's time over the CPU's.
+    fn ratio(&self, backend: Backend) -> Option<f64> {
+        let seconds = |wanted| self.devices.iter().find(|(b, _)| *b == wanted).map(|(_, s)| *s);
+        Some(seconds(backend)? / seconds(Backend::Cpu)?)
+    }
+
+    fn print(&self) {
+        let predicted = self
+            .route
+            .predicted()
+            .find(|(backend, _)| *backend == self.route.backend);
+        println!(
+            "| {} | {} | {:.3?} | {} | {} {:+.1} % | {} | {} | {:+.1} % | {} |",
+            self.case(),
+            self.best,
+            Duration::from_secs_f64(self.best_s),
+            self.margin.map_or_else(String::new, |margin| format!("{margin:.2} ×")),
+            self.first,
+            self.first_regret * 100.0,
+            self.route.backend,
+            predicted.map_or_else(String::new, |(_, time)| format!("{time:.1?}")),
+            self.regret * 100.0,
+            if self.in_band { "crossover band" } else { "" }
+        );
+    }
+
     fn case(&self) -> String {
         match self.tasks {
             1 => format!("{}/{}", self.operator, self.size),
@@ -83,13 +112,7 @@ fn main() -> ExitCode {
 
 fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("gpu-executor-regret-{}", std::process::id()));
-    let hybrid = Hybrid::new(HybridOptions {
-        executor: Options {
-            cache_dir: Some(folder.clone()),
-            ..Options::default()
-        },
-        ..HybridOptions::default()
-    })?;
+    let hybrid = router(&folder)?;
     println!("gpu-executor {}", env!("CARGO_PKG_VERSION"));
     for info in hybrid.adapters() {
         println!(
@@ -100,33 +123,73 @@ fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     println!("threads: {}", std::thread::available_parallelism()?);
     calibrate(&hybrid)?;
 
+    let tried = Tried::read(&hybrid)?;
+    for &mode in &flags.modes {
+        // Another one with the same tables: it has learned nothing yet.
+        compare(&router(&folder)?, mode, &tried, flags)?;
+    }
+    // Nothing but this run's own tables is in it.
+    let _ = std::fs::remove_dir_all(folder);
+    Ok(())
+}
+
+/// A router whose tables are in a folder.
+fn router(folder: &Path) -> Result<Hybrid, gpu_executor::Error> {
+    Hybrid::new(HybridOptions {
+        executor: Options {
+            cache_dir: Some(folder.to_owned()),
+            ..Options::default()
+        },
+        ..HybridOptions::default()
+    })
+}
+
+/// Measures all cases in one of the two ways.
+fn compare(hybrid: &Hybrid, mode: Mode, tried: &Tried, flags: &Flags) -> Result<(), Box<dyn Error>> {
+    println!("\n## {mode:?}");
     let operators = || op::ALL.iter().filter(|operator| flags.wants(operator.name));
+    let gpus = || {
+        let backends = hybrid.adapters().map(|info| info.backend);
+        backends.filter(|&backend| backend != Backend::Cpu)
+    };
     let mut crossovers = Vec::new();
-    for operator in operators() {
-        for info in hybrid.adapters().filter(|info| info.backend != Backend::Cpu) {
-            eprintln!("crossover of {} with {}", operator.name, info.backend);
-            crossovers.push(crossover::find(&hybrid, operator, info.backend, flags)?);
+    for operator in operators().filter(|_| mode == Mode::Turns) {
+        for backend in gpus() {
+            eprintln!("crossover of {} with {backend}", operator.name);
+            crossovers.push(crossover::find(hybrid, operator, backend, flags)?);
         }
     }
-    crossover::print(&crossovers);
-
-    let tried = Tried::read(&hybrid)?;
+    if mode == Mode::Turns {
+        crossover::print(&crossovers);
+    }
+    println!("\n| case | best | time | next best | by calibration alone | router | predicted | regret | |");
+    println!("|---|---|--:|--:|---|---|--:|--:|---|");
     let mut rows = Vec::new();
     for operator in operators() {
+        let mut of_operator = Vec::new();
         for (size, tasks) in flags.cases() {
             eprintln!("{} {tasks}x{size}", operator.name);
             if tasks == 1 && tried.contains(operator.name, size) {
-                println!("{}/{size} is left out: the calibration tried it", operator.name);
+                println!("| {}/{size} | left out: the calibration tried it |", operator.name);
                 continue;
             }
-            if let Some(row) = measure(&hybrid, operator, (size, tasks), &crossovers, flags)? {
-                rows.push(row);
+            of_operator.extend(measure(hybrid, operator, (size, tasks), mode, flags)?);
+        }
+        if mode == Mode::Loops {
+            for backend in gpus() {
+                let single = of_operator.iter().filter(|row| row.tasks == 1);
+                let ratios: Vec<_> = single.filter_map(|row| Some((row.size, row.ratio(backend)?))).collect();
+                crossovers.push(crossover::between(operator.name, backend, &ratios));
             }
         }
+        for row in &mut of_operator {
+            let is_near = |c: &Crossover| c.operator == row.operator && c.is_near(row.size, BAND);
+            row.in_band = row.tasks == 1 && crossovers.iter().any(is_near);
+            row.print();
+        }
+        rows.extend(of_operator);
     }
     print(&rows);
-    // Nothing but this run's own tables is in it.
-    let _ = std::fs::remove_dir_all(folder);
     Ok(())
 }
 
@@ -150,13 +213,13 @@ fn measure(
     hybrid: &Hybrid,
     operator: &Operator,
     (size, tasks): (usize, usize),
-    crossovers: &[Crossover],
+    mode: Mode,
     flags: &Flags,
 ) -> Result<Option<Row>, Box<dyn Error>> {
     let workload = (operator.workload)(size, tasks, 7);
     let first = workload.check_routed(hybrid)?.backend;
     let mut contest = Contest::new(hybrid, workload.as_ref())?;
-    let Some(calls) = contest.hold(flags)? else {
+    let Some(calls) = contest.hold(mode, flags)? else {
         return Ok(None);
     };
     let backends: Vec<Backend> = contest.backends().collect();
@@ -166,7 +229,7 @@ fn measure(
     let best = by_time[0];
     let best_s = of_devices[best].median();
     let (_, route) = workload.run_routed(hybrid)?;
-    let regret_of = |seconds: &[f64]| ratio(seconds, &of_devices[best].seconds) - 1.0;
+    let regret_of = |calls| ratio(mode, calls, &of_devices[best]) - 1.0;
     let first_device = backends.iter().position(|&b| b == first).expect("one of them");
     let mut row = Row {
         operator: operator.name,
@@ -176,13 +239,15 @@ fn measure(
         best_s,
         margin: by_time.get(1).map(|&second| of_devices[second].median() / best_s),
         first,
-        first_regret: regret_of(&of_devices[first_device].seconds),
+        first_regret: regret_of(&of_devices[first_device]),
         route,
-        regret: regret_of(&of_router[0].seconds),
-        in_band: tasks == 1
-            && crossovers
-                .iter()
-                .any(|c| c.operator == operator.name && c.is_near(size, BAND)),
+        regret: regret_of(&of_router[0]),
+        in_band: false,
+        devices: backends
+            .iter()
+            .zip(of_devices)
+            .map(|(&b, calls)| (b, calls.median()))
+            .collect(),
         details: Vec::new(),
     };
     if (row.regret > MOST_WORST || row.first_regret > MOST_WORST) && best_s >= SHORT_S {
@@ -207,24 +272,6 @@ fn measure(
 }
 
 fn print(rows: &[Row]) {
-    println!("\n| case | best | time | next best | by calibration alone | router | predicted | regret | |");
-    println!("|---|---|--:|--:|---|---|--:|--:|---|");
-    for row in rows {
-        let predicted = row.route.predicted().find(|(backend, _)| *backend == row.route.backend);
-        println!(
-            "| {} | {} | {:.3?} | {} | {} {:+.1} % | {} | {} | {:+.1} % | {} |",
-            row.case(),
-            row.best,
-            Duration::from_secs_f64(row.best_s),
-            row.margin.map_or_else(String::new, |margin| format!("{margin:.2} ×")),
-            row.first,
-            row.first_regret * 100.0,
-            row.route.backend,
-            predicted.map_or_else(String::new, |(_, time)| format!("{time:.1?}")),
-            row.regret * 100.0,
-            if row.in_band { "crossover band" } else { "" }
-        );
-    }
     for row in rows.iter().filter(|row| !row.details.is_empty()) {
         println!("\n{}, regret {:+.1} %:", row.case(), row.regret * 100.0);
         for line in &row.details {

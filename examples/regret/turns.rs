@@ -1,4 +1,4 @@
-//! Devices and the router do the same work in turns.
+//! Devices and the router do the same work: in turns, or each for a while on its own.
 
 use std::{
     sync::Arc,
@@ -23,10 +23,19 @@ pub(crate) struct Contest<'w> {
     with_router: bool,
 }
 
+/// How contestants share the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Turns of some hundred microseconds: the machine's mood is the same for all, and a GPU sleeps most of the time.
+    Turns,
+    /// Each in a loop of its own, as a program's: a GPU's clocks are those its own load gives it. Of each loop the second half counts.
+    Loops,
+}
+
 /// What a contestant's calls took.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calls {
-    /// Seconds of a call in each round.
+    /// Seconds of a call in each turn, or of each call of a loop.
     pub(crate) seconds: Vec<f64>,
     /// Pages that were touched for the first time in all of them.
     faults: u64,
@@ -77,7 +86,7 @@ impl<'w> Contest<'w> {
     }
 
     /// The calls of each device and then of the router; `None` if one takes too long.
-    pub(crate) fn hold(&mut self, flags: &Flags) -> Result<Option<Vec<Calls>>, Error> {
+    pub(crate) fn hold(&mut self, mode: Mode, flags: &Flags) -> Result<Option<Vec<Calls>>, Error> {
         let contestants = self.devices.len() + usize::from(self.with_router);
         let mut repeats = vec![1_u32; contestants];
         for (contestant, repeats) in repeats.iter_mut().enumerate() {
@@ -91,6 +100,12 @@ impl<'w> Contest<'w> {
                     .unwrap_or(1)
                     .clamp(1, 1000);
             }
+        }
+        if mode == Mode::Loops {
+            return (0..contestants)
+                .map(|c| self.alone(c, repeats[c], flags))
+                .collect::<Result<_, _>>()
+                .map(Some);
         }
         let mut all = vec![Calls::default(); contestants];
         let mut order: Vec<usize> = (0..contestants).collect();
@@ -121,6 +136,28 @@ impl<'w> Contest<'w> {
             }
         }
         Ok(Some(all))
+    }
+
+    /// One contestant in a loop.
+    fn alone(&self, contestant: usize, repeats: u32, flags: &Flags) -> Result<Calls, Error> {
+        let mut calls = Calls::default();
+        let begin = Instant::now();
+        let (mut counted, mut before) = (0, faults());
+        while begin.elapsed() < flags.alone || counted < LEAST_ROUNDS {
+            let mut sum = Duration::ZERO;
+            for _ in 0..repeats {
+                sum += self.call(contestant)?;
+            }
+            if begin.elapsed() < flags.alone / 2 {
+                before = faults();
+                continue;
+            }
+            counted += 1;
+            calls.seconds.push((sum / repeats).as_secs_f64());
+            calls.calls += u64::from(repeats);
+        }
+        calls.faults = faults().saturating_sub(before);
+        Ok(calls)
     }
 
     fn call(&self, contestant: usize) -> Result<Duration, Error> {
@@ -165,8 +202,13 @@ pub(crate) fn median(numbers: &[f64]) -> f64 {
     }
 }
 
-/// The median of the rounds' ratios.
-pub(crate) fn ratio(times: &[f64], others: &[f64]) -> f64 {
-    let ratios: Vec<f64> = times.iter().zip(others).map(|(a, b)| a / b).collect();
-    median(&ratios)
+/// How many times as long some calls took as others: in turns the median of the rounds' ratios, else the ratio of the medians.
+pub(crate) fn ratio(mode: Mode, times: &Calls, others: &Calls) -> f64 {
+    match mode {
+        Mode::Turns => {
+            let rounds = times.seconds.iter().zip(&others.seconds);
+            median(&rounds.map(|(a, b)| a / b).collect::<Vec<_>>())
+        }
+        Mode::Loops => times.median() / others.median(),
+    }
 }

@@ -213,8 +213,11 @@ impl<W: World> Trial<'_, W> {
     }
 
     /// Whether a device may still be the fastest for more items: not if it takes three times as long as another, and each
-    /// further item costs it three times as much.
+    /// further item costs it three times as much. Of few points nothing is judged, and without them nothing would be kept.
     fn can_win(&self, device: usize, depth: usize) -> bool {
+        if self.devices[device].times.curves[depth].points.len() < LEAST_POINTS {
+            return true;
+        }
         // Both sides of a jump are close together, and no slope.
         let line = |d: usize| match self.devices[d].times.curves[depth].points.as_slice() {
             [.., (x0, y0), (x1, y1)] if x1 - x0 > 1 => Some((*y1, (y1 - y0) * 1000.0 / (x1 - x0) as f64, *x1)),
