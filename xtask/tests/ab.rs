@@ -246,6 +246,41 @@ fn an_arm_that_had_company_in_all_its_windows_gets_more() {
     );
 }
 
+/// A program that knows whole seconds only, as those of criterion 0.3, and always finds 100 ns.
+const OLD_CRITERION: &str = r#"#!/bin/sh
+case "$*" in *--list*) echo 'o/1: bench'; exit ;; esac
+echo "$2 $4" >> "@ASKED@"
+case $2 in *.*) echo 'invalid digit found in string' >&2; exit 1 ;; esac
+mkdir -p "$CRITERION_HOME/o/new"
+echo '{"full_id":"o/1"}' > "$CRITERION_HOME/o/new/benchmark.json"
+echo '{"iters":[10,20],"times":[1000,2000]}' > "$CRITERION_HOME/o/new/sample.json"
+"#;
+
+#[test]
+fn a_criterion_program_is_driven_as_it_is_however_old() {
+    let repository = Repository::new();
+    let asked = repository.path("asked");
+    let script = OLD_CRITERION.replace("@ASKED@", asked.to_str().unwrap());
+    fs::write(repository.path("repo/bench.sh"), script).unwrap();
+    repository.save("old");
+    let out = repository.path("out");
+    // Whether the machine was left alone is not known here, so that any verdict but a change will do.
+    let args = ["old", "old", "--time-budget", "1", "--out", out.to_str().unwrap()];
+    check(
+        &repository.ab(&args),
+        0,
+        &["o/1", "samples are criterion's, each a mean of many calls"],
+    );
+    let windows = fs::read_to_string(out.join("windows.jsonl")).unwrap();
+    assert!(windows.lines().count() >= 3, "{windows}");
+    assert!(
+        windows.lines().all(|line| line.contains(r#""p10_ns":100.0"#)),
+        "{windows}"
+    );
+    let asked = fs::read_to_string(asked).unwrap();
+    assert!(asked.starts_with("0.05 0.1\n1 1\n0.05 0.1\n1 1\n"), "{asked}");
+}
+
 #[test]
 fn an_interrupted_comparison_goes_on() {
     let repository = Repository::new();
