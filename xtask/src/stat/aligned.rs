@@ -44,13 +44,12 @@ pub(crate) fn effect(blocks: &[[f64; 3]], error: f64) -> Effect {
         (low.min(d), high.max(d))
     });
     // The larger the effect that is taken away, the smaller the sum of ranks.
-    let crossing = |limit: f64, at_once: bool| {
+    let crossing = |limit: f64| {
         let margin = 1e-9 + (high - low) * 1e-9;
         let (mut below, mut above) = (low - margin, high + margin);
-        for _ in 0..32 {
+        for _ in 0..24 {
             let middle = f64::midpoint(below, above);
-            let z = deviation(blocks, middle);
-            if z > limit || (z == limit && !at_once) {
+            if deviation(blocks, middle) > limit {
                 below = middle;
             } else {
                 above = middle;
@@ -59,9 +58,9 @@ pub(crate) fn effect(blocks: &[[f64; 3]], error: f64) -> Effect {
         f64::midpoint(below, above)
     };
     Effect {
-        estimate: f64::midpoint(crossing(0.0, true), crossing(0.0, false)),
-        low: crossing(z, true),
-        high: crossing(-z, false),
+        estimate: crossing(0.0),
+        low: crossing(z),
+        high: crossing(-z),
     }
 }
 
@@ -83,14 +82,14 @@ fn doubled_ranks(blocks: &[[f64; 3]], effect: f64) -> Vec<[usize; 3]> {
         let values = [head - effect, a, b];
         let mean = values.iter().sum::<f64>() / 3.0;
         // What is equal but for rounding is equal.
-        values.map(|value| ((value - mean) * 1e12).round())
+        values.map(|value| ((value - mean) * 1e12).round() + 0.0)
     };
     let aligned: Vec<[f64; 3]> = blocks.iter().map(aligned).collect();
     let mut sorted: Vec<(f64, usize, usize)> = Vec::with_capacity(3 * aligned.len());
     for (block, values) in aligned.iter().enumerate() {
         sorted.extend(values.iter().enumerate().map(|(arm, value)| (*value, block, arm)));
     }
-    sorted.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
+    sorted.sort_unstable_by(|(a, ..), (b, ..)| a.total_cmp(b));
     let mut ranks = vec![[0; 3]; aligned.len()];
     let mut before = 0;
     for ties in sorted.chunk_by(|(a, ..), (b, ..)| a == b) {

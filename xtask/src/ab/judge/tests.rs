@@ -176,11 +176,11 @@ fn the_phase_that_moved_is_named() {
     assert!((judged.phases[0].change_ns - 10_000.0).abs() < 500.0, "{judged:?}");
 }
 
-/// 400 suites of 12 unchanged cases with noise of 2 %, and as many of one case that is 5 % slower.
+/// 400 suites of 6 unchanged cases with noise of 2 %, and as many of one case that is 5 % slower.
 #[test]
 fn unchanged_code_is_convicted_in_less_than_one_suite_in_a_hundred_and_five_per_cent_are_found() {
     let mut random = SplitMix64(7);
-    let names: Vec<String> = (0..12).map(|i| format!("case {i}")).collect();
+    let names: Vec<String> = (0..6).map(|i| format!("case {i}")).collect();
     let (mut slower, mut faster, mut found) = (0, 0, 0);
     for suite in 0..400 {
         let mut windows = Vec::new();
