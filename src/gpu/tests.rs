@@ -13,7 +13,7 @@ use crate::{
 
 /// An executor on every adapter that works and has a driver, in each way of transfer.
 fn executors() -> Vec<Executor> {
-    let mut adapters = Adapter::list(&Backend::built());
+    let mut adapters = Adapter::list(&Backend::selected().unwrap());
     adapters.extend(Adapter::list_own_gles().unwrap_or_default());
     adapters.retain(|adapter| adapter.info().unusable.is_none() && adapter.info().backend != Backend::Cpu);
     let on = |adapter: &Adapter, transfer| {
@@ -113,6 +113,48 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
         check(u64::MAX, 1, &tasks[..1]);
         check(u64::MAX, 1, &tasks);
         check(1 << 18, 4, &tasks);
+    }
+}
+
+/// wgpu would give up the device.
+#[test]
+fn more_tasks_than_dx12_has_places_for_are_an_error_and_later_ones_run() {
+    let options = || Options {
+        tuning: Some(Tuning::plain(Transfer::STAGED)),
+        cache_dir: Some("".into()),
+        ..Options::default()
+    };
+    let executor = Executor::on(&Adapter::noop_as(Backend::Dx12), options()).unwrap();
+    let task = VectorAdd { a: &[1.0], b: &[2.0] };
+    let mut pending = Vec::new();
+    let error = loop {
+        match executor.submit(&task) {
+            Ok(one) => pending.push(one),
+            Err(error) => break error,
+        }
+        assert!(pending.len() < 1_000_000);
+    };
+    assert!(
+        matches!(&error, Error::TooManyOnTheWay { most, .. } if most / 3 == pending.len() as u64),
+        "{} tasks, {error}",
+        pending.len()
+    );
+    // One place is free, and then all of them are.
+    pending.pop().unwrap().wait().unwrap();
+    pending.push(executor.submit(&task).unwrap());
+    executor.submit(&task).err().unwrap();
+    for one in pending {
+        one.wait().unwrap();
+    }
+    // Idle buffers of another size go.
+    let longer = vec![1.0; 100_000];
+    let longer = VectorAdd { a: &longer, b: &longer };
+    executor.run(&longer).unwrap();
+
+    let executor = Executor::on(&Adapter::noop(), options()).unwrap();
+    let many: Vec<_> = (0..30_000).map(|_| executor.submit(&task).unwrap()).collect();
+    for one in many {
+        one.wait().unwrap();
     }
 }
 

@@ -169,10 +169,6 @@ fn every_command_of_a_workflow_runs() {
         );
         assert_eq!(step.shell, "bash", "{}", step.place);
         // What earlier steps leave behind.
-        for folder in ["ab", "merged"] {
-            fs::create_dir_all(clone.join("target/bench").join(folder)).unwrap();
-            fs::write(clone.join("target/bench").join(folder).join("summary.md"), "# Bench\n").unwrap();
-        }
         fs::create_dir_all(clone.join("baselines")).unwrap();
         fs::write(clone.join("baselines/new.csv"), format!("{count}\n")).unwrap();
         let result = Command::new("bash")

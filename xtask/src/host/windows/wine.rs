@@ -117,7 +117,10 @@ fn kill(prefix: &Path) {
 }
 
 /// What every program of Wine is told.
-const FIXED: [(&str, &str); 2] = [
+const FIXED: [(&str, &str); 3] = [
+    // Else Wine's Direct3D makes one set of Vulkan's descriptors for each kind of descriptor in a heap, and lavapipe makes
+    // each as large as its layout allows, a million, however small the heap: ten gigabytes for one device.
+    ("VKD3D_CONFIG", "virtual_heaps"),
     // Native: Microsoft's. The other two would ask for Mono and Gecko.
     ("WINEDLLOVERRIDES", "d3dcompiler_47=n;mscoree,mshtml="),
     ("WINEDEBUG", "-all"),
