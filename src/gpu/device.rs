@@ -35,7 +35,7 @@ pub(super) struct Device {
     faults: Arc<Mutex<Faults>>,
     timeout: Duration,
     pipelines: Option<StoredPipelines>,
-    bindings: Bindings,
+    pub(super) bindings: Bindings,
     is_apart: bool,
 }
 

@@ -193,7 +193,25 @@ impl Tests<'_> {
 pub(super) fn listing(place: &Place, built: &[Built]) -> Result<Listing, Error> {
     let program = built.iter().find(|built| built.name == "adapters" && !built.is_test);
     let program = program.ok_or_else(|| Error::Failed("cargo built no program `adapters`".to_owned()))?;
-    adapters::list(&place.script(&program.path)?)
+    let mut listing = adapters::list(&place.script(&program.path)?)?;
+    if let Place::Wine(_) = place {
+        label(&mut listing)?;
+    }
+    Ok(listing)
+}
+
+/// Wine gives its Direct3D the name of a GPU, and Mesa's drivers are below all of it.
+fn label(listing: &mut Listing) -> Result<(), Error> {
+    let wine = wine::version()?;
+    for adapter in listing
+        .picked
+        .iter_mut()
+        .filter(|adapter| adapter.print.backend != "cpu")
+    {
+        adapter.print.kind = "software".to_owned();
+        adapter.print.driver = format!("{} under {wine}", adapter.print.driver);
+    }
+    Ok(())
 }
 
 /// The adapter of a backend, in words.
