@@ -7,9 +7,9 @@ use std::sync::{
 
 use crate::backend::Backend;
 
-/// What this library sets aside on DX12, where wgpu's default is a million: 32 MB of a GPU's memory for each device, and
-/// gigabytes where the driver is software. wgpu gives up the whole device when they run out; so half of them are used, and
-/// bind groups that were dropped have time to go. The buffers of as many tasks on their way take gigabytes.
+/// What this library sets aside on DX12. wgpu's default is a million, in memory that an integrated GPU shares with the host:
+/// 80 MB more for each device under Wine. wgpu gives up the whole device when they run out; so half of them are used, and bind
+/// groups that were dropped have time to go. The buffers of as many tasks on their way take gigabytes.
 const SET_ASIDE: u32 = 1 << 17;
 
 /// Counts the bindings of all bind groups that are alive.
