@@ -66,7 +66,6 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
             .as_ref()
             .is_none_or(|list| list.iter().any(|b| b == backend))
     };
-    let mut lines = Vec::new();
     for backend in BACKENDS.into_iter().filter(wanted) {
         let adapter = adapter(&listing, backend)?;
         console::status("Testing", &format!("library on {backend}: {adapter}"));
@@ -78,7 +77,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
             passed: passed.as_ref(),
             again: flags.again,
         };
-        lines.push((format!("library on {backend}"), tests.run(&library)?, adapter));
+        say(&format!("library on {backend}"), tests.run(&library)?, &adapter);
     }
     if flags.backend.is_none() {
         console::status("Testing", "xtask");
@@ -95,25 +94,32 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
             Place::Here => String::new(),
             Place::Wine(_) => format!("not run, as there is no cargo in Wine: {}", NEED_CARGO.join(", ")),
         };
-        lines.push(("xtask".to_owned(), tally, left_out));
-    }
-    for (what, tally, rest) in lines {
-        let mut notes = String::new();
-        if tally.ignored > 0 {
-            notes += &format!(", {} ignored", tally.ignored);
-        }
-        if let Some(bytes) = tally.most_bytes {
-            notes += &format!(", {} MB at most", bytes >> 20);
-        }
-        console::result(&format!("{what:<17} {:>3} tests passed{notes}  {rest}\n", tally.passed));
+        say("xtask", tally, &left_out);
     }
     Ok(Exit::Pass)
+}
+
+/// Says at once what passed: what comes next may fail.
+fn say(what: &str, tally: Tally, rest: &str) {
+    let mut notes = String::new();
+    if tally.ignored > 0 {
+        notes += &format!(", {} ignored", tally.ignored);
+    }
+    if let Some(bytes) = tally.most_bytes {
+        notes += &format!(", {} MB at most", bytes >> 20);
+    }
+    console::result(&format!("{what:<17} {:>3} tests passed{notes}  {rest}\n", tally.passed));
 }
 
 /// What passed before on an adapter; `None` on Windows, where drivers change behind every name.
 fn passed(place: &Place, adapter: &str) -> Result<Option<Passed>, Error> {
     let Place::Wine(_) = place else { return Ok(None) };
-    let under = format!("{}; {}; {adapter}", wine::version()?, piece::versions());
+    let under = format!(
+        "{}; {}; {:?}; {adapter}",
+        wine::version()?,
+        piece::versions(),
+        wine::FIXED
+    );
     Ok(Some(Passed::new(windows::folder().join("passed"), under)))
 }
 

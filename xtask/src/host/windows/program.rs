@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::error::Error;
+use crate::{error::Error, host::interrupt};
 
 /// How a program of libtest ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,7 @@ enum End {
     Itself(ExitStatus),
     OutOfTime,
     OutOfMemory(u64),
+    Interrupted,
 }
 
 /// Runs a test program to its end; `name` is what messages call it.
@@ -53,6 +54,7 @@ pub(crate) fn test(name: &str, command: &mut Command, limits: Limits) -> Result<
     let failed = |what: &str| Err(Error::Failed(format!("{name}: {what}\n{}", last_lines(&text))));
     let status = match end {
         End::Itself(status) => status,
+        End::Interrupted => return Err(Error::Failed(format!("{name}: interrupted"))),
         End::OutOfTime => return failed(&format!("not ready after {} s, stopped", limits.time.as_secs())),
         End::OutOfMemory(bytes) => return failed(&format!("took {} MB of memory, stopped", bytes >> 20)),
     };
@@ -82,6 +84,9 @@ fn run(command: &mut Command, limits: Limits) -> std::io::Result<(End, Option<u6
         most = most.max(bytes);
         if let Some(bytes) = bytes.filter(|&bytes| bytes > limits.bytes) {
             break End::OutOfMemory(bytes);
+        }
+        if interrupt::is_noted() {
+            break End::Interrupted;
         }
         if Instant::now() > end {
             break End::OutOfTime;
