@@ -140,6 +140,14 @@ pub enum Error {
         /// Size of the allocation that failed.
         bytes: u64,
     },
+    /// More tasks are on their way, or being written in place, than the device has places for.
+    #[error("{adapter}: {most} bindings are in use, all that are set aside; wait for tasks on their way")]
+    TooManyOnTheWay {
+        /// The adapter's name.
+        adapter: String,
+        /// Bindings that may be in use; a task takes one for each input and output.
+        most: u64,
+    },
     /// The device is gone: driver reset, unplugged, or destroyed. Make a new executor.
     #[error("{adapter}: the device was lost ({reason}); make a new executor")]
     DeviceLost {
@@ -169,7 +177,11 @@ pub enum Error {
 impl Error {
     /// Whether it is the device that cannot do the task, so that another one may.
     pub(crate) fn is_the_devices(&self) -> bool {
-        self.ends_the_device() || matches!(self, Self::OutOfMemory { .. } | Self::TooLong { .. })
+        self.ends_the_device()
+            || matches!(
+                self,
+                Self::OutOfMemory { .. } | Self::TooLong { .. } | Self::TooManyOnTheWay { .. }
+            )
     }
 
     /// Whether a router does not use the device any more.

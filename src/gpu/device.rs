@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    bindings::{Bindings, Taken},
     commands::{Commands, MapResult, Recorded},
     faults::Faults,
     pipelines::StoredPipelines,
@@ -33,7 +34,15 @@ pub(super) struct Device {
     pub(super) faults: Faults,
     timeout: Duration,
     pipelines: Option<StoredPipelines>,
+    pub(super) bindings: Bindings,
     is_apart: bool,
+}
+
+/// A bind group, whose bindings are counted as long as it lives.
+#[derive(Debug)]
+pub(super) struct BindGroup {
+    pub(super) raw: wgpu::BindGroup,
+    _bindings: Taken,
 }
 
 impl Device {
@@ -49,11 +58,12 @@ impl Device {
             adapter: info.name.clone(),
             message,
         };
+        let bindings = Bindings::new(info.backend);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpu-executor"),
             required_features: wgpu::Features::IMMEDIATES | (adapter.features() & welcome),
             // wgpu's defaults are far below what adapters offer.
-            required_limits: adapter.limits(),
+            required_limits: bindings.set_aside(adapter.limits()),
             experimental_features: wgpu::ExperimentalFeatures::disabled(),
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
@@ -64,6 +74,7 @@ impl Device {
         let pipelines = StoredPipelines::new(&device, adapter, store);
         Ok(Self {
             pipelines,
+            bindings,
             is_apart: info.kind == AdapterKind::Hardware,
             device,
             queue,
@@ -141,15 +152,21 @@ impl Device {
         label: &str,
         layout: &wgpu::BindGroupLayout,
         entries: &[wgpu::BindGroupEntry<'_>],
-    ) -> Result<wgpu::BindGroup, Error> {
+    ) -> Result<BindGroup, Error> {
+        let taken = self.bindings.take(entries.len() as u64);
+        let taken = taken.ok_or_else(|| Error::TooManyOnTheWay {
+            adapter: self.faults.adapter.clone(),
+            most: self.bindings.most,
+        })?;
         add(&self.counters.bind_groups_created, 1);
-        self.scoped(0, || {
+        let raw = self.scoped(0, || {
             self.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some(label),
                 layout,
                 entries,
             })
-        })
+        })?;
+        Ok(BindGroup { raw, _bindings: taken })
     }
 
     /// Creates a place for two timestamps.

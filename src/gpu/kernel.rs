@@ -1,7 +1,7 @@
 //! An operator's pipeline, and where its inputs and output lie in memory.
 
 use super::{
-    device::Device,
+    device::{BindGroup, Device},
     plan::{self, Chunk, Most},
 };
 use crate::{
@@ -222,7 +222,7 @@ impl Kernel {
         inputs: &wgpu::Buffer,
         output: &wgpu::Buffer,
         bucket: Size,
-    ) -> Result<wgpu::BindGroup, Error> {
+    ) -> Result<BindGroup, Error> {
         let range = |buffer, bytes: u64| {
             wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                 buffer,

@@ -1,5 +1,6 @@
 //! The wgpu executor, as one thread after the other or many at once may call it.
 
+mod bindings;
 mod calibration;
 mod commands;
 mod device;

@@ -13,7 +13,7 @@ use crate::{
 
 /// An executor on every adapter that works and has a driver, in each way of transfer.
 fn executors() -> Vec<Executor> {
-    let mut adapters = Adapter::list(&Backend::built());
+    let mut adapters = Adapter::list(&Backend::selected().unwrap());
     adapters.extend(Adapter::list_own_gles().unwrap_or_default());
     adapters.retain(|adapter| adapter.info().unusable.is_none() && adapter.info().backend != Backend::Cpu);
     let on = |adapter: &Adapter, transfer| {
@@ -171,6 +171,46 @@ fn without_a_driver_different_operators_are_one_submission_too() {
             "{transfer:?}"
         );
     }
+}
+
+/// wgpu would give up the device.
+#[test]
+fn more_tasks_than_there_are_places_for_are_an_error_and_later_ones_run() {
+    let on = |backend| {
+        let options = Options {
+            tuning: Some(Tuning::plain(Transfer::STAGED)),
+            cache_dir: Some("".into()),
+            ..Options::default()
+        };
+        Executor::on(&Adapter::noop_as(backend), options).unwrap()
+    };
+    let task = VectorAdd { a: &[1.0], b: &[2.0] };
+    let bindings = |executor: &Executor, count| executor.gpu().unwrap().engine().device.bindings.take(count);
+    let executor = on(Backend::Dx12);
+    assert!(bindings(&executor, 100_000).is_none());
+    // Places for two tasks are left, each with two inputs and an output.
+    let others = bindings(&executor, 65_536 - 8).unwrap();
+    let first = executor.submit(&task).unwrap();
+    let second = executor.submit(&task).unwrap();
+    let error = executor.submit(&task).err().unwrap();
+    assert!(matches!(error, Error::TooManyOnTheWay { most: 65_536, .. }), "{error}");
+    first.wait().unwrap();
+    let third = executor.submit(&task).unwrap();
+    executor.submit(&task).err().unwrap();
+    second.wait().unwrap();
+    third.wait().unwrap();
+    // Idle buffers of another size make room.
+    let long = vec![1.0; 100_000];
+    let long = VectorAdd { a: &long, b: &long };
+    let pending = [executor.submit(&long).unwrap(), executor.submit(&long).unwrap()];
+    executor.submit(&long).err().unwrap();
+    drop(others);
+    executor.run(&long).unwrap();
+    for pending in pending {
+        pending.wait().unwrap();
+    }
+    // Nowhere else are places set aside.
+    assert!(bindings(&on(Backend::Vulkan), u64::from(u32::MAX)).is_some());
 }
 
 /// What the driver takes away, and with it every adapter on the context.
