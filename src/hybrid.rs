@@ -336,7 +336,8 @@ impl Hybrid {
         (route, contest)
     }
 
-    /// Once in a while a device that calls pass by, because they took longer there than calibration has it, is tried again.
+    /// Once in a while a device that calls pass by is tried: because they took longer there than calibration has it, or once, to see
+    /// whether they take less.
     fn try_again(&self, contest: &Contest, route: &mut Route) {
         if route.reason != Reason::Fastest {
             return;
@@ -344,11 +345,16 @@ impl Hybrid {
         let best_ns = route.predicted_ns[route.backend as usize];
         for backend in self.devices.iter().map(Device::backend) {
             let [calibrated_ns, ns] = [contest.calibrated_ns, route.predicted_ns].map(|ns| ns[backend as usize]);
-            let is_passed_by = backend != route.backend && (1..best_ns).contains(&calibrated_ns);
+            if backend == route.backend || ns == 0 || !self.is_in_use(backend) {
+                continue;
+            }
             let excess = ns as f64 / best_ns as f64 - 1.0;
-            if is_passed_by && self.is_in_use(backend) && self.feedback.is_due(contest.kind, backend, excess) {
+            if self
+                .feedback
+                .is_due(contest.kind, backend, excess, calibrated_ns < best_ns)
+            {
                 route.backend = backend;
-                route.reason = Reason::TriedAgain;
+                route.reason = Reason::Tried;
                 return;
             }
         }

@@ -18,8 +18,11 @@ const SLOT_BITS: u32 = 9;
 /// Trying again a device that calibration has as faster costs one part in so many of what calls take, at the most.
 const PATIENCE: f64 = 50.0;
 
-/// Calls at least before it is tried again.
+/// Calls at least before a device is tried again, or for the first time.
 const LEAST_PASSED: u16 = 10;
+
+/// Devices that calibration has as slower by up to this part of the fastest one's time are tried once: it may be off by as much.
+const WORTH_A_TRY: f64 = 2.0;
 
 /// One call counts as this many times as long as predicted at the most, and as this part of it at the least: it may have been
 /// disturbed.
@@ -46,13 +49,23 @@ impl Kind {
 struct Slot {
     /// What tells the kind and the device from others of the same place; not 0.
     tag: u16,
-    /// Calls that went elsewhere since the device was last used, though calibration has it as faster.
+    /// Calls that went elsewhere since the device was last used.
     passed: u16,
-    /// What calls take, as so many times what calibration has of them.
+    /// What calls take, as so many times what calibration has of them; [`Slot::NEVER`] and [`Slot::ONCE`] before that is known.
     factor: f32,
 }
 
 impl Slot {
+    /// No call was made.
+    const NEVER: f32 = 0.0;
+    /// One call was made, which made buffers.
+    const ONCE: f32 = -1.0;
+
+    /// The factor, once it is known.
+    fn known(self) -> Option<f64> {
+        (self.factor > 0.0).then_some(f64::from(self.factor))
+    }
+
     fn read(word: u64) -> Self {
         let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
         Self {
@@ -100,37 +113,53 @@ impl Feedback {
     /// What calls take on a device, as so many times what calibration has of them; 1 until something was learned.
     pub(super) fn factor(&self, kind: Kind, backend: Backend) -> f64 {
         let (_, slot, _) = self.slot(kind, backend);
-        slot.map_or(1.0, |slot| f64::from(slot.factor))
+        slot.and_then(Slot::known).unwrap_or(1.0)
     }
 
     /// Takes note of a call, of which `predicted` was expected with what was known before. The first of a kind teaches
     /// nothing: it makes buffers.
     pub(super) fn learn(&self, kind: Kind, backend: Backend, predicted: Duration, took: Duration) {
         let (place, slot, tag) = self.slot(kind, backend);
-        let factor = slot.map_or(1.0, |slot| {
-            let ratio = took.as_secs_f64() / predicted.as_secs_f64().max(1e-9);
-            // Half of the way, as ratios go.
-            let step = ratio.clamp(1.0 / MOST_RATIO, MOST_RATIO).sqrt();
-            (f64::from(slot.factor) * step).clamp(1.0 / MOST_FACTOR, MOST_FACTOR)
-        });
-        let slot = Slot {
-            tag,
-            passed: 0,
-            factor: factor as f32,
+        let ratio = took.as_secs_f64() / predicted.as_secs_f64().max(1e-9);
+        let ratio = ratio.clamp(1.0 / MOST_RATIO, MOST_RATIO);
+        let factor = match slot {
+            None => Slot::ONCE,
+            Some(slot) if slot.factor.to_bits() == Slot::NEVER.to_bits() => Slot::ONCE,
+            Some(slot) => {
+                // Half of the way, as ratios go; but no disturbance makes a call take less, and the second call may be the last for long.
+                let step = match slot.known() {
+                    None if ratio < 1.0 => ratio,
+                    _ => ratio.sqrt(),
+                };
+                let factor = slot.known().unwrap_or(1.0) * step;
+                factor.clamp(1.0 / MOST_FACTOR, MOST_FACTOR) as f32
+            }
         };
+        let slot = Slot { tag, passed: 0, factor };
         place.store(slot.word(), Ordering::Relaxed);
     }
 
-    /// Whether a device that calls of this kind pass by, though calibration has it as faster, is to be tried again: it takes
-    /// `excess` times as long as the one they go to, less one, by what was last learned of it.
-    pub(super) fn is_due(&self, kind: Kind, backend: Backend, excess: f64) -> bool {
-        let (place, Some(mut slot), _) = self.slot(kind, backend) else {
-            // Nothing is known of it any more.
-            return true;
-        };
+    /// Whether a device that calls of this kind pass by is to be tried: it takes `excess` times as long as the one they go to,
+    /// less one, by what is known. Again and again if calibration has it as faster (`is_calibrated`), else until something is known of it.
+    pub(super) fn is_due(&self, kind: Kind, backend: Backend, excess: f64, is_calibrated: bool) -> bool {
+        let (place, slot, tag) = self.slot(kind, backend);
+        let mut slot = slot.unwrap_or(Slot {
+            tag,
+            passed: 0,
+            factor: Slot::NEVER,
+        });
+        if !is_calibrated && (slot.known().is_some() || excess > WORTH_A_TRY) {
+            return false;
+        }
         slot.passed = slot.passed.saturating_add(1);
         place.store(slot.word(), Ordering::Relaxed);
-        slot.passed == u16::MAX || f64::from(slot.passed) >= (excess * PATIENCE).max(f64::from(LEAST_PASSED))
+        let least = f64::from(LEAST_PASSED);
+        let wanted = match slot.known() {
+            Some(_) => (excess * PATIENCE).max(least),
+            None if slot.factor < 0.0 => 0.0,
+            None => least,
+        };
+        slot.passed == u16::MAX || f64::from(slot.passed) >= wanted
     }
 }
 
@@ -187,7 +216,9 @@ mod tests {
         check(&[1.0, 1000.0], 2.0, 2.0);
         check(&[1.0, 1000.0, 1.0, 1.0, 1.0], 1.0, 1.1);
         // Nor does one that took no time at all.
-        check(&[1.0, 0.0], 0.5, 0.5);
+        check(&[1.0, 0.0], 0.25, 0.25);
+        check(&[1.0, 0.5], 0.5, 0.5);
+        check(&[1.0, 1.0, 0.25], 0.5, 0.5);
         check(&[1e9; 50], MOST_FACTOR, MOST_FACTOR);
         check(&[0.0; 50], 1.0 / MOST_FACTOR, 1.0 / MOST_FACTOR);
     }
@@ -204,22 +235,44 @@ mod tests {
         assert_eq!(feedback.factor(kind(300), Backend::Cpu), 1.0);
     }
 
+    /// Calls that pass a device by until it is due.
+    fn passed(feedback: &Feedback, excess: f64, is_calibrated: bool) -> Option<usize> {
+        let kind = Kind::of(0, &Load::flat(100));
+        (1..=70_000).find(|_| feedback.is_due(kind, Backend::Gles, excess, is_calibrated))
+    }
+
     #[test]
     fn a_device_is_tried_again_so_rarely_that_it_costs_little() {
         let check = |excess: f64, expected: usize| {
             let (feedback, kind) = (Feedback::default(), Kind::of(0, &Load::flat(100)));
-            assert!(feedback.is_due(kind, Backend::Gles, excess), "nothing is known of it");
+            assert_eq!(passed(&feedback, excess, true), Some(10), "nothing is known of it");
             feedback.learn(kind, Backend::Gles, NS(100), NS(100));
+            assert_eq!(
+                passed(&feedback, excess, true),
+                Some(1),
+                "the first call teaches nothing"
+            );
             for _ in 0..3 {
-                let calls = (1..).find(|_| feedback.is_due(kind, Backend::Gles, excess));
-                assert_eq!(calls, Some(expected), "{excess}");
                 feedback.learn(kind, Backend::Gles, NS(100), NS(100));
+                assert_eq!(passed(&feedback, excess, true), Some(expected), "{excess}");
             }
         };
         check(0.0, 10);
         check(0.1, 10);
         check(2.0, 100);
         check(f64::INFINITY, usize::from(u16::MAX));
+    }
+
+    #[test]
+    fn a_device_that_calibration_has_as_slower_is_tried_once() {
+        let (feedback, kind) = (Feedback::default(), Kind::of(0, &Load::flat(100)));
+        assert_eq!(passed(&feedback, 2.1, false), None, "too slow");
+        assert_eq!(passed(&feedback, 1.9, false), Some(10));
+        feedback.learn(kind, Backend::Gles, NS(100), NS(900));
+        assert_eq!(passed(&feedback, 1.9, false), Some(1), "the first call teaches nothing");
+        feedback.learn(kind, Backend::Gles, NS(100), NS(30));
+        assert!((feedback.factor(kind, Backend::Gles) - 0.3).abs() < 1e-6);
+        assert_eq!(passed(&feedback, 0.1, false), None, "it is known");
     }
 
     #[test]

@@ -231,10 +231,7 @@ fn calls_that_take_longer_than_the_table_says_go_elsewhere_and_are_tried_again()
         assert_eq!((routes[0].backend, &routes[0].reason), (backend, &Reason::Fastest));
         // Which of them is slower than the table has it, the machine decides; here it is the GPU.
         let on_cpu = routes.iter().filter(|route| route.backend == Backend::Cpu).count();
-        let again: Vec<&Route> = routes
-            .iter()
-            .filter(|route| route.reason == Reason::TriedAgain)
-            .collect();
+        let again: Vec<&Route> = routes.iter().filter(|route| route.reason == Reason::Tried).collect();
         let is_slow = |route: &Route| {
             let time = |wanted| route.predicted().find(|(b, _)| *b == wanted).map(|(_, time)| time);
             time(backend) > time(Backend::Cpu)
