@@ -177,21 +177,21 @@ pub enum Error {
 impl Error {
     /// Whether it is the device that cannot do the task, so that another one may.
     pub(crate) fn is_the_devices(&self) -> bool {
-        self.ends_the_device()
-            || matches!(
-                self,
-                Self::OutOfMemory { .. } | Self::TooLong { .. } | Self::TooManyOnTheWay { .. }
-            )
+        let is_too_much = match self {
+            // No device can help where the host's memory runs out.
+            Self::OutOfMemory { adapter, .. } => adapter != HOST,
+            Self::TooLong { .. } | Self::TooManyOnTheWay { .. } => true,
+            _ => false,
+        };
+        is_too_much || self.ends_the_device()
     }
 
     /// Whether a router does not use the device any more.
     pub(crate) fn ends_the_device(&self) -> bool {
-        match self {
-            // No device can help where the host's memory runs out.
-            Self::OutOfMemory { adapter, .. } => adapter != HOST,
-            Self::DeviceLost { .. } | Self::Timeout { .. } | Self::Driver { .. } => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::DeviceLost { .. } | Self::Timeout { .. } | Self::Driver { .. }
+        )
     }
 
     /// The same error of another task of the batch.
