@@ -96,7 +96,7 @@ pub enum Error {
         /// Elements of the slice.
         given: usize,
     },
-    /// More elements than one buffer of the adapter's holds, or none, cannot be written in place.
+    /// More elements than one buffer of the adapter's holds or one dispatch may take, or none, cannot be written in place.
     #[error(
         "{operator}: {elements} elements cannot be written in place, 1 to {most} can; `Executor::run` takes any number"
     )]
@@ -105,7 +105,7 @@ pub enum Error {
         operator: &'static str,
         /// Elements asked for.
         elements: usize,
-        /// Most elements the adapter has buffers for.
+        /// Most elements the adapter has buffers for and a dispatch may take.
         most: usize,
     },
     /// A setting of the tuning that is none.
