@@ -4,13 +4,17 @@
 //! cargo run --release --example operators -- [--log2 20] [--rounds 15] [--cuda PROGRAM] [--crossover]
 //! ```
 //!
-//! Everything is timed in turns within one process: the crates called directly with rayon, the CPU executor, the executor of the
-//! first backend in `GPU_EXECUTOR_BACKENDS` that is no CPU (transfers included), and its kernels alone by the device's clock, with
-//! buffers of the device's own. `--cuda` runs the program made of `benches/peers/cuda/operators.cu` beside it, and compares results.
+//! Everything is timed in turns within one process: the crates called directly with rayon, the CPU executor, and the executor of the
+//! first backend in `GPU_EXECUTOR_BACKENDS` that is no CPU (transfers included).
+//!
+//! Kernels follow apart, by the device's clock and with buffers of the device's own, without work of the CPU between: a GPU that waits
+//! for some 100 ms lowers its clock, on an H200 to a fifth. `--cuda` runs the program made of `benches/peers/cuda/operators.cu` in turns
+//! with them, and compares results.
 
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
 use std::{
+    collections::BTreeMap,
     error::Error,
     hint::black_box,
     process::Command,
@@ -191,7 +195,7 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of
         }),
     ];
     println!(
-        "n = {n}, medians of {} calls each, in turns; ratios of medians",
+        "n = {n}, medians of {} calls each, in turns; kernels: {TURNS} turns of so many calls",
         flags.rounds
     );
     println!(
@@ -199,29 +203,25 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of
         "operator", "crates", "cpu", "cpu/cr.", "gpu", "cpu/gpu", "kernel", "no int64"
     );
     for case in &cases {
-        let mut all = [(); 8].map(|()| Vec::new());
-        let mut checksum = None;
+        let mut all = [(); 6].map(|()| Vec::new());
+        let mut checksum = 0;
         for round in 0..=flags.rounds {
             let crates = (case.crates)();
             let (on_cpu, sum) = (case.run)(cpu)?;
             let (on_gpu, gpu_sum) = (case.run)(gpu)?;
-            if sum != gpu_sum || checksum.is_some_and(|known| known != sum) {
+            if sum != gpu_sum || (round > 0 && checksum != sum) {
                 return Err(format!("{}: checksums differ: {sum} and {gpu_sum}", case.name).into());
             }
-            checksum = Some(sum);
+            checksum = sum;
             let phases = (case.phases)(gpu)?;
-            let mut rest = vec![phases.upload, phases.queue, phases.readback];
-            for executor in [&staged, &narrow] {
-                rest.push((case.phases)(executor)?.device.unwrap_or_default());
-            }
             // The first call makes pipelines and buffers.
             if round > 0 {
-                let times = [crates, on_cpu, on_gpu].into_iter().chain(rest);
+                let times = [crates, on_cpu, on_gpu, phases.upload, phases.queue, phases.readback];
                 all.iter_mut().zip(times).for_each(|(all, time)| all.push(time));
             }
         }
-        let [crates, on_cpu, on_gpu, upload, queue, readback, kernel, narrow] =
-            all.each_mut().map(|times| median(times));
+        let [crates, on_cpu, on_gpu, upload, queue, readback] = all.each_mut().map(|times| median(times));
+        let (kernel, narrow, lines) = kernels(case, flags, [&staged, &narrow], checksum)?;
         println!(
             "{:<12} {crates:>12.3?} {on_cpu:>12.3?} {:>8.3} {on_gpu:>12.3?} {:>8.2} {kernel:>12.3?} {narrow:>12.3?}",
             case.name,
@@ -229,35 +229,75 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of
             ratio(on_cpu, on_gpu),
         );
         println!("  phases of the GPU's calls: upload {upload:.3?}, queue {queue:.3?}, readback {readback:.3?}");
-        if let Some(program) = &flags.cuda {
-            cuda(program, case.name, n, kernel, checksum)?;
-        }
+        lines.iter().for_each(|line| println!("{line}"));
     }
     Ok(())
 }
 
-/// Runs the CUDA kernels of an operator, and compares.
-fn cuda(program: &str, name: &str, n: usize, kernel: Duration, checksum: Option<u32>) -> Of<()> {
+/// Turns of CUDA's kernels and this crate's.
+const TURNS: usize = 5;
+
+/// Times an operator's kernel, with 64-bit integers and without, and says how it compares with CUDA's.
+fn kernels(
+    case: &Case<'_>,
+    flags: &Flags,
+    executors: [&Executor; 2],
+    sum: u32,
+) -> Of<(Duration, Duration, Vec<String>)> {
+    let mut ours = [Vec::new(), Vec::new()];
+    // For each of CUDA's kernels its times, and ours by them.
+    let mut theirs: BTreeMap<String, (Vec<Duration>, Vec<f64>)> = BTreeMap::new();
+    for _ in 0..TURNS {
+        let cuda = match &flags.cuda {
+            Some(program) => cuda(program, case.name, flags.n, sum)?,
+            None => Vec::new(),
+        };
+        for (all, executor) in ours.iter_mut().zip(executors) {
+            let mut times = Vec::new();
+            for call in 0..=flags.rounds {
+                let time = (case.phases)(executor)?.device.unwrap_or_default();
+                if call > 0 {
+                    times.push(time);
+                }
+            }
+            all.push(median(&mut times));
+        }
+        for (name, time) in cuda {
+            let (times, ratios) = theirs.entry(name).or_default();
+            times.push(time);
+            ratios.extend(ours[0].last().map(|ours| ratio(*ours, time)));
+        }
+    }
+    let lines = theirs.into_iter().map(|(name, (mut times, mut ratios))| {
+        ratios.sort_by(f64::total_cmp);
+        let [least, middle, most] = [0, TURNS / 2, TURNS - 1].map(|rank| ratios[rank]);
+        let time = median(&mut times);
+        format!(
+            "  CUDA {name}: {time:.3?}, kernel/CUDA {middle:.3} ({least:.3} to {most:.3} in {TURNS} turns), same result"
+        )
+    });
+    let lines = lines.collect();
+    let [kernel, narrow] = ours.each_mut().map(|times| median(times));
+    Ok((kernel, narrow, lines))
+}
+
+/// Runs the CUDA kernels of an operator: what each takes.
+fn cuda(program: &str, name: &str, n: usize, sum: u32) -> Of<Vec<(String, Duration)>> {
     let output = Command::new(program).args([name, &n.to_string(), "30"]).output()?;
     if !output.status.success() {
         return Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
+    let mut times = Vec::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let [kernel_name, nanos, calls, sum] = line.split(' ').collect::<Vec<_>>()[..] else {
+        let [kernel, nanos, _, cuda_sum] = line.split(' ').collect::<Vec<_>>()[..] else {
             return Err(format!("{program}: `{line}`").into());
         };
-        let cuda = Duration::from_secs_f64(nanos.parse::<f64>()? / 1e9);
-        let is_same = if sum.parse().ok() == checksum {
-            "same result"
-        } else {
-            "ANOTHER RESULT"
-        };
-        println!(
-            "  CUDA {kernel_name}: {cuda:.3?} (median of {calls}), kernel/CUDA {:.3}, {is_same}",
-            ratio(kernel, cuda)
-        );
+        if cuda_sum.parse() != Ok(sum) {
+            return Err(format!("{program}: {kernel} has another result: {cuda_sum} and {sum}").into());
+        }
+        times.push((kernel.to_owned(), Duration::from_secs_f64(nanos.parse::<f64>()? / 1e9)));
     }
-    Ok(())
+    Ok(times)
 }
 
 fn as_fr(elements: &[[u64; 4]]) -> Vec<Fr> {

@@ -1,56 +1,6 @@
-// sha256 of messages of any lengths.
-//
-// Bindings (group 0):
-//   0  messages  read            shape [n] or longer: the first word and the length in bytes of each
-//   1  words     read            the messages, two words to an element, each filled up to whole elements with zeros; a length of
-//                                2^32 - 1 stands for eight words that are the digest
-//   2  digests   read and write  shape [n, 2] or longer
-// One thread per message, 64 per workgroup. Grids of more than 65,535 workgroups are folded into rows: thread (x, y) has
-// message y * row + x.
+// sha256, of FIPS 180-4. Read behind messages.wgsl.
 
-struct Params {
-    // Number of messages.
-    n: u32,
-    // Threads per row of the grid.
-    row: u32,
-}
-
-var<immediate> params: Params;
-
-@group(0) @binding(0) var<storage, read> messages: array<vec2<u32>>;
-@group(0) @binding(1) var<storage, read> words: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read_write> digests: array<vec4<u32>>;
-
-// The workgroup's output, to be written end to end: where that is the host's memory, pieces of 16 bytes would cross the bus.
-var<workgroup> together: array<vec4<u32>, 128>;
-
-// A message, and where to find it.
-struct Message {
-    length: u32,
-    // Its first eight bytes, and how many come behind these; of an empty one any.
-    first: u32,
-    last: u32,
-    // The byte that begins the padding, among the eight it lies in.
-    mark: vec2<u32>,
-}
-
-fn message(entry: vec2<u32>) -> Message {
-    let length = entry.y;
-    let mark = 0x80u << (8u * (length % 4u));
-    return Message(
-        length,
-        select(entry.x / 2u, 0u, length == 0u),
-        (max(length, 1u) - 1u) / 8u,
-        select(vec2(0u, mark), vec2(mark, 0u), length % 8u < 4u),
-    );
-}
-
-// Eight bytes of the padded message from byte `at` on, but for the length at its end. Always loads, so that the loads of a block
-// do not wait for each other.
-fn padded(message: Message, at: u32) -> vec2<u32> {
-    let loaded = words[message.first + min(at / 8u, message.last)];
-    return select(vec2(0u), loaded, at < message.length) | select(vec2(0u), message.mark, at / 8u == message.length / 8u);
-}
+const FIRST_OF_PADDING = 0x80u;
 
 fn swapped(word: u32) -> u32 {
     return (word << 24u) | ((word & 0xff00u) << 8u) | ((word >> 8u) & 0xff00u) | (word >> 24u);
@@ -74,7 +24,7 @@ fn next(w1: u32, w9: u32, w14: u32) -> u32 {
     return (ror(w1, 7u) ^ ror(w1, 18u) ^ (w1 >> 3u)) + w9 + (ror(w14, 17u) ^ ror(w14, 19u) ^ (w14 >> 10u));
 }
 
-fn digest(message: Message, me: u32) {
+fn digest(message: Message) -> Digest {
     var left = vec4(0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au);
     var right = vec4(0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u);
     // The padding and the length, nine bytes, are behind the message.
@@ -225,28 +175,8 @@ fn digest(message: Message, me: u32) {
         left += vec4(a, b, c, d);
         right += vec4(e, f, g, h);
     }
-    together[2u * me] = vec4(swapped(left.x), swapped(left.y), swapped(left.z), swapped(left.w));
-    together[2u * me + 1u] = vec4(swapped(right.x), swapped(right.y), swapped(right.z), swapped(right.w));
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocation_index) me: u32) {
-    let i = thread.y * params.row + thread.x;
-    if i < params.n {
-        let entry = messages[i];
-        if entry.y == 0xffffffffu {
-            let first = entry.x / 2u;
-            together[2u * me] = vec4(words[first], words[first + 1u]);
-            together[2u * me + 1u] = vec4(words[first + 2u], words[first + 3u]);
-        } else {
-            digest(message(entry), me);
-        }
-    }
-    workgroupBarrier();
-    let first = 2u * (i - me);
-    for (var k = me; k < 128u; k += 64u) {
-        if first + k < 2u * params.n {
-            digests[first + k] = together[k];
-        }
-    }
+    return Digest(
+        vec4(swapped(left.x), swapped(left.y), swapped(left.z), swapped(left.w)),
+        vec4(swapped(right.x), swapped(right.y), swapped(right.z), swapped(right.w)),
+    );
 }

@@ -41,6 +41,12 @@ macro_rules! counters {
                 // calls first.
                 Counters { $($field: self.$field.load(Ordering::Relaxed)),* }
             }
+
+            pub(crate) fn count(&self, counted: Counters) {
+                $(if counted.$field > 0 {
+                    add(&self.$field, counted.$field);
+                })*
+            }
         }
     };
 }

@@ -3,23 +3,28 @@
 mod cache;
 mod calibrate;
 mod device;
+mod feedback;
 mod probe;
 mod route;
 mod table;
+mod times;
 
 use std::{
     sync::{
         Mutex, OnceLock,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cache::{Cache, Fingerprint};
 use device::Device;
+use feedback::{Feedback, Kind};
 use route::Directive;
 pub use route::{ROUTE_ENV, Reason, Route, Routed};
-pub use table::{Curve, DecidedBy, DeviceTimes, Table, Threshold};
+use table::Prediction;
+pub use table::{DecidedBy, Table, Threshold};
+pub use times::{Curve, DeviceTimes};
 
 use crate::{
     adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, AdapterKind},
@@ -74,6 +79,9 @@ pub struct Hybrid {
     cpu: Executor,
     /// One for each operator in [`op::ALL`]; inside, `None` if there was no time to measure it.
     tables: [OnceLock<Option<Table>>; op::ALL.len()],
+    /// For each operator what [`Table::small`] says, once it is known and nothing else decides; else 0.
+    small: [AtomicU64; op::ALL.len()],
+    feedback: Feedback,
     /// What the program forces: the place in [`Backend::ALL`], or [`NOT_FORCED`].
     forced: AtomicU8,
     directive: Directive,
@@ -150,6 +158,8 @@ impl Hybrid {
             devices,
             cpu,
             tables: std::array::from_fn(|_| OnceLock::new()),
+            small: std::array::from_fn(|_| AtomicU64::new(0)),
+            feedback: Feedback::default(),
             forced: AtomicU8::new(NOT_FORCED),
             directive: Directive::from_env()?,
             cache: Cache::new(store, Fingerprint::of(infos)),
@@ -201,18 +211,56 @@ impl Hybrid {
     /// Where tasks of this load would run now, and why. Calibrates the operator if it is not yet.
     #[must_use]
     pub fn route<T: Task>(&self, load: Load) -> Route {
-        self.route_of(const { op::index_of(T::SPEC.operator) }, load)
+        let operator = const { op::index_of(T::SPEC.operator) };
+        if self.is_small(operator, &load) {
+            return Route::small(op::ALL[operator].name, load);
+        }
+        self.route_of(operator, load).0
     }
 
+    #[inline]
     fn routed<T: Task, O>(
         &self,
         load: Load,
         mut work: impl FnMut(&Executor) -> Result<O, Error>,
     ) -> Result<Routed<O>, Error> {
-        let mut route = self.route::<T>(load);
+        let operator = const { op::index_of(T::SPEC.operator) };
+        if self.is_small(operator, &load) {
+            return Ok(Routed {
+                output: work(&self.cpu)?,
+                route: Route::small(T::SPEC.operator, load),
+            });
+        }
+        self.routed_by_times(operator, load, work)
+    }
+
+    /// Apart from what small calls need, so that they need no more.
+    #[inline(never)]
+    fn routed_by_times<O>(
+        &self,
+        operator: usize,
+        load: Load,
+        mut work: impl FnMut(&Executor) -> Result<O, Error>,
+    ) -> Result<Routed<O>, Error> {
+        let (mut route, contest) = self.route_of(operator, load);
+        if let Some(contest) = &contest {
+            self.try_again(contest, &mut route);
+        }
+        let begin = contest.is_some().then(Instant::now);
+        let learn = |route: &Route| {
+            let predicted_ns = route.predicted_ns[route.backend as usize];
+            if let (Some(contest), Some(begin), 1..) = (&contest, begin, predicted_ns) {
+                let predicted = Duration::from_nanos(predicted_ns);
+                self.feedback
+                    .learn(contest.kind, route.backend, predicted, begin.elapsed());
+            }
+        };
         if route.backend != Backend::Cpu {
             match self.device(route.backend)?.run(&mut work) {
-                Ok(output) => return Ok(Routed { output, route }),
+                Ok(output) => {
+                    learn(&route);
+                    return Ok(Routed { output, route });
+                }
                 Err(error) if error.is_the_devices() => {
                     log::warn!("{error}: {} runs on the CPU", route.operator);
                     route.reason = Reason::FellBack {
@@ -220,15 +268,26 @@ impl Hybrid {
                         error,
                     };
                     route.backend = Backend::Cpu;
+                    let output = work(&self.cpu)?;
+                    return Ok(Routed { output, route });
                 }
                 Err(error) => return Err(error),
             }
         }
         let output = work(&self.cpu)?;
+        learn(&route);
         Ok(Routed { output, route })
     }
 
-    fn route_of(&self, operator: usize, load: Load) -> Route {
+    /// Whether it is so little that the CPU is the fastest whatever it is: asked before anything else, as such calls take less
+    /// time than to predict one.
+    #[inline]
+    fn is_small(&self, operator: usize, load: &Load) -> bool {
+        load.work() < self.small[operator].load(Ordering::Relaxed) && self.forced.load(Ordering::Relaxed) == NOT_FORCED
+    }
+
+    /// Where tasks go by what is known, and whether devices compete for them.
+    fn route_of(&self, operator: usize, load: Load) -> (Route, Option<Contest>) {
         let (wanted, reason) = match self.forced() {
             Some(backend) => (Some(backend), Reason::Forced),
             None => (self.directive.of(operator), Reason::ForcedByEnvironment),
@@ -239,25 +298,32 @@ impl Hybrid {
             None if self.devices.len() == 1 => None,
             None => self.table_of(operator),
         };
-        let (predicted, fastest) = table.map_or(([None; Backend::ALL.len()], None), |table| table.predict(&load));
+        let kind = Kind::of(operator, &load);
+        let factor = |backend| self.feedback.factor(kind, backend);
+        let prediction = table.map_or(Prediction::default(), |table| table.predict(&load, factor));
         let (backend, reason) = match (wanted, table) {
             (Some(backend), _) => (backend, reason),
             (None, None) if self.devices.len() == 1 => (Backend::Cpu, Reason::OnlyDevice),
             (None, None) => (Backend::Cpu, Reason::NotCalibrated),
             (None, Some(table)) => match table.threshold(&load).filter(|t| self.device(t.backend).is_ok()) {
                 Some(threshold) => (threshold.backend, Reason::Threshold(threshold)),
-                None => match fastest {
+                None => match prediction.fastest {
                     Some(backend) => (backend, Reason::Fastest),
                     None => (Backend::Cpu, Reason::NotCalibrated),
                 },
             },
         };
+        let is_contested = reason == Reason::Fastest && prediction.ns.iter().filter(|ns| **ns > 0).count() > 1;
+        let contest = is_contested.then_some(Contest {
+            kind,
+            calibrated_ns: prediction.calibrated_ns,
+        });
         let mut route = Route {
             operator: op::ALL[operator].name,
             load,
             backend,
             reason,
-            predicted,
+            predicted_ns: prediction.ns,
         };
         if !self.is_in_use(backend) {
             let others = |other| other != backend && self.is_in_use(other);
@@ -267,7 +333,31 @@ impl Hybrid {
             route.reason = Reason::OutOfUse(backend);
             route.backend = next.unwrap_or(Backend::Cpu);
         }
-        route
+        (route, contest)
+    }
+
+    /// Once in a while a device that calls pass by is tried: because they took longer there than calibration has it, or once, to see
+    /// whether they take less.
+    fn try_again(&self, contest: &Contest, route: &mut Route) {
+        if route.reason != Reason::Fastest {
+            return;
+        }
+        let best_ns = route.predicted_ns[route.backend as usize];
+        for backend in self.devices.iter().map(Device::backend) {
+            let [calibrated_ns, ns] = [contest.calibrated_ns, route.predicted_ns].map(|ns| ns[backend as usize]);
+            if backend == route.backend || ns == 0 || !self.is_in_use(backend) {
+                continue;
+            }
+            let excess = ns as f64 / best_ns as f64 - 1.0;
+            if self
+                .feedback
+                .is_due(contest.kind, backend, excess, calibrated_ns < best_ns)
+            {
+                route.backend = backend;
+                route.reason = Reason::Tried;
+                return;
+            }
+        }
     }
 
     /// The operator's table: made, or read, on first use. `None` if there is none, or another thread is making one right now:
@@ -282,7 +372,20 @@ impl Hybrid {
             Err(std::sync::TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(std::sync::TryLockError::WouldBlock) => return None,
         };
-        cell.get_or_init(|| self.calibrate(operator, &mut spent)).as_ref()
+        let table = cell.get_or_init(|| self.calibrate(operator, &mut spent)).as_ref();
+        if let Some(table) = table {
+            self.small[operator].store(self.small_of(operator, table), Ordering::Relaxed);
+        }
+        table
+    }
+
+    /// What is decided without a look at the table: nothing where the environment decides.
+    fn small_of(&self, operator: usize, table: &Table) -> u64 {
+        if self.directive.of(operator).is_none() {
+            table.small()
+        } else {
+            0
+        }
     }
 
     /// What is known of an operator; it is calibrated if it is not yet. `None` if there is no GPU, no time left, or another
@@ -317,8 +420,12 @@ impl Hybrid {
             table.decided_by = DecidedBy::Thresholds;
             table.thresholds = thresholds;
         }
+        self.feedback = Feedback::default();
         // Without times and thresholds there is nothing to decide by: the next task calibrates.
-        if table.is_sound() {
+        let is_sound = table.is_sound();
+        let small = if is_sound { self.small_of(index, &table) } else { 0 };
+        self.small[index] = AtomicU64::new(small);
+        if is_sound {
             self.tables[index] = OnceLock::from(Some(table));
         }
         Ok(())
@@ -397,6 +504,13 @@ impl Hybrid {
     fn is_in_use(&self, backend: Backend) -> bool {
         backend == Backend::Cpu || self.device(backend).is_ok_and(|device| !device.is_failed())
     }
+}
+
+/// Calls of a kind that devices compete for.
+struct Contest {
+    kind: Kind,
+    /// What they take on each device by calibration alone; 0 where nothing is predicted.
+    calibrated_ns: [u64; Backend::ALL.len()],
 }
 
 fn load<T: Task>(task: &T) -> Result<Load, Error> {

@@ -15,7 +15,7 @@ use crate::{adapter::AdapterInfo, host, tuning::Tuning};
 pub const CACHE_DIR_ENV: &str = "GPU_EXECUTOR_CACHE_DIR";
 
 /// The number of the format, and of how calibration works. Whoever changes either raises it.
-const REVISION: u32 = 2;
+const REVISION: u32 = 3;
 
 /// A folder whose files may be missing, old or damaged: then they are made again.
 #[derive(Clone, Debug)]

@@ -10,7 +10,9 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use gpu_executor::{Backend, Error, Executor, Options, TUNING_ENV, VectorAdd};
+use gpu_executor::{
+    Backend, Error, Executor, FieldMul, MerkleRoot, Options, Sha256, TUNING_ENV, Transfer, Tuning, VectorAdd,
+};
 
 /// Sizes around a workgroup's, and one of several chunks of the tests' smallest.
 const SIZES: [usize; 6] = [1, 255, 256, 1027, 70_000, 300_001];
@@ -203,6 +205,107 @@ fn tasks_of_one_call_have_outputs_of_their_own() {
         assert_eq!(outputs.take(&second).items(), sums(&a, &b), "{}", executor.backend());
         let short = outputs.take(&first);
         assert_eq!((short.len(), &short[1]), (2, sums(&a[..3], &b[..3]).as_slice()));
+    }
+}
+
+/// Whatever small calls there are, in an order in which each is another's successor of as many elements.
+fn small_calls(executor: &Executor, round: usize) -> Vec<Vec<u8>> {
+    let (a, b) = (numbers(300, round), numbers(300, round + 5));
+    let task = VectorAdd { a: &a, b: &b };
+    let elements: Vec<[u64; 4]> = (0..10_u64).map(|i| [i + round as u64, i, 7, 1]).collect();
+    let products = |products| FieldMul {
+        a: &elements,
+        b: &elements[..],
+        products,
+    };
+    // As many words, and none longer, where others begin.
+    let long = [round as u8; 100];
+    let messages = [&long[..], &long[..50], &long[..7]];
+    let turned = [messages[2], messages[0], messages[1]];
+    let leaves: Vec<[u8; 32]> = (0..40).map(|i| [i + round as u8; 32]).collect();
+    let mut place = executor.in_place::<VectorAdd<'_>>(300).unwrap();
+    let [mut x, mut y] = place.inputs().unwrap();
+    x.copy_from_slice(&b);
+    y.copy_from_slice(&b);
+    let bytes = |numbers: &[f32]| bytemuck::cast_slice(numbers).to_vec();
+    let run = || bytes(&executor.run(&task).unwrap());
+    let mut in_place = || bytes(&place.run().unwrap());
+    vec![
+        run(),
+        in_place(),
+        run(),
+        in_place(),
+        bytes(&executor.run_timed(&task).unwrap().0),
+        run(),
+        bytes(
+            executor
+                .run_batch_flat(&[
+                    VectorAdd {
+                        a: &a[..100],
+                        b: &b[..100],
+                    },
+                    VectorAdd {
+                        a: &b[100..],
+                        b: &b[100..],
+                    },
+                ])
+                .unwrap()
+                .items(),
+        ),
+        run(),
+        bytes(
+            &executor
+                .run(&VectorAdd {
+                    a: &a[1..],
+                    b: &b[..299],
+                })
+                .unwrap(),
+        ),
+        bytes(&executor.submit(&task).unwrap().wait().unwrap()),
+        run(),
+        bytemuck::cast_slice(&executor.run(&products(1)).unwrap()).to_vec(),
+        bytemuck::cast_slice(&executor.run(&products(3)).unwrap()).to_vec(),
+        bytemuck::cast_slice(&executor.run(&products(1)).unwrap()).to_vec(),
+        executor.run(&Sha256 { messages: &messages }).unwrap().concat(),
+        executor.run(&Sha256 { messages: &turned }).unwrap().concat(),
+        executor.run(&Sha256 { messages: &messages }).unwrap().concat(),
+        executor.run(&MerkleRoot { leaves: &leaves }).unwrap().concat(),
+        executor.run(&MerkleRoot { leaves: &leaves[1..] }).unwrap().concat(),
+        executor.run(&MerkleRoot { leaves: &leaves }).unwrap().concat(),
+    ]
+}
+
+/// While an executor looks whether a small call is done, it records the commands of the next one like it.
+#[test]
+fn commands_recorded_ahead_are_those_of_the_next_call_or_dropped() {
+    let cpu = Executor::new(Backend::Cpu).unwrap();
+    for adapter in common::adapters() {
+        for transfer in [Transfer::DIRECT, Transfer::STAGED] {
+            let options = Options {
+                tuning: Some(Tuning {
+                    spin_us: 1000,
+                    ..Tuning::plain(transfer)
+                }),
+                ..common::options()
+            };
+            let executor = Executor::on(&adapter, options.clone()).unwrap();
+            for round in 0..3 {
+                assert_eq!(
+                    small_calls(&executor, round),
+                    small_calls(&cpu, round),
+                    "{} {transfer:?} round {round}",
+                    executor.backend()
+                );
+            }
+            if executor.backend() == Backend::Cpu {
+                continue;
+            }
+            executor.lose_device();
+            let error = executor.run(&VectorAdd { a: &[1.0], b: &[1.0] }).unwrap_err();
+            assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+            let again = Executor::on(&adapter, options).unwrap();
+            assert_eq!(small_calls(&again, 3), small_calls(&cpu, 3));
+        }
     }
 }
 

@@ -145,6 +145,56 @@ fn tasks_that_run_together_are_one_submission_and_one_pass() {
 }
 
 #[test]
+fn different_operators_are_one_submission_and_one_pass_with_a_dispatch_each() {
+    let data = vec![1.0_f32; 1000];
+    let sums = [VectorAdd { a: &data, b: &data }; 2];
+    let elements = vec![[1_u64; 4]; 20];
+    let products = [FieldMul {
+        a: &elements,
+        b: &elements,
+        products: 2,
+    }];
+    let message = [7_u8; 100];
+    let digests = [Keccak256 { messages: &[message] }];
+    let check = |options: &Options, chunks: u64| {
+        for executor in common::gpu_executors(options) {
+            let run = || {
+                let mut call = executor.call();
+                let sums = call.add(&sums).unwrap();
+                let products = call.add(&products).unwrap();
+                let digests = call.add(&digests).unwrap();
+                let mut outputs = call.run().unwrap();
+                assert_eq!(outputs.take(&sums).items(), vec![2.0; 2000]);
+                let products = outputs.take(&products);
+                assert_eq!((products.len(), products.items().len()), (1, 20));
+                assert_eq!(outputs.take(&digests).items().len(), 1);
+            };
+            run();
+            for _ in 0..3 {
+                let before = executor.counters();
+                run();
+                let counted = (executor.counters() - before).exact();
+                // The sums have as many chunks as there are submissions, the others one each.
+                let expected = Counters {
+                    submits: chunks,
+                    passes: chunks,
+                    bytes_up: 8 * 2000 + 64 * 20 + 8 + 104,
+                    bytes_down: 4 * 2000 + 32 * 20 + 32,
+                    ..steady(&executor, chunks + 2, 0)
+                };
+                assert_eq!(counted, expected, "{} {:?}", executor.backend(), executor.tuning());
+            }
+        }
+    };
+    check(&common::options(), 1);
+    let in_chunks = Options {
+        chunk_bytes: 4096,
+        ..common::options()
+    };
+    check(&in_chunks, 2);
+}
+
+#[test]
 fn sizes_of_one_bucket_share_its_buffers() {
     let data = vec![1.0_f32; 512];
     for executor in common::gpu_executors(&common::options()) {

@@ -6,7 +6,7 @@ mod common;
 
 use ark_bn254::Fr;
 use ark_ff::{BigInt, Field as _, PrimeField as _};
-use gpu_executor::{Backend, Error, Executor, FieldMul, Keccak256, MerkleRoot, Options, Sha256};
+use gpu_executor::{Backend, Error, Executor, FieldMul, Keccak256, MerkleRoot, Options, Sha256, VectorAdd};
 use sha3::Digest as _;
 
 /// Executors in every way a task can take, with the kernels for adapters without 64-bit integers as well, and in small chunks.
@@ -427,6 +427,41 @@ fn products_are_computed_in_place() {
         y.copy_from_slice(&a);
         let expected: Vec<_> = a.iter().map(|a| product(*a, *a, 1)).collect();
         assert_eq!(*task.run().unwrap(), expected, "{}", executor.backend());
+    }
+}
+
+#[test]
+fn sums_are_the_same_with_and_without_64_bit_integers() {
+    let special = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.5,
+        f32::MAX,
+        -f32::MAX,
+        f32::MIN_POSITIVE,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        16_777_216.0,
+    ];
+    let numbers = |n: usize, step: usize| -> Vec<f32> { (0..n).map(|i| special[i * step % special.len()]).collect() };
+    for executor in executors() {
+        for n in [1, 2, 3, 5, 121, 1027, 70_001] {
+            let (a, b) = (numbers(n, 1), numbers(n, 4));
+            let sums = executor.run(&VectorAdd { a: &a, b: &b }).unwrap();
+            assert_eq!(sums.len(), n);
+            for (i, sum) in sums.iter().enumerate() {
+                let expected = a[i] + b[i];
+                assert!(
+                    sum.to_bits() == expected.to_bits() || (sum.is_nan() && expected.is_nan()),
+                    "{}, element {i} of {n}: {} + {} is {sum}",
+                    executor.backend(),
+                    a[i],
+                    b[i]
+                );
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use gpu_executor::{Backend, Error, Hybrid, op::Operator};
 
 use super::{
     flags::Flags,
-    turns::{Contest, median},
+    turns::{Contest, Mode, median},
 };
 
 /// Sizes between the two where the sign changes.
@@ -17,6 +17,48 @@ pub(crate) struct Crossover {
     pub(crate) operator: &'static str,
     backend: Backend,
     found: Found,
+}
+
+/// Where the lines through the times of some sizes cross, without an interval: the sizes, ascending, each with the GPU's time over the CPU's.
+pub(crate) fn between(operator: &'static str, backend: Backend, ratios: &[(usize, f64)]) -> Crossover {
+    let rounds = |&(size, ratio): &(usize, f64)| Rounds {
+        size,
+        logs: vec![ratio.ln()],
+    };
+    let fine: Vec<Rounds> = ratios.iter().map(rounds).collect();
+    let medians: Vec<f64> = fine.iter().map(|rounds| median(&rounds.logs)).collect();
+    let changes = medians.windows(2).any(|pair| (pair[0] > 0.0) != (pair[1] > 0.0));
+    let found = if changes {
+        let size = crossing(&fine, &medians);
+        Found::At {
+            size,
+            low: size,
+            high: size,
+        }
+    } else {
+        never(&fine, backend)
+    };
+    Crossover {
+        operator,
+        backend,
+        found,
+    }
+}
+
+/// Sizes at all of which the same one is faster.
+fn never(rounds: &[Rounds], backend: Backend) -> Found {
+    let ratio = |rounds: &Rounds| ((-median(&rounds.logs)).exp(), rounds.size);
+    let mut ratios: Vec<_> = rounds.iter().map(ratio).collect();
+    ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (least, most) = match (ratios.first(), ratios.last()) {
+        (Some(&least), Some(&most)) => (least, most),
+        _ => ((f64::NAN, 0), (f64::NAN, 0)),
+    };
+    Found::Never {
+        faster: if most.0 > 1.0 { backend } else { Backend::Cpu },
+        least,
+        most,
+    }
 }
 
 enum Found {
@@ -50,12 +92,13 @@ pub(crate) fn find(hybrid: &Hybrid, operator: &Operator, backend: Backend, flags
     let rounds = |size: usize| -> Result<Option<Rounds>, Error> {
         let workload = (operator.workload)(size, 1, 7);
         let mut contest = Contest::between(hybrid, workload.as_ref(), [Backend::Cpu, backend])?;
-        let times = contest.hold(flags)?;
+        let times = contest.hold(Mode::Turns, flags)?;
         Ok(times.map(|times| Rounds {
             size,
             logs: times[1]
+                .seconds
                 .iter()
-                .zip(&times[0])
+                .zip(&times[0].seconds)
                 .map(|(gpu, cpu)| (gpu / cpu).ln())
                 .collect(),
         }))
@@ -72,20 +115,7 @@ pub(crate) fn find(hybrid: &Hybrid, operator: &Operator, backend: Backend, flags
         .windows(2)
         .rposition(|pair| (middle(&pair[0]) > 0.0) != (middle(&pair[1]) > 0.0));
     let found = match change {
-        None => {
-            let ratio = |rounds: &Rounds| ((-middle(rounds)).exp(), rounds.size);
-            let mut ratios: Vec<_> = coarse.iter().map(ratio).collect();
-            ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let (least, most) = match (ratios.first(), ratios.last()) {
-                (Some(&least), Some(&most)) => (least, most),
-                _ => ((f64::NAN, 0), (f64::NAN, 0)),
-            };
-            Found::Never {
-                faster: if most.0 > 1.0 { backend } else { Backend::Cpu },
-                least,
-                most,
-            }
-        }
+        None => never(&coarse, backend),
         Some(at) => {
             let (from, to) = (coarse[at].size as f64, coarse[at + 1].size as f64);
             let mut fine = Vec::new();

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use gpu_executor::op;
 
+use super::turns::Mode;
+
 const HELP: &str = "\
 regret [--seconds S] [--call-ms MS] [--sizes N,N,…] [--batches N,N,…] [OPERATOR…]
-  --seconds S     how long a case is measured at most, in seconds (0.5)
+  --seconds S     how long a case is measured in turns at most, in seconds (0.5)
+  --alone-ms MS   how long each contestant's loop is (250)
+  --modes LIST    turns, loops, or both (turns,loops)
   --call-ms MS    cases with a longer call on any device are left out (400)
   --sizes LIST    sizes of single tasks
   --batches LIST  batches, such as 1000x256";
@@ -14,22 +18,35 @@ regret [--seconds S] [--call-ms MS] [--sizes N,N,…] [--batches N,N,…] [OPERA
 pub(crate) struct Flags {
     /// How long a case is measured.
     pub(crate) case: Duration,
+    /// How long each contestant's loop is.
+    pub(crate) alone: Duration,
+    pub(crate) modes: Vec<Mode>,
     /// The longest call of a case.
     pub(crate) call: Duration,
     cases: Vec<(usize, usize)>,
     operators: Vec<String>,
 }
 
+fn mode(name: &str) -> Result<Mode, String> {
+    match name {
+        "turns" => Ok(Mode::Turns),
+        "loops" => Ok(Mode::Loops),
+        other => Err(format!("--modes: `{other}` is neither turns nor loops")),
+    }
+}
+
 impl Flags {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut flags = Self {
             case: Duration::from_millis(500),
+            alone: Duration::from_millis(250),
+            modes: vec![Mode::Turns, Mode::Loops],
             call: Duration::from_millis(400),
             cases: Vec::new(),
             operators: Vec::new(),
         };
         // Between those that a calibration tries, so that what lies between them is held to account.
-        let mut sizes = "1,30,300,2000,8000,30000,100000,300000,700000,2000000,8000000".to_owned();
+        let mut sizes = "3,30,300,2000,8000,30000,100000,300000,700000,2000000,8000000".to_owned();
         let mut batches = "16x16,256x32,1000x256,16x20000".to_owned();
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument}: a value is missing"));
@@ -39,6 +56,8 @@ impl Flags {
             };
             match argument.as_str() {
                 "--seconds" => flags.case = Duration::from_secs_f64(number(value()?)?),
+                "--alone-ms" => flags.alone = Duration::from_secs_f64(number(value()?)? / 1e3),
+                "--modes" => flags.modes = value()?.split(',').map(mode).collect::<Result<_, _>>()?,
                 "--call-ms" => flags.call = Duration::from_secs_f64(number(value()?)? / 1e3),
                 "--sizes" => sizes = value()?,
                 "--batches" => batches = value()?,

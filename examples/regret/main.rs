@@ -1,4 +1,4 @@
-//! Measures what the router costs: every operator at many sizes on every device and on the one that the router picks, in turns.
+//! Measures what the router costs: every operator at many sizes on every device and on the one that the router picks, in turns and in loops.
 //! Prints the crossover of each operator with its interval, and the router's regret against the best device of each case.
 //!
 //! `cargo run --release --example regret`; `-- --help` lists the flags. The router is calibrated in an empty folder first.
@@ -7,10 +7,12 @@
 
 mod crossover;
 mod flags;
+mod tried;
 mod turns;
 
 use std::{
     error::Error,
+    path::Path,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -21,14 +23,15 @@ use gpu_executor::{
     Backend, Hybrid, HybridOptions, Options, Route,
     op::{self, Operator},
 };
-use turns::{Contest, median, ratio};
+use tried::Tried;
+use turns::{Contest, Mode, median, ratio};
 
 /// What the router may cost: of all cases the median, and the worst outside of the crossover band.
 const MOST_MEDIAN: f64 = 0.05;
 const MOST_WORST: f64 = 0.20;
 
-/// Of shorter calls the decision itself, some tens of nanoseconds, is a part worth naming.
-const LONG_S: f64 = 10e-6;
+/// Shorter calls are told of apart, in nanoseconds: of them the decision itself is a part worth naming.
+const SHORT_S: f64 = 1e-6;
 
 /// The band is the crossover's interval, wider by this factor on both sides.
 const BAND: f64 = 1.5;
@@ -42,10 +45,52 @@ struct Row {
     best_s: f64,
     /// The second best device's time over the best one's.
     margin: Option<f64>,
+    /// Where the first call of the case ran, by the calibration alone, and what that device costs beyond the best.
+    first: Backend,
+    first_regret: f64,
     route: Route,
     /// What the router costs beyond the best device, as part of the best one's time.
     regret: f64,
     in_band: bool,
+    /// Seconds of a call on each device.
+    devices: Vec<(Backend, f64)>,
+    /// What each contestant did, for cases that need to be explained.
+    details: Vec<String>,
+}
+
+impl Row {
+    /// A device's time over the CPU's.
+    fn ratio(&self, backend: Backend) -> Option<f64> {
+        let seconds = |wanted| self.devices.iter().find(|(b, _)| *b == wanted).map(|(_, s)| *s);
+        Some(seconds(backend)? / seconds(Backend::Cpu)?)
+    }
+
+    fn print(&self) {
+        let predicted = self
+            .route
+            .predicted()
+            .find(|(backend, _)| *backend == self.route.backend);
+        println!(
+            "| {} | {} | {:.3?} | {} | {} {:+.1} % | {} | {} | {:+.1} % | {} |",
+            self.case(),
+            self.best,
+            Duration::from_secs_f64(self.best_s),
+            self.margin.map_or_else(String::new, |margin| format!("{margin:.2} ×")),
+            self.first,
+            self.first_regret * 100.0,
+            self.route.backend,
+            predicted.map_or_else(String::new, |(_, time)| format!("{time:.1?}")),
+            self.regret * 100.0,
+            if self.in_band { "crossover band" } else { "" }
+        );
+    }
+
+    fn case(&self) -> String {
+        match self.tasks {
+            1 => format!("{}/{}", self.operator, self.size),
+            tasks => format!("{}/{tasks}x{}", self.operator, self.size),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -67,13 +112,7 @@ fn main() -> ExitCode {
 
 fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("gpu-executor-regret-{}", std::process::id()));
-    let hybrid = Hybrid::new(HybridOptions {
-        executor: Options {
-            cache_dir: Some(folder.clone()),
-            ..Options::default()
-        },
-        ..HybridOptions::default()
-    })?;
+    let hybrid = router(&folder)?;
     println!("gpu-executor {}", env!("CARGO_PKG_VERSION"));
     for info in hybrid.adapters() {
         println!(
@@ -84,28 +123,73 @@ fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     println!("threads: {}", std::thread::available_parallelism()?);
     calibrate(&hybrid)?;
 
-    let operators = || op::ALL.iter().filter(|operator| flags.wants(operator.name));
-    let mut crossovers = Vec::new();
-    for operator in operators() {
-        for info in hybrid.adapters().filter(|info| info.backend != Backend::Cpu) {
-            eprintln!("crossover of {} with {}", operator.name, info.backend);
-            crossovers.push(crossover::find(&hybrid, operator, info.backend, flags)?);
-        }
+    let tried = Tried::read(&hybrid)?;
+    for &mode in &flags.modes {
+        // Another one with the same tables: it has learned nothing yet.
+        compare(&router(&folder)?, mode, &tried, flags)?;
     }
-    crossover::print(&crossovers);
-
-    let mut rows = Vec::new();
-    for operator in operators() {
-        for (size, tasks) in flags.cases() {
-            eprintln!("{} {tasks}x{size}", operator.name);
-            if let Some(row) = measure(&hybrid, operator, (size, tasks), &crossovers, flags)? {
-                rows.push(row);
-            }
-        }
-    }
-    print(&rows);
     // Nothing but this run's own tables is in it.
     let _ = std::fs::remove_dir_all(folder);
+    Ok(())
+}
+
+/// A router whose tables are in a folder.
+fn router(folder: &Path) -> Result<Hybrid, gpu_executor::Error> {
+    Hybrid::new(HybridOptions {
+        executor: Options {
+            cache_dir: Some(folder.to_owned()),
+            ..Options::default()
+        },
+        ..HybridOptions::default()
+    })
+}
+
+/// Measures all cases in one of the two ways.
+fn compare(hybrid: &Hybrid, mode: Mode, tried: &Tried, flags: &Flags) -> Result<(), Box<dyn Error>> {
+    println!("\n## {mode:?}");
+    let operators = || op::ALL.iter().filter(|operator| flags.wants(operator.name));
+    let gpus = || {
+        let backends = hybrid.adapters().map(|info| info.backend);
+        backends.filter(|&backend| backend != Backend::Cpu)
+    };
+    let mut crossovers = Vec::new();
+    for operator in operators().filter(|_| mode == Mode::Turns) {
+        for backend in gpus() {
+            eprintln!("crossover of {} with {backend}", operator.name);
+            crossovers.push(crossover::find(hybrid, operator, backend, flags)?);
+        }
+    }
+    if mode == Mode::Turns {
+        crossover::print(&crossovers);
+    }
+    println!("\n| case | best | time | next best | by calibration alone | router | predicted | regret | |");
+    println!("|---|---|--:|--:|---|---|--:|--:|---|");
+    let mut rows = Vec::new();
+    for operator in operators() {
+        let mut of_operator = Vec::new();
+        for (size, tasks) in flags.cases() {
+            eprintln!("{} {tasks}x{size}", operator.name);
+            if tasks == 1 && tried.contains(operator.name, size) {
+                println!("| {}/{size} | left out: the calibration tried it |", operator.name);
+                continue;
+            }
+            of_operator.extend(measure(hybrid, operator, (size, tasks), mode, flags)?);
+        }
+        if mode == Mode::Loops {
+            for backend in gpus() {
+                let single = of_operator.iter().filter(|row| row.tasks == 1);
+                let ratios: Vec<_> = single.filter_map(|row| Some((row.size, row.ratio(backend)?))).collect();
+                crossovers.push(crossover::between(operator.name, backend, &ratios));
+            }
+        }
+        for row in &mut of_operator {
+            let is_near = |c: &Crossover| c.operator == row.operator && c.is_near(row.size, BAND);
+            row.in_band = row.tasks == 1 && crossovers.iter().any(is_near);
+            row.print();
+        }
+        rows.extend(of_operator);
+    }
+    print(&rows);
     Ok(())
 }
 
@@ -129,96 +213,113 @@ fn measure(
     hybrid: &Hybrid,
     operator: &Operator,
     (size, tasks): (usize, usize),
-    crossovers: &[Crossover],
+    mode: Mode,
     flags: &Flags,
 ) -> Result<Option<Row>, Box<dyn Error>> {
     let workload = (operator.workload)(size, tasks, 7);
-    workload.check_routed(hybrid)?;
+    let first = workload.check_routed(hybrid)?.backend;
     let mut contest = Contest::new(hybrid, workload.as_ref())?;
-    let Some(times) = contest.hold(flags)? else {
+    let Some(calls) = contest.hold(mode, flags)? else {
         return Ok(None);
     };
-    let mut devices: Vec<(Backend, f64)> = contest
-        .backends()
-        .zip(times.iter().map(|times| median(times)))
-        .collect();
-    let routed = &times[devices.len()];
-    devices.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let (best, best_s) = devices[0];
-    let best_index = contest
-        .backends()
-        .position(|backend| backend == best)
-        .expect("one of them");
+    let backends: Vec<Backend> = contest.backends().collect();
+    let (of_devices, of_router) = calls.split_at(backends.len());
+    let mut by_time: Vec<usize> = (0..backends.len()).collect();
+    by_time.sort_by(|&a, &b| of_devices[a].median().total_cmp(&of_devices[b].median()));
+    let best = by_time[0];
+    let best_s = of_devices[best].median();
     let (_, route) = workload.run_routed(hybrid)?;
-    Ok(Some(Row {
+    let regret_of = |calls| ratio(mode, calls, &of_devices[best]) - 1.0;
+    let first_device = backends.iter().position(|&b| b == first).expect("one of them");
+    let mut row = Row {
         operator: operator.name,
         size,
         tasks,
-        best,
+        best: backends[best],
         best_s,
-        margin: devices.get(1).map(|second| second.1 / best_s),
+        margin: by_time.get(1).map(|&second| of_devices[second].median() / best_s),
+        first,
+        first_regret: regret_of(&of_devices[first_device]),
         route,
-        regret: ratio(routed, &times[best_index]) - 1.0,
-        in_band: tasks == 1
-            && crossovers
-                .iter()
-                .any(|c| c.operator == operator.name && c.is_near(size, BAND)),
-    }))
+        regret: regret_of(&of_router[0]),
+        in_band: false,
+        devices: backends
+            .iter()
+            .zip(of_devices)
+            .map(|(&b, calls)| (b, calls.median()))
+            .collect(),
+        details: Vec::new(),
+    };
+    if (row.regret > MOST_WORST || row.first_regret > MOST_WORST) && best_s >= SHORT_S {
+        for (device, backend) in backends.iter().enumerate() {
+            let predicted = row.route.predicted().find(|(b, _)| b == backend);
+            row.details.push(format!(
+                "{backend}: {:.1?}, predicted {}, {:.1} faults a call; {}",
+                Duration::from_secs_f64(of_devices[device].median()),
+                predicted.map_or_else(|| "nothing".to_owned(), |(_, time)| format!("{time:.1?}")),
+                of_devices[device].faults_per_call(),
+                contest.phases(device)?
+            ));
+        }
+        row.details.push(format!(
+            "router: {:.1?}, {:.1} faults a call; {}",
+            Duration::from_secs_f64(of_router[0].median()),
+            of_router[0].faults_per_call(),
+            row.route
+        ));
+    }
+    Ok(Some(row))
 }
 
 fn print(rows: &[Row]) {
-    println!("\n| case | best | time | next best | router | predicted | regret | |");
-    println!("|---|---|--:|--:|---|--:|--:|---|");
-    for row in rows {
-        let case = match row.tasks {
-            1 => format!("{}/{}", row.operator, row.size),
-            tasks => format!("{}/{tasks}x{}", row.operator, row.size),
-        };
-        let predicted = row.route.predicted().find(|(backend, _)| *backend == row.route.backend);
-        println!(
-            "| {case} | {} | {:.3?} | {} | {} | {} | {:+.1} % | {} |",
-            row.best,
-            Duration::from_secs_f64(row.best_s),
-            row.margin.map_or_else(String::new, |margin| format!("{margin:.2} ×")),
-            row.route.backend,
-            predicted.map_or_else(String::new, |(_, time)| format!("{time:.3?}")),
-            row.regret * 100.0,
-            if row.in_band { "crossover band" } else { "" }
-        );
-    }
-    let mut regrets: Vec<f64> = rows.iter().map(|row| row.regret.max(0.0)).collect();
-    regrets.sort_by(f64::total_cmp);
-    let outside = rows.iter().filter(|row| !row.in_band);
-    let worst = outside.clone().max_by(|a, b| a.regret.total_cmp(&b.regret));
-    let wrong = outside.filter(|row| row.route.backend != row.best).count();
-    println!("\n| | measured | target |\n|---|--:|--:|");
-    println!("| cases | {} | |", rows.len());
-    if let (false, Some(worst)) = (regrets.is_empty(), worst) {
-        let verdict = |value: f64, most: f64| if value <= most { "met" } else { "missed" };
-        let middle = median(&regrets);
-        println!(
-            "| median regret | {:.1} % | 5 %: {} |",
-            middle * 100.0,
-            verdict(middle, MOST_MEDIAN)
-        );
-        println!(
-            "| worst regret outside the crossover band ({}/{}x{}) | {:.1} % | 20 %: {} |",
-            worst.operator,
-            worst.tasks,
-            worst.size,
-            worst.regret * 100.0,
-            verdict(worst.regret, MOST_WORST)
-        );
-        let long = rows.iter().filter(|row| !row.in_band && row.best_s >= LONG_S);
-        if let Some(row) = long.max_by(|a, b| a.regret.total_cmp(&b.regret)) {
-            println!(
-                "| the same of calls that take 10 µs or longer ({}/{}x{}) | {:.1} % | |",
-                row.operator,
-                row.tasks,
-                row.size,
-                row.regret * 100.0
-            );
+    for row in rows.iter().filter(|row| !row.details.is_empty()) {
+        println!("\n{}, regret {:+.1} %:", row.case(), row.regret * 100.0);
+        for line in &row.details {
+            println!("  {line}");
         }
-        println!("| cases outside the band that ran on another device than the best | {wrong} | |");
     }
+    println!("\n| regret | of the router | by calibration alone | target |\n|---|--:|--:|--:|");
+    let long: Vec<&Row> = rows.iter().filter(|row| row.best_s >= SHORT_S).collect();
+    let outside: Vec<&Row> = long.iter().copied().filter(|row| !row.in_band).collect();
+    let short: Vec<&Row> = rows.iter().filter(|row| row.best_s < SHORT_S).collect();
+    let of_router: fn(&Row) -> f64 = |row| row.regret;
+    let of_first: fn(&Row) -> f64 = |row| row.first_regret;
+    let middle = |of: fn(&Row) -> f64| {
+        let all: Vec<f64> = rows.iter().map(|row| of(row).max(0.0)).collect();
+        if all.is_empty() { f64::NAN } else { median(&all) }
+    };
+    let verdict = |value: f64, most: f64| if value <= most { "met" } else { "missed" };
+    println!(
+        "| median of all {} cases | {:.1} % | {:.1} % | 5 %: {} |",
+        rows.len(),
+        middle(of_router) * 100.0,
+        middle(of_first) * 100.0,
+        verdict(middle(of_router), MOST_MEDIAN)
+    );
+    let worst = |rows: &[&Row], of: fn(&Row) -> f64| -> (f64, String) {
+        let worst = rows.iter().max_by(|a, b| of(a).total_cmp(&of(b)));
+        worst.map_or((f64::NAN, String::new()), |row| (of(row), row.case()))
+    };
+    for (name, rows) in [("1 µs or more", &outside), ("less than 1 µs", &short)] {
+        let (router, case) = worst(rows, of_router);
+        let (first, first_case) = worst(rows, of_first);
+        println!(
+            "| worst of {} cases of {name}, outside the crossover band | {:.1} % ({case}) | {:.1} % ({first_case}) | 20 %: {} |",
+            rows.len(),
+            router * 100.0,
+            first * 100.0,
+            verdict(router, MOST_WORST)
+        );
+    }
+    let most_ns = short
+        .iter()
+        .map(|row| row.regret * row.best_s * 1e9)
+        .fold(f64::NAN, f64::max);
+    println!("| most of cases of less than 1 µs | {most_ns:.0} ns | | |");
+    let wrong = |of: fn(&Row) -> Backend| outside.iter().filter(|row| of(row) != row.best).count();
+    println!(
+        "| outside the band on another device than the best | {} | {} | |",
+        wrong(|row| row.route.backend),
+        wrong(|row| row.first)
+    );
 }

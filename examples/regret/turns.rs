@@ -1,4 +1,4 @@
-//! Devices and the router do the same work in turns.
+//! Devices and the router do the same work: in turns, or each for a while on its own.
 
 use std::{
     sync::Arc,
@@ -21,6 +21,35 @@ pub(crate) struct Contest<'w> {
     workload: &'w dyn Workload,
     devices: Vec<Arc<Executor>>,
     with_router: bool,
+}
+
+/// How contestants share the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Turns of some hundred microseconds: the machine's mood is the same for all, and a GPU sleeps most of the time.
+    Turns,
+    /// Each in a loop of its own, as a program's: a GPU's clocks are those its own load gives it. Of each loop the second half counts.
+    Loops,
+}
+
+/// What a contestant's calls took.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Calls {
+    /// Seconds of a call in each turn, or of each call of a loop.
+    pub(crate) seconds: Vec<f64>,
+    /// Pages that were touched for the first time in all of them.
+    faults: u64,
+    calls: u64,
+}
+
+impl Calls {
+    pub(crate) fn median(&self) -> f64 {
+        median(&self.seconds)
+    }
+
+    pub(crate) fn faults_per_call(&self) -> f64 {
+        self.faults as f64 / self.calls.max(1) as f64
+    }
 }
 
 impl<'w> Contest<'w> {
@@ -56,40 +85,79 @@ impl<'w> Contest<'w> {
         self.devices.iter().map(|executor| executor.backend())
     }
 
-    /// The seconds of a call in each round, of each device and then of the router; `None` if a call takes too long.
-    pub(crate) fn hold(&mut self, flags: &Flags) -> Result<Option<Vec<Vec<f64>>>, Error> {
+    /// The calls of each device and then of the router; `None` if one takes too long.
+    pub(crate) fn hold(&mut self, mode: Mode, flags: &Flags) -> Result<Option<Vec<Calls>>, Error> {
         let contestants = self.devices.len() + usize::from(self.with_router);
-        let mut calls = vec![1_u32; contestants];
-        for (contestant, calls) in calls.iter_mut().enumerate() {
+        let mut repeats = vec![1_u32; contestants];
+        for (contestant, repeats) in repeats.iter_mut().enumerate() {
             // The first call makes buffers, the second shows how long one takes.
             for is_second in [false, true] {
                 let time = self.call(contestant)?;
                 if time > flags.call && (is_second || time > 3 * flags.call) {
                     return Ok(None);
                 }
-                *calls = u32::try_from(TURN.as_nanos() / time.as_nanos().max(1))
+                *repeats = u32::try_from(TURN.as_nanos() / time.as_nanos().max(1))
                     .unwrap_or(1)
                     .clamp(1, 1000);
             }
         }
-        let mut times = vec![Vec::new(); contestants];
+        if mode == Mode::Loops {
+            return (0..contestants)
+                .map(|c| self.alone(c, repeats[c], flags))
+                .collect::<Result<_, _>>()
+                .map(Some);
+        }
+        let mut all = vec![Calls::default(); contestants];
+        let mut order: Vec<usize> = (0..contestants).collect();
+        let mut random = 0x9E37_79B9_7F4A_7C15_u64;
         let begin = Instant::now();
         for round in 0..MOST_ROUNDS {
             if round >= LEAST_ROUNDS && begin.elapsed() > flags.case {
                 break;
             }
-            for turn in 0..contestants {
-                let contestant = (round + turn) % contestants;
-                // Whoever was before leaves the caches, and threads that wake up, as no steady state has them.
+            // In an order that is drawn: whoever always came behind the same one would have its caches, memory and clocks.
+            for at in (1..contestants).rev() {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                order.swap(at, (random % (at as u64 + 1)) as usize);
+            }
+            for &contestant in &order {
                 self.call(contestant)?;
+                let faults = faults();
                 let mut sum = Duration::ZERO;
-                for _ in 0..calls[contestant] {
+                for _ in 0..repeats[contestant] {
                     sum += self.call(contestant)?;
                 }
-                times[contestant].push((sum / calls[contestant]).as_secs_f64());
+                let calls = &mut all[contestant];
+                calls.seconds.push((sum / repeats[contestant]).as_secs_f64());
+                calls.faults += self::faults().saturating_sub(faults);
+                calls.calls += u64::from(repeats[contestant]);
             }
         }
-        Ok(Some(times))
+        Ok(Some(all))
+    }
+
+    /// One contestant in a loop.
+    fn alone(&self, contestant: usize, repeats: u32, flags: &Flags) -> Result<Calls, Error> {
+        let mut calls = Calls::default();
+        let begin = Instant::now();
+        let (mut counted, mut before) = (0, faults());
+        while begin.elapsed() < flags.alone || counted < LEAST_ROUNDS {
+            let mut sum = Duration::ZERO;
+            for _ in 0..repeats {
+                sum += self.call(contestant)?;
+            }
+            if begin.elapsed() < flags.alone / 2 {
+                before = faults();
+                continue;
+            }
+            counted += 1;
+            calls.seconds.push((sum / repeats).as_secs_f64());
+            calls.calls += u64::from(repeats);
+        }
+        calls.faults = faults().saturating_sub(before);
+        Ok(calls)
     }
 
     fn call(&self, contestant: usize) -> Result<Duration, Error> {
@@ -98,6 +166,28 @@ impl<'w> Contest<'w> {
             None => Ok(self.workload.run_routed(self.hybrid)?.0),
         }
     }
+
+    /// Where the time of one of a device's calls goes.
+    pub(crate) fn phases(&self, device: usize) -> Result<String, Error> {
+        let phases = self.workload.run_timed(&self.devices[device])?;
+        Ok(phases.map_or_else(String::new, |p| {
+            let device = p.device.map_or_else(|| "?".to_owned(), |time| format!("{time:.1?}"));
+            format!(
+                "upload {:.1?}, queue {:.1?} (device {device}), readback {:.1?}",
+                p.upload, p.queue, p.readback
+            )
+        }))
+    }
+}
+
+/// Pages this process has touched for the first time; 0 where the system does not say.
+fn faults() -> u64 {
+    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else {
+        return 0;
+    };
+    // The name may have blanks; behind it the faults are the eighth.
+    let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    rest.split(' ').nth(7).and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 /// The median of one or more numbers.
@@ -112,8 +202,13 @@ pub(crate) fn median(numbers: &[f64]) -> f64 {
     }
 }
 
-/// The median of the rounds' ratios.
-pub(crate) fn ratio(times: &[f64], others: &[f64]) -> f64 {
-    let ratios: Vec<f64> = times.iter().zip(others).map(|(a, b)| a / b).collect();
-    median(&ratios)
+/// How many times as long some calls took as others: in turns the median of the rounds' ratios, else the ratio of the medians.
+pub(crate) fn ratio(mode: Mode, times: &Calls, others: &Calls) -> f64 {
+    match mode {
+        Mode::Turns => {
+            let rounds = times.seconds.iter().zip(&others.seconds);
+            median(&rounds.map(|(a, b)| a / b).collect::<Vec<_>>())
+        }
+        Mode::Loops => times.median() / others.median(),
+    }
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{device::lock, engine::Engine};
+use super::{engine::Engine, faults::lock};
 use crate::{
     adapter::AdapterInfo,
     error::Error,
@@ -13,7 +13,7 @@ use crate::{
     op::VectorAdd,
     options::Options,
     store::Store,
-    tuning::{Overrides, Transfer, Tuning},
+    tuning::{Overrides, Transfer, Tuning, Way},
     work::{Appended, Inputs},
 };
 
@@ -53,6 +53,9 @@ pub(super) fn tune(engine: &mut Engine, info: &AdapterInfo, options: &Options, s
 /// Elements of the tasks tried, one of each size that has ways of its own.
 const SIZES: [usize; 3] = [256, 1 << 16, 1 << 20];
 
+/// Elements of the tasks whose copies are tried with several threads, as long as these are faster.
+const SHARED: [usize; 5] = [1 << 20, 1 << 18, 3 << 16, 1 << 17, 1 << 16];
+
 /// Elements of the task that is tried in chunks: far more than a processor's cache holds.
 const LONG: usize = 1 << 22;
 
@@ -86,7 +89,7 @@ fn calibrate(engine: &mut Engine) -> Result<Tuning, Error> {
         best.spin_us = u64::try_from(asleep.as_micros() * 2).unwrap_or(0).clamp(50, 1000);
     }
     if host::threads() > 1 {
-        for size in [1 << 20, 1 << 18, 1 << 17, 1 << 16] {
+        for size in SHARED {
             let threaded = Tuning {
                 threads_from_bytes: (size * size_of::<f32>()) as u64,
                 ..best
@@ -110,6 +113,15 @@ fn calibrate(engine: &mut Engine) -> Result<Tuning, Error> {
     }
     let candidates = CHUNKS.map(|chunk_bytes| Tuning { chunk_bytes, ..best });
     best = trial.best(LONG, candidates)?;
+    if trial.engine.device.shares_buffers() {
+        // In chunks the device's copies take no time of the host's, and the host writes its own memory faster.
+        let in_chunks = |upload| Tuning {
+            large: Transfer { upload, ..best.large },
+            chunk_bytes: CHUNKS[1],
+            ..best
+        };
+        best = trial.best(LONG, [best, in_chunks(Way::Staged)])?;
+    }
     trial.engine.drop_idle();
     Ok(best)
 }
@@ -168,7 +180,8 @@ impl Trial<'_> {
     fn call(&mut self, size: usize) -> Result<(), Error> {
         let task = [VectorAdd {
             a: &self.ones[..size],
-            b: &self.ones[..size],
+            // Other memory, as most calls have, unless there is no more.
+            b: &self.ones[LONG - size..],
         }];
         let inputs = Inputs {
             tasks: &task,

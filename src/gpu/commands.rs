@@ -5,11 +5,8 @@ use std::{
     time::Duration,
 };
 
-use super::device::lock;
-use crate::{
-    counters::{AtomicCounters, add},
-    op::Step,
-};
+use super::faults::lock;
+use crate::{counters::Counters, op::Step};
 
 /// One dispatch.
 pub(super) struct Dispatch<'a> {
@@ -23,17 +20,45 @@ pub(super) struct Dispatch<'a> {
 }
 
 /// Commands being recorded.
-pub(super) struct Commands<'a> {
-    pub(super) encoder: wgpu::CommandEncoder,
-    pub(super) counters: &'a AtomicCounters,
+pub(super) struct Commands {
+    encoder: wgpu::CommandEncoder,
     /// Whether the device's memory is other memory than the host's, or behind other caches.
-    pub(super) is_apart: bool,
+    is_apart: bool,
+    counted: Counters,
+    mappings: Vec<MapResult>,
 }
 
-impl Commands<'_> {
+/// Commands that wait for their submission; what they count is counted then.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) commands: wgpu::CommandBuffer,
+    pub(super) counted: Counters,
+    /// What the submission asks to be mapped.
+    pub(super) mappings: Vec<MapResult>,
+}
+
+impl Commands {
+    pub(super) fn new(device: &wgpu::Device, is_apart: bool) -> Self {
+        Self {
+            encoder: device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()),
+            is_apart,
+            counted: Counters::default(),
+            mappings: Vec::new(),
+        }
+    }
+
+    /// Ends the recording.
+    pub(super) fn finish(self) -> Recorded {
+        Recorded {
+            commands: self.encoder.finish(),
+            counted: self.counted,
+            mappings: self.mappings,
+        }
+    }
+
     /// Copies the first `bytes` bytes.
     pub(super) fn copy(&mut self, from: &wgpu::Buffer, to: &wgpu::Buffer, bytes: u64) {
-        add(&self.counters.copies, 1);
+        self.counted.copies += 1;
         self.encoder.copy_buffer_to_buffer(from, 0, to, 0, bytes);
     }
 
@@ -43,7 +68,7 @@ impl Commands<'_> {
         queries: Option<&wgpu::QuerySet>,
         dispatches: impl Iterator<Item = Dispatch<'d>>,
     ) {
-        add(&self.counters.passes, 1);
+        self.counted.passes += 1;
         let timestamp_writes = queries.map(|query_set| wgpu::ComputePassTimestampWrites {
             query_set,
             beginning_of_pass_write_index: Some(0),
@@ -54,7 +79,7 @@ impl Commands<'_> {
             timestamp_writes,
         });
         for dispatch in dispatches {
-            add(&self.counters.dispatches, 1);
+            self.counted.dispatches += 1;
             pass.set_pipeline(dispatch.pipeline);
             pass.set_bind_group(0, dispatch.bind_group, dispatch.offsets);
             pass.set_immediates(
@@ -89,11 +114,11 @@ impl Commands<'_> {
 
     /// Maps the first `bytes` bytes once the commands before it are done, and says so in `done`.
     pub(super) fn map(&mut self, buffer: &wgpu::Buffer, mode: wgpu::MapMode, bytes: u64, done: &MapResult) {
-        add(&self.counters.maps, 1);
+        self.counted.maps += 1;
+        self.mappings.push(done.clone());
         let done = done.clone();
-        done.set(None);
         self.encoder
-            .map_buffer_on_submit(buffer, mode, 0..bytes, move |result| done.set(Some(result.is_ok())));
+            .map_buffer_on_submit(buffer, mode, 0..bytes, move |result| done.set(result.is_ok()));
     }
 }
 
@@ -102,9 +127,14 @@ impl Commands<'_> {
 pub(super) struct MapResult(Arc<(Mutex<Option<bool>>, Condvar)>);
 
 impl MapResult {
-    fn set(&self, result: Option<bool>) {
+    /// Before the submission that asks for the mapping.
+    pub(super) fn expect(&self) {
+        *lock(&self.0.0) = None;
+    }
+
+    fn set(&self, result: bool) {
         let (state, changed) = &*self.0;
-        *lock(state) = result;
+        *lock(state) = Some(result);
         changed.notify_all();
     }
 

@@ -2,14 +2,14 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::ThreadId,
     time::{Duration, Instant},
 };
 
 use super::{
     bindings::{Bindings, Taken},
-    commands::{Commands, MapResult},
+    commands::{Commands, MapResult, Recorded},
+    faults::Faults,
+    pipelines::StoredPipelines,
 };
 use crate::{
     adapter::{AdapterInfo, AdapterKind},
@@ -30,9 +30,8 @@ const WELCOME: wgpu::Features = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS
 pub(super) struct Device {
     device: wgpu::Device,
     queue: wgpu::Queue,
-    adapter_name: String,
     counters: AtomicCounters,
-    faults: Arc<Mutex<Faults>>,
+    pub(super) faults: Faults,
     timeout: Duration,
     pipelines: Option<StoredPipelines>,
     pub(super) bindings: Bindings,
@@ -44,54 +43,6 @@ pub(super) struct Device {
 pub(super) struct BindGroup {
     pub(super) raw: wgpu::BindGroup,
     _bindings: Taken,
-}
-
-/// The driver's compiled pipelines, kept between runs where it allows that.
-#[derive(Debug)]
-struct StoredPipelines {
-    cache: wgpu::PipelineCache,
-    store: Store,
-    file: String,
-}
-
-impl StoredPipelines {
-    fn new(device: &wgpu::Device, adapter: &wgpu::Adapter, store: &Store) -> Option<Self> {
-        if !device.features().contains(wgpu::Features::PIPELINE_CACHE) {
-            return None;
-        }
-        let file = wgpu::util::pipeline_cache_key(&adapter.get_info())?;
-        let data = store.read(&file);
-        #[expect(unsafe_code, reason = "wgpu cannot know where the data comes from")]
-        // SAFETY: the data must be what `PipelineCache::get_data` returned. Nothing but `keep` below writes that file, in
-        // a folder of the user's own, and as a whole: it is renamed into place. wgpu checks the header it put before the
-        // data (its version, adapter, driver, length) and drops data that does not fit, and so does the driver with its own.
-        let cache = unsafe {
-            device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
-                label: None,
-                data: data.as_deref(),
-                fallback: true,
-            })
-        };
-        let store = store.clone();
-        Some(Self { cache, store, file })
-    }
-
-    fn keep(&self) {
-        if let Some(data) = self.cache.get_data()
-            && self.store.read(&self.file).is_none_or(|kept| kept != data)
-        {
-            self.store.keep(&self.file, &data);
-        }
-    }
-}
-
-/// What wgpu reported outside of the call that caused it.
-#[derive(Debug, Default)]
-struct Faults {
-    /// Why the device is gone; stays once it is set.
-    lost: Option<String>,
-    /// Errors not looked at yet, with the thread whose call caused each: wgpu reports them on that thread.
-    errors: Vec<(ThreadId, wgpu::Error)>,
 }
 
 impl Device {
@@ -119,19 +70,7 @@ impl Device {
         };
         let (device, queue) =
             pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| driver_error(error.to_string()))?;
-        let faults = Arc::new(Mutex::new(Faults::default()));
-        device.set_device_lost_callback({
-            let faults = Arc::clone(&faults);
-            move |reason, message| {
-                let reason = format!("{reason:?}: {message}").to_lowercase();
-                lock(&faults).lost.get_or_insert(reason);
-            }
-        });
-        // Without a handler of ours wgpu panics.
-        device.on_uncaptured_error({
-            let faults = Arc::clone(&faults);
-            Arc::new(move |error| lock(&faults).errors.push((std::thread::current().id(), error)))
-        });
+        let faults = Faults::of(&device, &info.name);
         let pipelines = StoredPipelines::new(&device, adapter, store);
         Ok(Self {
             pipelines,
@@ -139,7 +78,6 @@ impl Device {
             is_apart: info.kind == AdapterKind::Hardware,
             device,
             queue,
-            adapter_name: info.name.clone(),
             counters: AtomicCounters::default(),
             faults,
             timeout: options.timeout,
@@ -186,7 +124,7 @@ impl Device {
 
     pub(super) fn lose(&self) {
         // Before the device goes, so that a call under way on another thread finds the reason for its failure.
-        lock(&self.faults).lost.get_or_insert_with(|| "destroyed".to_owned());
+        let _ = self.faults.gone("destroyed");
         self.device.destroy();
     }
 
@@ -217,7 +155,7 @@ impl Device {
     ) -> Result<BindGroup, Error> {
         let taken = self.bindings.take(entries.len() as u64);
         let taken = taken.ok_or_else(|| Error::TooManyOnTheWay {
-            adapter: self.adapter_name.clone(),
+            adapter: self.faults.adapter.clone(),
             most: self.bindings.most,
         })?;
         add(&self.counters.bind_groups_created, 1);
@@ -311,21 +249,17 @@ impl Device {
     }
 
     /// Starts recording commands.
-    pub(super) fn commands(&self) -> Commands<'_> {
-        Commands {
-            encoder: self
-                .device
-                .create_command_encoder(&wgpu::CommandEncoderDescriptor::default()),
-            counters: &self.counters,
-            is_apart: self.is_apart,
-        }
+    pub(super) fn commands(&self) -> Commands {
+        Commands::new(&self.device, self.is_apart)
     }
 
     /// Submits recorded commands.
-    pub(super) fn submit(&self, commands: Commands<'_>) -> Result<wgpu::SubmissionIndex, Error> {
+    pub(super) fn submit(&self, recorded: Recorded) -> Result<wgpu::SubmissionIndex, Error> {
         add(&self.counters.submits, 1);
-        let index = self.queue.submit([commands.encoder.finish()]);
-        self.check()?;
+        self.counters.count(recorded.counted);
+        recorded.mappings.iter().for_each(MapResult::expect);
+        let index = self.queue.submit([recorded.commands]);
+        self.faults.check()?;
         Ok(index)
     }
 
@@ -333,8 +267,8 @@ impl Device {
     pub(super) fn look<'m>(&self, mut mappings: impl Iterator<Item = &'m MapResult>) -> Result<bool, Error> {
         match self.poll(wgpu::PollType::Poll) {
             Ok(Ok(_)) => Ok(mappings.all(MapResult::is_known)),
-            Ok(Err(error)) => Err(self.failed(error.to_string())),
-            Err(message) => Err(self.check().err().unwrap_or_else(|| self.lost(message))),
+            Ok(Err(error)) => Err(self.faults.failed(error.to_string())),
+            Err(message) => Err(self.faults.check().err().unwrap_or_else(|| self.faults.lost(message))),
         }
     }
 
@@ -362,11 +296,11 @@ impl Device {
                 .max(Duration::from_millis(100));
             match mapping.wait(left) {
                 Some(true) => {}
-                Some(false) => return Err(self.failed("a buffer could not be mapped".to_owned())),
-                None => return Err(self.timed_out()),
+                Some(false) => return Err(self.faults.failed("a buffer could not be mapped".to_owned())),
+                None => return Err(self.faults.timed_out(self.timeout)),
             }
         }
-        self.check()
+        self.faults.check()
     }
 
     /// Sleeps until a submission is done, `most` at the longest from `start` on.
@@ -377,7 +311,7 @@ impl Device {
         most: Duration,
     ) -> Result<(), Error> {
         loop {
-            self.check()?;
+            self.faults.check()?;
             let left = most.saturating_sub(start.elapsed());
             let poll = self.poll(wgpu::PollType::Wait {
                 submission_index: Some(submission.clone()),
@@ -387,32 +321,13 @@ impl Device {
                 Ok(Ok(_)) => return Ok(()),
                 // GLES gives up after some two seconds, whatever time-out it was given.
                 Ok(Err(wgpu::PollError::Timeout)) if start.elapsed() < most => {}
-                Ok(Err(wgpu::PollError::Timeout)) => return Err(self.timed_out()),
-                Ok(Err(error)) => return Err(self.failed(error.to_string())),
+                Ok(Err(wgpu::PollError::Timeout)) => return Err(self.faults.timed_out(self.timeout)),
+                Ok(Err(error)) => return Err(self.faults.failed(error.to_string())),
                 Err(message) => {
-                    self.check()?;
-                    return Err(self.lost(message));
+                    self.faults.check()?;
+                    return Err(self.faults.lost(message));
                 }
             }
-        }
-    }
-
-    fn timed_out(&self) -> Error {
-        Error::Timeout {
-            adapter: self.adapter_name.clone(),
-            waited: self.timeout,
-        }
-    }
-
-    /// The error for a call that failed: what wgpu reported meanwhile, the loss of the device above all, else `message`.
-    pub(super) fn failed(&self, message: String) -> Error {
-        self.check().err().unwrap_or_else(|| self.driver(message))
-    }
-
-    fn driver(&self, message: String) -> Error {
-        Error::Driver {
-            adapter: self.adapter_name.clone(),
-            message,
         }
     }
 
@@ -430,7 +345,7 @@ impl Device {
 
     /// Runs a creation and returns the error it caused, if any. Not for the steady state: it costs three scopes.
     fn scoped<R>(&self, bytes: u64, create: impl FnOnce() -> R) -> Result<R, Error> {
-        self.check()?;
+        self.faults.check()?;
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
@@ -438,54 +353,10 @@ impl Device {
         // Scopes nest: the last one opened is the first to be closed.
         let scopes = [internal, validation, memory];
         let errors = scopes.map(|scope| pollster::block_on(scope.pop()));
-        self.check()?;
+        self.faults.check()?;
         match errors.into_iter().flatten().next() {
             None => Ok(created),
-            Some(error) => Err(self.reported(&error, bytes)),
+            Some(error) => Err(self.faults.reported(&error, bytes)),
         }
     }
-
-    /// What wgpu reported of this thread's calls since the last look, or that the device is gone.
-    fn check(&self) -> Result<(), Error> {
-        let mut faults = lock(&self.faults);
-        if let Some(reason) = &faults.lost {
-            return Err(self.lost(reason.clone()));
-        }
-        let this = std::thread::current().id();
-        match faults.errors.iter().position(|(thread, _)| *thread == this) {
-            None => Ok(()),
-            Some(at) => {
-                let (_, error) = faults.errors.swap_remove(at);
-                Err(self.reported(&error, 0))
-            }
-        }
-    }
-
-    fn reported(&self, error: &wgpu::Error, bytes: u64) -> Error {
-        match error {
-            wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory {
-                adapter: self.adapter_name.clone(),
-                bytes,
-            },
-            other => self.driver(other.to_string()),
-        }
-    }
-
-    /// The error for a context that is lost, and with it the device.
-    pub(super) fn gone(&self, reason: &str) -> Error {
-        let lost = lock(&self.faults).lost.get_or_insert_with(|| reason.to_owned()).clone();
-        self.lost(lost)
-    }
-
-    fn lost(&self, reason: String) -> Error {
-        Error::DeviceLost {
-            adapter: self.adapter_name.clone(),
-            reason,
-        }
-    }
-}
-
-/// Locks, also after a panic of another thread: every value guarded here is whole between statements.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

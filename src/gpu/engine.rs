@@ -8,8 +8,9 @@ use std::{
 };
 
 use super::{
-    commands::{Dispatch, MapResult},
-    device::{Device, lock},
+    commands::{Dispatch, MapResult, Recorded},
+    device::Device,
+    faults::lock,
     kernel::{Kernel, Offsets, Size},
     plan::{Chunk, Cutter},
     slot::{Key, Pool, Slot},
@@ -123,6 +124,12 @@ impl Engine {
         self.tuning = tuning;
     }
 
+    /// Idle slots that have commands recorded ahead.
+    #[cfg(test)]
+    pub(super) fn prepared(&self) -> usize {
+        lock(&self.pool).prepared()
+    }
+
     /// Drops all idle buffers, and says whether there were any.
     pub(super) fn drop_idle(&self) -> bool {
         lock(&self.pool).clear()
@@ -163,6 +170,11 @@ impl Engine {
                     phases.readback += begin.elapsed();
                 }
             }
+        }
+        if let (1, Some(flight), None) = (flights.len(), flights.front_mut(), &phases)
+            && let [part] = flight.parts.as_mut_slice()
+        {
+            self.prepare(part);
         }
         for flight in flights {
             self.finish(flight, sinks, phases.as_deref_mut())?;
@@ -223,14 +235,34 @@ impl Engine {
         }))
     }
 
-    /// Records and submits what the parts' inputs wait for.
+    /// Submits what the parts' inputs wait for.
     fn submit(&self, parts: &mut [Part], timed: bool) -> Result<wgpu::SubmissionIndex, Error> {
         if timed {
             parts[0].slot.make_timer(&self.device)?;
         }
+        let prepared = match parts {
+            [part] if !timed => part.slot.prepared(part.chunk.extent()),
+            _ => None,
+        };
+        let commands = prepared.unwrap_or_else(|| self.record(parts, timed));
+        self.device.submit(commands)
+    }
+
+    /// Records the commands of the next call like this one while the device is busy with this one, and the host would only
+    /// look whether it is done.
+    fn prepare(&self, part: &mut Part) {
+        let is_small = part.offsets.end < Tuning::MEDIUM_FROM_BYTES;
+        if is_small && self.tuning.spin_us > 0 {
+            let commands = self.record(std::slice::from_ref(part), false);
+            part.slot.prepare(part.chunk.extent(), commands);
+        }
+    }
+
+    /// Records the parts' commands.
+    fn record(&self, parts: &[Part], timed: bool) -> Recorded {
         let timer = if timed { parts[0].slot.timer_made() } else { None };
         let mut commands = self.device.commands();
-        for part in &*parts {
+        for part in parts {
             part.slot.record_upload(&mut commands, part.offsets.end);
         }
         let most_groups = self.limits.max_compute_workgroups_per_dimension;
@@ -246,14 +278,14 @@ impl Engine {
             })
         });
         commands.pass(timer.map(|timer| &timer.queries), dispatches);
-        for part in &*parts {
+        for part in parts {
             let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
             part.slot.record_readback(&mut commands, bytes);
         }
         if let Some(timer) = timer {
             timer.record(&mut commands);
         }
-        self.device.submit(commands)
+        commands.finish()
     }
 
     /// An idle slot, or a new one; idle slots of other sizes go if there is no room for it beside them.
@@ -282,7 +314,7 @@ impl Engine {
         let upload = slot.upload();
         let mut view = upload
             .get_mapped_range_mut(0..offsets.end)
-            .map_err(|error| self.device.failed(error.to_string()))?;
+            .map_err(|error| self.device.faults.failed(error.to_string()))?;
         for (index, (&start, &bytes)) in offsets.starts().iter().zip(offsets.lengths()).enumerate() {
             let start = start as usize;
             source.write(chunk, index, Mapped::new(view.slice(start..start + bytes)), copier);
@@ -336,9 +368,9 @@ impl Engine {
         let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
         let view = readback
             .get_mapped_range(0..bytes)
-            .map_err(|error| self.device.failed(error.to_string()))?;
+            .map_err(|error| self.device.faults.failed(error.to_string()))?;
         sink.take(part.chunk, &view, self.copier())
-            .map_err(|message| self.device.failed(message))?;
+            .map_err(|message| self.device.faults.failed(message))?;
         self.device.count_down(bytes);
         drop(view);
         readback.unmap();
@@ -367,7 +399,7 @@ impl Engine {
         };
         // The slot may be one that another task's inputs lie in.
         let view = part.inputs();
-        view.map_err(|error| self.device.failed(error.to_string()))?
+        view.map_err(|error| self.device.faults.failed(error.to_string()))?
             .slice(..)
             .fill(0);
         Ok(part)
@@ -379,12 +411,13 @@ impl Engine {
         self.device
             .count_up(part.offsets.lengths().iter().map(|&bytes| bytes as u64).sum());
         let submission = self.submit(std::slice::from_mut(part), false)?;
+        self.prepare(part);
         let spin = Duration::from_micros(self.tuning.spin_us);
         self.device.wait(&submission, part.slot.mappings(), spin)?;
         let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
         self.device.count_down(bytes);
         let view = part.slot.readback().get_mapped_range(0..bytes);
-        view.map_err(|error| self.device.failed(error.to_string()))
+        view.map_err(|error| self.device.faults.failed(error.to_string()))
     }
 
     /// Gives back a part that nothing is under way with.

@@ -5,7 +5,9 @@ mod calibration;
 mod commands;
 mod device;
 mod engine;
+mod faults;
 mod kernel;
+mod pipelines;
 mod plan;
 mod slot;
 #[cfg(test)]
@@ -170,7 +172,7 @@ impl Gpu {
     /// The mapped inputs of a part.
     pub(crate) fn inputs(&self, part: &Part) -> Result<wgpu::BufferViewMut, Error> {
         part.inputs()
-            .map_err(|error| self.engine().device.failed(error.to_string()))
+            .map_err(|error| self.engine().device.faults.failed(error.to_string()))
     }
 
     /// Where input `index` of a part lies in them.
@@ -211,7 +213,7 @@ impl Gpu {
     fn turn(&self) -> Result<Option<Turn<'_>>, Error> {
         let turn = self.any_turn();
         match turn.as_ref().and_then(Turn::fault) {
-            Some(reason) => Err(self.engine().device.gone(reason)),
+            Some(reason) => Err(self.engine().device.faults.gone(reason)),
             None => Ok(turn),
         }
     }

@@ -3,12 +3,13 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    commands::{Commands, MapResult},
+    commands::{Commands, MapResult, Recorded},
     device::{BindGroup, Device},
     kernel::{Kernel, Size},
 };
 use crate::{
     error::Error,
+    op::Extent,
     tuning::{Transfer, Way},
 };
 
@@ -50,6 +51,7 @@ pub(crate) struct Slot {
     output: Pair,
     pub(super) bind_group: BindGroup,
     timer: Option<Timer>,
+    prepared: Option<(Extent, Recorded)>,
 }
 
 impl Slot {
@@ -84,6 +86,7 @@ impl Slot {
             output,
             bind_group,
             timer: None,
+            prepared: None,
         })
     }
 
@@ -98,7 +101,7 @@ impl Slot {
     }
 
     /// Records what comes before the kernel: the first `bytes` bytes of the inputs go where it reads them.
-    pub(super) fn record_upload(&self, commands: &mut Commands<'_>, bytes: u64) {
+    pub(super) fn record_upload(&self, commands: &mut Commands, bytes: u64) {
         if let Some(staging) = &self.inputs.staging {
             commands.copy(staging, &self.inputs.kernel, bytes);
         }
@@ -106,7 +109,7 @@ impl Slot {
 
     /// Records what comes after the kernel: the first `bytes` bytes of the output go where the host reads them, and
     /// both of the host's buffers are mapped.
-    pub(super) fn record_readback(&self, commands: &mut Commands<'_>, bytes: u64) {
+    pub(super) fn record_readback(&self, commands: &mut Commands, bytes: u64) {
         if let Some(staging) = &self.output.staging {
             commands.copy(&self.output.kernel, staging, bytes);
         }
@@ -114,6 +117,17 @@ impl Slot {
         commands.map(self.readback(), wgpu::MapMode::Read, bytes, &self.output.mapped);
         let upload = self.upload();
         commands.map(upload, wgpu::MapMode::Write, upload.size(), &self.inputs.mapped);
+    }
+
+    /// Keeps commands for the next chunk of the same extent, so that it need not wait for their recording.
+    pub(super) fn prepare(&mut self, extent: Extent, commands: Recorded) {
+        self.prepared = Some((extent, commands));
+    }
+
+    /// The commands for a chunk, if they were prepared. Those of another extent are dropped.
+    pub(super) fn prepared(&mut self, extent: Extent) -> Option<Recorded> {
+        let (prepared, commands) = self.prepared.take()?;
+        (prepared == extent).then_some(commands)
     }
 
     /// The mappings asked for with the slot's commands.
@@ -164,7 +178,7 @@ impl Timer {
     }
 
     /// Records what brings the timestamps to the host.
-    pub(super) fn record(&self, commands: &mut Commands<'_>) {
+    pub(super) fn record(&self, commands: &mut Commands) {
         commands.resolve(&self.queries, &self.resolved);
         commands.copy(&self.resolved, &self.readback, Self::BYTES);
         commands.show_to_host(&self.readback);
@@ -176,7 +190,7 @@ impl Timer {
         let view = self
             .readback
             .get_mapped_range(..)
-            .map_err(|error| device.failed(error.to_string()))?;
+            .map_err(|error| device.faults.failed(error.to_string()))?;
         let (begin, end) = view.split_at(8);
         let ticks = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
         let time = device.between(ticks(begin), ticks(end));
@@ -209,6 +223,11 @@ impl Pool {
         let slot = self.idle.remove(at)?;
         self.idle_bytes -= slot.bytes();
         Some(slot)
+    }
+
+    #[cfg(test)]
+    pub(super) fn prepared(&self) -> usize {
+        self.idle.iter().filter(|slot| slot.prepared.is_some()).count()
     }
 
     /// Drops all idle slots, and says whether there were any.

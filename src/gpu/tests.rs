@@ -6,7 +6,7 @@ use crate::{
     counters::Counters,
     error::Error,
     executor::Executor,
-    op::VectorAdd,
+    op::{MerkleRoot, VectorAdd},
     options::Options,
     tuning::{Transfer, Tuning},
 };
@@ -77,11 +77,17 @@ fn what_we_count_as_created_is_what_wgpu_has() {
 fn without_a_driver_every_call_costs_what_it_costs_with_one() {
     let data = vec![1.0_f32; 256];
     let tasks = vec![VectorAdd { a: &data, b: &data }; 1000];
-    for transfer in Transfer::ALL {
+    for (transfer, spin_us) in Transfer::ALL
+        .into_iter()
+        .flat_map(|transfer| [(transfer, 0), (transfer, 1000)])
+    {
         let staged = [transfer.upload, transfer.readback].map(|way| u64::from(way == crate::tuning::Way::Staged));
         let check = |chunk_bytes, chunks: u64, tasks: &[VectorAdd<'_>]| {
             let options = Options {
-                tuning: Some(Tuning::plain(transfer)),
+                tuning: Some(Tuning {
+                    spin_us,
+                    ..Tuning::plain(transfer)
+                }),
                 cache_dir: Some("".into()),
                 chunk_bytes,
                 ..Options::default()
@@ -107,12 +113,63 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
             assert_eq!(
                 (executor.counters() - before).per_call(3),
                 Some(expected),
-                "{transfer:?}"
+                "{transfer:?}, spinning for {spin_us} µs"
             );
+            // What is recorded ahead: the commands of one small chunk, where the host looks.
+            let ahead = usize::from(spin_us > 0 && chunks == 1 && tasks.len() == 1);
+            assert_eq!(executor.gpu().unwrap().engine().prepared(), ahead);
         };
         check(u64::MAX, 1, &tasks[..1]);
         check(u64::MAX, 1, &tasks);
         check(1 << 18, 4, &tasks);
+    }
+}
+
+#[test]
+fn without_a_driver_different_operators_are_one_submission_too() {
+    let data = vec![1.0_f32; 1000];
+    let sums = [VectorAdd { a: &data, b: &data }];
+    let leaves = vec![[1_u8; 32]; 1025];
+    let roots = [MerkleRoot { leaves: &leaves }];
+    for transfer in Transfer::ALL {
+        let staged = [transfer.upload, transfer.readback].map(|way| u64::from(way == crate::tuning::Way::Staged));
+        let options = Options {
+            tuning: Some(Tuning::plain(transfer)),
+            cache_dir: Some("".into()),
+            ..Options::default()
+        };
+        let executor = Executor::on(&Adapter::noop(), options).unwrap();
+        let run = || {
+            let mut call = executor.call();
+            let (sums, roots) = (call.add(&sums).unwrap(), call.add(&roots).unwrap());
+            let mut outputs = call.run().unwrap();
+            assert_eq!(
+                (outputs.take(&sums).items().len(), outputs.take(&roots).items().len()),
+                (1000, 1)
+            );
+        };
+        run();
+        let before = executor.counters();
+        for _ in 0..3 {
+            run();
+        }
+        let expected = Counters {
+            submits: 1,
+            passes: 1,
+            // A tree of 1,025 leaves has two.
+            dispatches: 3,
+            copies: 2 * (staged[0] + staged[1]),
+            bytes_up: 8 * 1000 + 8 + 32 * 1025,
+            bytes_down: 4 * 1000 + 32,
+            maps: 4,
+            pool_hits: 2,
+            ..Counters::default()
+        };
+        assert_eq!(
+            (executor.counters() - before).per_call(3),
+            Some(expected),
+            "{transfer:?}"
+        );
     }
 }
 

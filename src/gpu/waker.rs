@@ -5,7 +5,7 @@ use std::{
     task::Waker,
 };
 
-use super::{Gpu, device::lock};
+use super::{Gpu, faults::lock};
 
 /// A task to be woken, and what it waits for.
 struct Request {

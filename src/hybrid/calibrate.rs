@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::table::{Curve, DeviceTimes};
+use super::times::{Curve, DeviceTimes};
 use crate::{backend::Backend, op::Load};
 
 /// Numbers of items tried, ascending, as far as time allows: close together where fixed costs give way, and where operators begin
@@ -28,7 +28,7 @@ const LADDER: [usize; 18] = [
     1 << 26,
 ];
 
-/// Calls of each device at one size, at least; their median counts.
+/// Calls of each device at one size, at least; the fastest tenth counts.
 const ROUNDS: usize = 3;
 /// Calls of each device at one size, at most.
 const MOST_ROUNDS: usize = 40;
@@ -41,6 +41,15 @@ const CLOSE: f64 = 1.25;
 
 /// Numbers of small tasks in the batch that shows what each task adds: the first for which there is time.
 const BATCHES: [usize; 3] = [256, 64, 16];
+
+/// The numbers tried, with both sides of those at which times jump: a straight line over a jump is wrong on both.
+fn ladder(jumps: &[usize]) -> Vec<usize> {
+    let mut ladder = LADDER.to_vec();
+    ladder.extend(jumps.iter().flat_map(|&jump| [jump, jump + 1]));
+    ladder.sort_unstable();
+    ladder.dedup();
+    ladder
+}
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +81,17 @@ pub(super) struct Measured {
 /// Measures until `until` by the world's clock. No call is begun that what is known so far predicts to last longer.
 ///
 /// Devices take turns, so that a neighbour on the machine disturbs all; the first is the CPU.
-pub(super) fn measure(world: &mut impl World, devices: &[Backend], depths: &[usize], until: Duration) -> Measured {
+pub(super) fn measure(
+    world: &mut impl World,
+    devices: &[Backend],
+    depths: &[usize],
+    jumps: &[usize],
+    until: Duration,
+) -> Measured {
     let mut trial = Trial {
         world,
         until,
+        ladder: ladder(jumps),
         devices: devices
             .iter()
             .map(|&backend| Device {
@@ -132,6 +148,7 @@ impl Device {
 struct Trial<'w, W> {
     world: &'w mut W,
     until: Duration,
+    ladder: Vec<usize>,
     devices: Vec<Device>,
 }
 
@@ -146,7 +163,7 @@ impl<W: World> Trial<'_, W> {
         let mut climbing: Vec<usize> = (0..self.devices.len()).filter(|&d| self.devices[d].is_alive).collect();
         let mut making = Duration::ZERO;
         let mut before = 1;
-        for items in LADDER {
+        for items in self.ladder.clone() {
             let growth = u32::try_from(items / before).unwrap_or(u32::MAX);
             let left = self.left(until).saturating_sub(making * growth);
             loop {
@@ -196,10 +213,14 @@ impl<W: World> Trial<'_, W> {
     }
 
     /// Whether a device may still be the fastest for more items: not if it takes three times as long as another, and each
-    /// further item costs it three times as much.
+    /// further item costs it three times as much. Of few points nothing is judged, and without them nothing would be kept.
     fn can_win(&self, device: usize, depth: usize) -> bool {
+        if self.devices[device].times.curves[depth].points.len() < LEAST_POINTS {
+            return true;
+        }
+        // Both sides of a jump are close together, and no slope.
         let line = |d: usize| match self.devices[d].times.curves[depth].points.as_slice() {
-            [.., (x0, y0), (x1, y1)] => Some((*y1, (y1 - y0) * 1000.0 / (x1 - x0) as f64, *x1)),
+            [.., (x0, y0), (x1, y1)] if x1 - x0 > 1 => Some((*y1, (y1 - y0) * 1000.0 / (x1 - x0) as f64, *x1)),
             _ => None,
         };
         let Some((ns, slope, at)) = line(device) else {
@@ -226,8 +247,8 @@ impl<W: World> Trial<'_, W> {
         }
     }
 
-    /// The median of some devices' calls of what was prepared, in nanoseconds: a GPU's short calls take one of two times, by its
-    /// clocks, and it is the usual one that counts.
+    /// What the fastest tenth of some devices' calls of what was prepared takes, in nanoseconds: neighbours do not move it. Which of
+    /// its states a device is in while it is measured, they cannot tell; [`Feedback`](super::feedback::Feedback) does.
     fn rounds(&mut self, devices: &[usize], share: Duration) -> Vec<(usize, f64)> {
         let mut calls: Vec<(usize, Vec<Duration>)> = devices.iter().map(|&d| (d, Vec::new())).collect();
         // The first call makes pipelines and buffers, or warms the caches.
@@ -249,7 +270,7 @@ impl<W: World> Trial<'_, W> {
                 }
             }
         }
-        let middle = |times: &mut Vec<Duration>| {
+        let fastest = |times: &mut Vec<Duration>| {
             times.sort_unstable();
             times
                 .get(times.len() / 10)
@@ -257,7 +278,7 @@ impl<W: World> Trial<'_, W> {
         };
         let lows = calls
             .iter_mut()
-            .filter_map(|(device, times)| Some((*device, middle(times)?)));
+            .filter_map(|(device, times)| Some((*device, fastest(times)?)));
         lows.collect()
     }
 

@@ -77,7 +77,7 @@ impl Hybrid {
             work: None,
         };
         let until = begin.elapsed() + left.saturating_sub(begin.elapsed()) / to_come;
-        let Measured { times, is_complete } = measure(&mut world, &backends, probe.depths, until);
+        let Measured { times, is_complete } = measure(&mut world, &backends, probe.depths, operator.jumps, until);
         if times.is_empty() {
             log::warn!("{name}: no time was left to measure it, it runs on the CPU");
             return None;

@@ -33,15 +33,20 @@ pub struct Route {
     pub backend: Backend,
     /// Why there.
     pub reason: Reason,
-    pub(super) predicted: [Option<Duration>; Backend::ALL.len()],
+    /// In nanoseconds; 0 where nothing is.
+    pub(super) predicted_ns: [u64; Backend::ALL.len()],
 }
 
 /// Why tasks run where they do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It is predicted to be the fastest there.
+    /// It is predicted to be the fastest there, by calibration and what calls like it took.
     Fastest,
+    /// It takes less time than any other device's shortest call: nothing is predicted.
+    Small,
+    /// It is not predicted to be the fastest there, and it is time to see whether it is.
+    Tried,
     /// A person's threshold says so.
     Threshold(Threshold),
     /// The program says so: [`HybridOptions::force`](super::HybridOptions::force) or [`Hybrid::force`](super::Hybrid::force).
@@ -64,10 +69,23 @@ pub enum Reason {
 }
 
 impl Route {
-    /// The predicted time on each device that was measured.
+    #[inline]
+    pub(super) fn small(operator: &'static str, load: Load) -> Self {
+        Self {
+            operator,
+            load,
+            backend: Backend::Cpu,
+            reason: Reason::Small,
+            predicted_ns: [0; Backend::ALL.len()],
+        }
+    }
+
+    /// The predicted time on each device that may be the fastest.
     pub fn predicted(&self) -> impl Iterator<Item = (Backend, Duration)> {
-        let times = Backend::ALL.into_iter().zip(self.predicted);
-        times.filter_map(|(backend, time)| Some((backend, time?)))
+        let times = Backend::ALL.into_iter().zip(self.predicted_ns);
+        times
+            .filter(|(_, ns)| *ns > 0)
+            .map(|(backend, ns)| (backend, Duration::from_nanos(ns)))
     }
 }
 
@@ -90,6 +108,8 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fastest => f.write_str("the fastest by prediction"),
+            Self::Small => f.write_str("too little for any other device"),
+            Self::Tried => f.write_str("tried, to see whether it is faster than predicted"),
             Self::Threshold(t) if t.depth > 1 => {
                 write!(f, "a threshold: from {} items of {} steps on", t.items, t.depth)
             }

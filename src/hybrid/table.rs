@@ -1,9 +1,8 @@
 //! What is known of an operator: how long it takes on each device, and so from where on which of them is used.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
+use super::times::{Curve, DeviceTimes};
 use crate::{backend::Backend, op::Load};
 
 /// What decides where an operator's tasks run: measured times, or thresholds that a person set.
@@ -38,96 +37,20 @@ pub struct Threshold {
     pub backend: Backend,
 }
 
-/// How long an operator takes on one device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DeviceTimes {
-    /// The device.
-    pub backend: Backend,
-    /// What each task of a batch adds to the time of one task with as many items, in nanoseconds.
-    pub task_ns: f64,
-    /// One for each depth that was measured, ascending.
-    pub curves: Vec<Curve>,
-}
-
-/// How long calls with items of equal depth take on one device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Curve {
-    /// Steps of each item.
-    pub depth: u64,
-    /// Numbers of items, ascending, and the time of a call in nanoseconds.
-    pub points: Vec<(u64, f64)>,
-}
-
 /// How far beyond what was measured thresholds are told from: a straight line is a guess there.
 const REACH: u64 = 64;
 
-impl Curve {
-    /// The time of a call with so many items: on straight lines between what was measured, the last of which goes on.
-    #[must_use]
-    pub fn ns(&self, items: u64) -> f64 {
-        let points = &self.points;
-        let (first, last) = match points.as_slice() {
-            [] => return f64::INFINITY,
-            // Of a line with one point nothing is known but that it does not fall.
-            [(at, ns)] => return ns * ratio(items.max(*at), (*at).max(1)),
-            [first, .., last] => (first, last),
-        };
-        if items <= first.0 {
-            return first.1;
-        }
-        if items > last.0 {
-            // Two points that are close together make a line of noise: the line on which times go on begins far below the last.
-            let base = points.partition_point(|point| point.0 <= last.0 / 4).saturating_sub(1);
-            let (x, y) = points[base];
-            let slope = (last.1 - y) / ratio(last.0 - x, 1);
-            return slope.max(0.0).mul_add(ratio(items - last.0, 1), last.1);
-        }
-        let right = points.partition_point(|point| point.0 < items);
-        let ((x0, y0), (x1, y1)) = (points[right - 1], points[right]);
-        ((y1 - y0) / ratio(x1 - x0, 1)).mul_add(ratio(items - x0, 1), y0)
-    }
-}
+/// Work that can be called small, as a power of two.
+const MOST_SMALL: u32 = 20;
 
-#[expect(clippy::cast_precision_loss, reason = "times are not known to 53 bits")]
-fn ratio(a: u64, b: u64) -> f64 {
-    a as f64 / b as f64
-}
-
-impl DeviceTimes {
-    /// The predicted time of a call, in nanoseconds.
-    #[must_use]
-    pub fn ns(&self, load: &Load) -> f64 {
-        let one = match self.curves.as_slice() {
-            [] => return f64::INFINITY,
-            [curve] => curve.ns(load.items),
-            curves => Self::deep_ns(curves, load),
-        };
-        self.task_ns.mul_add(ratio(load.tasks.saturating_sub(1), 1), one)
-    }
-
-    /// Less than any call takes: the shortest that was measured, and a quarter off for noise.
-    fn floor_ns(&self) -> f64 {
-        let first = self.curves.first().and_then(|curve| curve.points.first());
-        first.map_or(f64::INFINITY, |point| 0.75 * point.1)
-    }
-
-    /// Between two depths, and above the last, times grow evenly; and no call is shorter than its longest item.
-    fn deep_ns(curves: &[Curve], load: &Load) -> f64 {
-        if load.longest <= curves[0].depth {
-            return curves[0].ns(load.items);
-        }
-        let depth = ratio(load.steps, load.items.max(1));
-        let above = |curve: &Curve| ratio(curve.depth, 1) < depth;
-        let right = curves.partition_point(above).clamp(1, curves.len() - 1);
-        let (low, high) = (&curves[right - 1], &curves[right]);
-        let depths = ratio(high.depth - low.depth, 1);
-        let at = |items: u64, depth: f64| {
-            let (low_ns, high_ns) = (low.ns(items), high.ns(items));
-            let slope = ((high_ns - low_ns) / depths).max(0.0);
-            slope.mul_add((depth - ratio(low.depth, 1)).max(0.0), low_ns)
-        };
-        at(load.items, depth).max(at(1, ratio(load.longest, 1)))
-    }
+/// What is expected of a load, on each device in nanoseconds; 0 where nothing is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Prediction {
+    /// What it takes, by calibration and what calls took.
+    pub(super) ns: [u64; Backend::ALL.len()],
+    /// What it takes by calibration alone.
+    pub(super) calibrated_ns: [u64; Backend::ALL.len()],
+    pub(super) fastest: Option<Backend>,
 }
 
 impl Table {
@@ -143,24 +66,42 @@ impl Table {
         table
     }
 
-    /// The predicted time on each device but those that cannot be the fastest, and the fastest: in one go, as short calls are
-    /// worth no more than some tens of nanoseconds.
-    pub(super) fn predict(&self, load: &Load) -> ([Option<Duration>; Backend::ALL.len()], Option<Backend>) {
-        let mut predicted = [None; Backend::ALL.len()];
-        let mut best: Option<(Backend, f64)> = None;
+    /// The predicted time on each device but those that cannot be the fastest, each put right by its `factor`.
+    pub(super) fn predict(&self, load: &Load, factor: impl Fn(Backend) -> f64) -> Prediction {
+        let mut prediction = Prediction::default();
+        let mut best = f64::INFINITY;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+        let whole = |ns: f64| (ns as u64).max(1);
         for times in &self.times {
-            if best.is_some_and(|(_, least)| times.floor_ns() >= least) {
+            if times.floor_ns() >= best {
                 continue;
             }
-            let ns = times.ns(load);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
-            let whole = ns as u64;
-            predicted[times.backend as usize] = Some(Duration::from_nanos(whole));
-            if best.is_none_or(|(_, least)| ns < least) {
-                best = Some((times.backend, ns));
+            let calibrated = times.ns(load);
+            let ns = calibrated * factor(times.backend);
+            prediction.ns[times.backend as usize] = whole(ns);
+            prediction.calibrated_ns[times.backend as usize] = whole(calibrated);
+            if ns < best || prediction.fastest.is_none() {
+                (best, prediction.fastest) = (ns, Some(times.backend));
             }
         }
-        (predicted, best.map(|(backend, _)| backend))
+        prediction
+    }
+
+    /// Less [`Load::work`] than this is the CPU's, as no other device's shortest call is as short; 0 if there is no such.
+    pub(super) fn small(&self) -> u64 {
+        let Some((cpu, others)) = self.times.split_first() else {
+            return 0;
+        };
+        let floor = others.iter().map(DeviceTimes::floor_ns).fold(f64::INFINITY, f64::min);
+        if self.decided_by == DecidedBy::Thresholds || cpu.backend != Backend::Cpu || floor.is_infinite() {
+            return 0;
+        }
+        // Half of it, as what the CPU takes may be off too.
+        let works = (0..u64::from(MOST_SMALL)).map(|power| 1 << power);
+        works
+            .take_while(|&work| cpu.most_ns(work) < floor / 2.0)
+            .last()
+            .unwrap_or(0)
     }
 
     /// The fastest of the devices that are `usable`.
@@ -279,32 +220,10 @@ fn first_change(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn line(depth: u64, fixed: f64, each: f64) -> Curve {
-        let points = [1, 100, 10_000].map(|items: u64| (items, fixed + each * ratio(items, 1)));
-        Curve {
-            depth,
-            points: points.to_vec(),
-        }
-    }
-
-    fn device(backend: Backend, task_ns: f64, curves: Vec<Curve>) -> DeviceTimes {
-        DeviceTimes {
-            backend,
-            task_ns,
-            curves,
-        }
-    }
-
-    fn load(items: u64, steps: u64, longest: u64, tasks: u64) -> Load {
-        Load {
-            items,
-            steps,
-            longest,
-            tasks,
-        }
-    }
+    use super::{
+        super::times::tests::{device, line, load},
+        *,
+    };
 
     fn flat() -> Table {
         Table::measured(vec![
@@ -344,13 +263,11 @@ mod tests {
             let picked = flat().fastest(&load, |backend| usable.contains(&backend));
             assert_eq!(picked, expected, "{load:?}");
             if usable.len() == Backend::ALL.len() {
-                let (predicted, fastest) = flat().predict(&load);
-                assert_eq!(fastest, expected, "{load:?}");
-                let least = Backend::ALL
-                    .into_iter()
-                    .zip(predicted)
-                    .filter_map(|(b, time)| Some((time?, b)))
-                    .min();
+                let prediction = flat().predict(&load, |_| 1.0);
+                assert_eq!(prediction.fastest, expected, "{load:?}");
+                assert_eq!(prediction.ns, prediction.calibrated_ns, "{load:?}");
+                let times = Backend::ALL.into_iter().zip(prediction.ns);
+                let least = times.filter(|(_, ns)| *ns > 0).map(|(b, ns)| (ns, b)).min();
                 assert_eq!(least.map(|(_, backend)| backend), expected, "{load:?}");
             }
         };
@@ -363,49 +280,6 @@ mod tests {
         check(load(1000, 1000, 1, 500), all, Some(Backend::Gles));
         check(load(0, 0, 0, 0), all, Some(Backend::Cpu));
         check(load(1000, 1000, 1, 1), &[], None);
-    }
-
-    #[test]
-    fn times_grow_evenly_with_the_depth_and_no_call_is_shorter_than_its_longest_item() {
-        let times = device(
-            Backend::Vulkan,
-            0.0,
-            vec![line(1, 1000.0, 1.0), line(11, 2000.0, 2.0), line(21, 2000.0, 12.0)],
-        );
-        let check = |load: Load, expected: f64| {
-            let ns = times.ns(&load);
-            assert!((ns - expected).abs() < 1e-6 * expected, "{load:?}: {ns}");
-        };
-        check(load(100, 100, 1, 1), 1100.0);
-        check(load(100, 600, 6, 1), 1650.0);
-        check(load(100, 2100, 21, 1), 3200.0);
-        check(load(100, 3100, 31, 1), 4200.0);
-        // One item of 10,000 steps among 99 of one: 1 ns a step, as one item of that length has it.
-        check(load(100, 10_099, 10_000, 1), 2002.0 + 9989.0);
-        // Less than the shortest measured.
-        check(load(100, 0, 0, 1), 1100.0);
-    }
-
-    #[test]
-    fn one_point_is_a_line_that_does_not_fall() {
-        let curve = Curve {
-            depth: 1,
-            points: vec![(8, 100.0)],
-        };
-        assert_eq!([1, 8, 16].map(|items| curve.ns(items)), [100.0, 100.0, 200.0]);
-    }
-
-    #[test]
-    fn times_go_on_as_they_grew_over_a_long_way() {
-        let curve = |points: &[(u64, f64)]| Curve {
-            depth: 1,
-            points: points.to_vec(),
-        };
-        // The last was measured again while the machine was quicker.
-        let noisy = curve(&[(1, 10.0), (100, 1000.0), (350, 3500.0), (400, 3400.0)]);
-        assert_eq!(noisy.ns(800), 3400.0 + 400.0 * 8.0);
-        let falling = curve(&[(1, 10.0), (2, 9.0)]);
-        assert_eq!([1, 2, 3].map(|items| falling.ns(items)), [10.0, 9.0, 9.0]);
     }
 
     #[test]
@@ -454,5 +328,72 @@ mod tests {
             table.decided_by = DecidedBy::Thresholds;
             table.thresholds.clear();
         });
+    }
+
+    #[test]
+    fn what_is_small_is_faster_on_the_cpu_whatever_its_shape() {
+        let check = |cpu: DeviceTimes, gpu: DeviceTimes, least: u64, most: u64| {
+            let table = Table::measured(vec![cpu, gpu]);
+            let small = table.small();
+            assert!((least..=most).contains(&small), "{small}");
+            for items in [1, 7, 100, 1000, 100_000] {
+                for depth in [1, 3, 100, 10_000] {
+                    for tasks in [1, 5, 100, 3000] {
+                        let load = load(items, items * depth, depth, tasks);
+                        let fastest = table.predict(&load, |_| 1.0).fastest;
+                        assert!(
+                            load.work() >= small || fastest == Some(Backend::Cpu),
+                            "{load:?}: {fastest:?}"
+                        );
+                    }
+                }
+            }
+        };
+        let gpu = || device(Backend::Vulkan, 0.0, vec![line(1, 40_000.0, 0.1)]);
+        // Half of three quarters of 40 µs are 15,000 items.
+        check(device(Backend::Cpu, 0.0, vec![line(1, 50.0, 1.0)]), gpu(), 8192, 8192);
+        // Each task of a batch costs as much as 640 items, and counts as 64.
+        check(device(Backend::Cpu, 640.0, vec![line(1, 50.0, 1.0)]), gpu(), 1024, 1024);
+        // Steps cost what items do.
+        let deep = device(Backend::Cpu, 0.0, vec![line(1, 50.0, 1.0), line(100, 50.0, 100.0)]);
+        check(deep, gpu(), 8192, 8192);
+        check(device(Backend::Cpu, 0.0, vec![line(1, 1e6, 1.0)]), gpu(), 0, 0);
+        check(
+            device(Backend::Cpu, 0.0, vec![line(1, 50.0, 0.0)]),
+            gpu(),
+            1 << 19,
+            1 << 19,
+        );
+    }
+
+    #[test]
+    fn without_times_or_with_a_persons_thresholds_nothing_is_small() {
+        let check = |change: fn(&mut Table), expected: u64| {
+            let mut table = flat();
+            change(&mut table);
+            assert_eq!(table.small(), expected);
+        };
+        check(|_| {}, 128);
+        check(|table| table.decided_by = DecidedBy::Thresholds, 0);
+        check(|table| table.times.clear(), 0);
+        check(|table| table.times.truncate(1), 0);
+        check(|table| drop(table.times.remove(0)), 0);
+    }
+
+    #[test]
+    fn what_calls_took_puts_the_choice_right() {
+        let check = |items, slow: Backend, factor: f64, expected: Backend| {
+            let load = load(items, items, 1, 1);
+            let of = |backend| if backend == slow { factor } else { 1.0 };
+            let prediction = flat().predict(&load, of);
+            assert_eq!(prediction.fastest, Some(expected), "{items}");
+            let [ns, calibrated] = [prediction.ns, prediction.calibrated_ns].map(|ns| ns[slow as usize] as f64);
+            assert!((ns / calibrated / factor - 1.0).abs() < 1e-3, "{ns}, {calibrated}");
+        };
+        let (cpu, vulkan, gles) = (Backend::Cpu, Backend::Vulkan, Backend::Gles);
+        check(2000, gles, 1.0, gles);
+        check(2000, gles, 2.0, cpu);
+        check(1000, cpu, 3.0, gles);
+        check(1_000_000, vulkan, 100.0, gles);
     }
 }

@@ -35,8 +35,14 @@ impl super::sealed::Sealed for FieldMul<'_> {}
 impl Task for FieldMul<'_> {
     const SPEC: Spec = Spec {
         operator: "field_mul",
-        shader: include_str!("../../shaders/field_mul.wgsl"),
-        shader_int64: Some(include_str!("../../shaders/field_mul_int64.wgsl")),
+        shader: concat!(
+            include_str!("../../shaders/field_mul_u32.wgsl"),
+            include_str!("../../shaders/field_mul.wgsl")
+        ),
+        shader_int64: Some(concat!(
+            include_str!("../../shaders/field_mul_int64.wgsl"),
+            include_str!("../../shaders/field_mul.wgsl")
+        )),
         workgroup_size: 64,
         elements_per_thread: 1,
         inputs: Shape::Numbers(&[32, 32]),

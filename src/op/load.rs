@@ -17,6 +17,16 @@ pub struct Load {
 }
 
 impl Load {
+    /// Steps that a task of a batch counts for: its inputs and output are taken and given whatever their length.
+    pub(crate) const TASK: u64 = 64;
+
+    /// All of it in one number: rough, and quick to tell.
+    #[inline]
+    pub(crate) fn work(&self) -> u64 {
+        let tasks = self.tasks.saturating_sub(1).saturating_mul(Self::TASK);
+        self.steps.max(self.items).saturating_add(tasks)
+    }
+
     /// One task of `items` items of one step each.
     #[must_use]
     pub fn flat(items: usize) -> Self {

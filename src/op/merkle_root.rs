@@ -25,6 +25,9 @@ type Node = [u8; 32];
 /// Leaves that one workgroup replaces by one node, as a power of two.
 const LEVELS: usize = 10;
 
+/// Leaves of the largest trees of one dispatch, and of two.
+pub(super) const JUMPS: &[usize] = &[1 << LEVELS, 1 << (2 * LEVELS)];
+
 /// Leaves whose tree one thread of the host computes before another is awake.
 const LEAVES_OF_A_THREAD: usize = 64;
 

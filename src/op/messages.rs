@@ -13,14 +13,114 @@ pub(super) const LONGEST_BYTES: usize = 256 << 10;
 /// So many nanoseconds of work are done before other threads are awake.
 const FEW_NANOS: usize = 40_000;
 
-/// An operator that digests messages; the costs are those of a block.
-pub(super) const fn spec(
-    operator: &'static str,
-    shader: &'static str,
-    digest: Digest,
-    block_bytes: u64,
-    block_cost: u64,
-) -> Spec {
+/// What a hash makes of a message: blocks.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    pub(super) bytes: usize,
+    /// Bytes that at least follow the message.
+    pub(super) padding: usize,
+    /// 32-bit operations of a thread, roughly.
+    pub(super) operations: u64,
+    /// What a core takes.
+    pub(super) nanos: usize,
+}
+
+impl Block {
+    /// Blocks of a message of so many bytes.
+    const fn count(self, bytes: usize) -> usize {
+        (bytes + self.padding).div_ceil(self.bytes)
+    }
+}
+
+/// Declares the operator of a hash: its task over messages, and owned input. What is the hash's own comes from the file that
+/// calls it, where `digest` digests a message.
+macro_rules! hash {
+    (
+        $(#[$doc:meta])*
+        $name:ident,
+        operator: $operator:literal,
+        shaders: [$($shader:literal),+],
+        block: $block:expr,
+        probe: { $one:literal => 1, $many:literal => $depth:literal },
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name<'a, M> {
+            /// Shape `[n]`, each of any length: slices, vectors or arrays of bytes.
+            pub messages: &'a [M],
+        }
+
+        // Derived, they would ask the same of messages.
+        impl<M> Clone for $name<'_, M> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<M> Copy for $name<'_, M> {}
+
+        impl<M> super::sealed::Sealed for $name<'_, M> {}
+
+        impl<M: AsRef<[u8]> + Sync> super::Task for $name<'_, M> {
+            const SPEC: super::Spec =
+                super::messages::spec($operator, concat!($(include_str!($shader)),+), digest, $block);
+            const PARALLEL: bool = true;
+            type Item = [u8; 32];
+
+            fn elements(&self) -> Result<usize, crate::error::Error> {
+                Ok(self.messages.len())
+            }
+
+            fn input(&self, index: usize) -> &[u8] {
+                self.messages[index].as_ref()
+            }
+
+            fn load(&self) -> super::Load {
+                super::messages::load(self.messages, $block)
+            }
+
+            fn run_on_cpu(&self, output: &mut Vec<[u8; 32]>) {
+                super::messages::append(self.messages, output, digest, $block);
+            }
+
+            fn run_on_cpu_into(&self, output: &mut [[u8; 32]]) {
+                super::messages::write(self.messages, output, digest, $block);
+            }
+        }
+
+        /// Messages of so many bytes, for tests and benches.
+        pub(super) struct Input<const BYTES: usize>(Vec<[u8; BYTES]>);
+
+        impl<const BYTES: usize> crate::workload::Generate for Input<BYTES> {
+            type Task<'a> = $name<'a, [u8; BYTES]>;
+
+            fn generate(size: usize, random: &mut crate::workload::Random) -> Self {
+                Self(super::messages::generate(size, random))
+            }
+
+            fn task(&self) -> Self::Task<'_> {
+                $name { messages: &self.0 }
+            }
+
+            fn same(device: &[u8; 32], cpu: &[u8; 32]) -> bool {
+                device == cpu
+            }
+        }
+
+        /// Messages of one block and of many.
+        pub(super) const PROBE: super::Probe = super::Probe {
+            generate: |items, depth| match depth {
+                1 => crate::workload::generated::<Input<$one>>(items, 1, 1),
+                _ => crate::workload::generated::<Input<$many>>(items, 1, 1),
+            },
+            depths: &[1, $depth],
+        };
+    };
+}
+pub(super) use hash;
+
+/// The operator of a hash.
+pub(super) const fn spec(operator: &'static str, shader: &'static str, digest: Digest, block: Block) -> Spec {
     Spec {
         operator,
         shader,
@@ -36,28 +136,23 @@ pub(super) const fn spec(
         step: Step::only,
         room: |elements, _| elements,
         cost: Cost {
-            element: block_cost,
-            word: block_cost * 4 / block_bytes,
+            element: block.operations,
+            word: block.operations * 4 / block.bytes as u64,
         },
     }
 }
 
-/// Whether messages are so few that other threads would come too late; a block takes a core some `block_nanos`.
-fn are_few<M: AsRef<[u8]>>(messages: &[M], block_bytes: usize, block_nanos: usize) -> bool {
-    let most = FEW_NANOS / block_nanos;
-    let blocks = |message: &M| message.as_ref().len() / block_bytes + 1;
+/// Whether messages are so few that other threads would come too late.
+fn are_few<M: AsRef<[u8]>>(messages: &[M], block: Block) -> bool {
+    let most = FEW_NANOS / block.nanos;
+    let blocks = |message: &M| block.count(message.as_ref().len());
     messages.len() <= most && messages.iter().map(blocks).sum::<usize>() <= most
 }
 
 /// Digests messages, on several threads if there is enough to do.
-pub(super) fn write<M: AsRef<[u8]> + Sync>(
-    messages: &[M],
-    output: &mut [[u8; 32]],
-    digest: Digest,
-    (block_bytes, block_nanos): (usize, usize),
-) {
+pub(super) fn write<M: AsRef<[u8]> + Sync>(messages: &[M], output: &mut [[u8; 32]], digest: Digest, block: Block) {
     let hash = |(message, to): (&M, &mut [u8; 32])| *to = digest(message.as_ref());
-    if are_few(messages, block_bytes, block_nanos) {
+    if are_few(messages, block) {
         messages.iter().zip(output).for_each(hash);
     } else {
         messages.par_iter().zip(output).for_each(hash);
@@ -65,13 +160,8 @@ pub(super) fn write<M: AsRef<[u8]> + Sync>(
 }
 
 /// As [`write()`], to memory that nobody wrote yet: each thread faults its own part in.
-pub(super) fn append<M: AsRef<[u8]> + Sync>(
-    messages: &[M],
-    output: &mut Vec<[u8; 32]>,
-    digest: Digest,
-    (block_bytes, block_nanos): (usize, usize),
-) {
-    if are_few(messages, block_bytes, block_nanos) {
+pub(super) fn append<M: AsRef<[u8]> + Sync>(messages: &[M], output: &mut Vec<[u8; 32]>, digest: Digest, block: Block) {
+    if are_few(messages, block) {
         output.extend(messages.iter().map(|message| digest(message.as_ref())));
     } else {
         output.par_extend(messages.par_iter().map(|message| digest(message.as_ref())));
@@ -81,13 +171,13 @@ pub(super) fn append<M: AsRef<[u8]> + Sync>(
 /// Messages that are looked at to tell how much work there is: of more of them, every second or third is.
 const MOST_LOOKED_AT: usize = 4096;
 
-/// How much work messages are, of which one of so many bytes has `blocks` of them.
-pub(super) fn load<M: AsRef<[u8]>>(messages: &[M], blocks: impl Fn(usize) -> usize) -> Load {
+/// How much work messages are.
+pub(super) fn load<M: AsRef<[u8]>>(messages: &[M], block: Block) -> Load {
     let step = messages.len().div_ceil(MOST_LOOKED_AT).max(1);
     let (mut steps, mut longest) = (0_u64, 0);
     for message in messages.iter().step_by(step) {
         // The host hashes longer ones, whatever the device.
-        let blocks = blocks(message.as_ref().len().min(LONGEST_BYTES)) as u64;
+        let blocks = block.count(message.as_ref().len().min(LONGEST_BYTES)) as u64;
         steps += blocks;
         longest = longest.max(blocks);
     }
@@ -118,10 +208,15 @@ mod tests {
 
     #[test]
     fn a_load_is_that_of_the_blocks() {
-        let blocks = |bytes: usize| bytes / 10 + 1;
+        let block = Block {
+            bytes: 10,
+            padding: 1,
+            operations: 0,
+            nanos: 1,
+        };
         let check = |lengths: &[usize], expected: (u64, u64, u64)| {
             let messages: Vec<Vec<u8>> = lengths.iter().map(|&n| vec![0; n]).collect();
-            let load = load(&messages, blocks);
+            let load = load(&messages, block);
             assert_eq!(
                 (load.items, load.steps, load.longest),
                 expected,

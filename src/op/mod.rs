@@ -129,6 +129,8 @@ pub struct Operator {
     pub operations: u64,
     /// Generates `tasks` tasks of `size` elements each, the same for the same `seed`.
     pub workload: fn(size: usize, tasks: usize, seed: u64) -> Box<dyn Workload>,
+    /// Numbers of items of a task beyond which a call takes a dispatch more, ascending: there its time jumps.
+    pub jumps: &'static [usize],
     /// What the router calibrates it with; absent for what is only another use of an operator.
     pub probe: Option<Probe>,
 }
@@ -150,6 +152,7 @@ pub const ALL: &[Operator] = &[
         element: "a sum",
         operations: 1,
         workload: generated::<vector_add::Input>,
+        jumps: &[],
         probe: Some(Probe {
             generate: |items, _| generated::<vector_add::Input>(items, 1, 1),
             depths: &[1],
@@ -160,6 +163,7 @@ pub const ALL: &[Operator] = &[
         element: "a product",
         operations: 1000,
         workload: generated::<field_mul::Input<1>>,
+        jumps: &[],
         probe: Some(field_mul::PROBE),
     },
     Operator {
@@ -167,6 +171,7 @@ pub const ALL: &[Operator] = &[
         element: "100 products of `field_mul`, one after the other",
         operations: 100_000,
         workload: generated::<field_mul::Input<100>>,
+        jumps: &[],
         // A use of `field_mul`.
         probe: None,
     },
@@ -175,6 +180,7 @@ pub const ALL: &[Operator] = &[
         element: "a message of 64 bytes",
         operations: 5000,
         workload: generated::<sha256::Input<64>>,
+        jumps: &[],
         probe: Some(sha256::PROBE),
     },
     Operator {
@@ -182,6 +188,7 @@ pub const ALL: &[Operator] = &[
         element: "a message of 64 bytes",
         operations: 7000,
         workload: generated::<keccak256::Input<64>>,
+        jumps: &[],
         probe: Some(keccak256::PROBE),
     },
     Operator {
@@ -189,6 +196,7 @@ pub const ALL: &[Operator] = &[
         element: "a leaf",
         operations: 7000,
         workload: generated::<merkle_root::Input>,
+        jumps: merkle_root::JUMPS,
         probe: Some(Probe {
             generate: |items, _| generated::<merkle_root::Input>(items, 1, 1),
             depths: &[1],

@@ -22,7 +22,7 @@ impl Task for VectorAdd<'_> {
     const SPEC: Spec = Spec {
         operator: "vector_add",
         shader: include_str!("../../shaders/vector_add.wgsl"),
-        shader_int64: None,
+        shader_int64: Some(include_str!("../../shaders/vector_add_int64.wgsl")),
         workgroup_size: 256,
         elements_per_thread: 4,
         inputs: Shape::Numbers(&[4, 4]),

@@ -135,9 +135,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn harrell_davis_agrees_with_published_values() {
-        // By hand from the definition: n = 2, p = 1/2 weighs both alike; n = 3, p = 1/2 is Beta(2, 2), whose
-        // distribution function 3x² − 2x³ gives the weights 7/27, 13/27, 7/27.
+    fn harrell_davis_is_what_its_definition_gives_by_hand() {
+        // n = 2, p = 1/2 weighs both alike; n = 3, p = 1/2 is Beta(2, 2), whose distribution function 3x² − 2x³ gives the weights
+        // 7/27, 13/27, 7/27.
         let check = |values: &[u64], p, expected: f64| {
             let estimate = harrell_davis(values, p);
             assert!(
@@ -148,6 +148,52 @@ mod tests {
         check(&[5], 0.9, 5.0);
         check(&[10, 20], 0.5, 15.0);
         check(&[27, 54, 108], 0.5, 7.0 + 26.0 + 28.0);
+    }
+
+    /// Source: `hdquantiles` of scipy.stats.mstats 1.17.1; the data are A. A. Michelson's first 20 speeds of light of 1879, as R's
+    /// `morley` has them, in km/s above 299,000, the first 7 of them, and a sequence of 100 numbers.
+    #[test]
+    fn harrell_davis_is_scipys() {
+        let check = |mut values: Vec<u64>, expected: [f64; 4]| {
+            values.sort_unstable();
+            for (p, expected) in [0.1, 0.5, 0.9, 0.99].into_iter().zip(expected) {
+                let estimate = harrell_davis(&values, p);
+                assert!(
+                    (estimate - expected).abs() < 1e-9 * expected,
+                    "{values:?} at {p}: {estimate}, not {expected}"
+                );
+            }
+        };
+        let speeds = [
+            850, 740, 900, 1070, 930, 850, 950, 980, 980, 880, 1000, 980, 930, 650, 760, 810, 1000, 1000, 960, 960,
+        ];
+        check(
+            speeds.to_vec(),
+            [
+                740.415_732_392_355,
+                936.937_305_354_924,
+                1_014.930_507_553_915,
+                1_066.370_608_116_672,
+            ],
+        );
+        check(
+            speeds[..7].to_vec(),
+            [
+                768.465_903_803_958,
+                895.328_974_929_057,
+                1_037.968_815_600_1,
+                1_068.156_355_399_911,
+            ],
+        );
+        check(
+            (0..100).map(|i| i * i / 7 + i * 13 + 100).collect(),
+            [
+                237.385_290_781_375,
+                1_096.763_307_362_789,
+                2_408.817_044_696_691,
+                2_763.240_482_541_126,
+            ],
+        );
     }
 
     #[test]

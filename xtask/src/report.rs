@@ -1,6 +1,7 @@
 //! A report: verdicts, what they rest on, and one file for each form in which they are told.
 
 pub(crate) mod cells;
+pub(crate) mod crossover;
 pub(crate) mod github;
 mod history;
 mod json;
@@ -12,6 +13,7 @@ pub(crate) mod xml;
 use std::collections::BTreeMap;
 
 use anstyle::Style;
+use crossover::Crossover;
 use serde::Serialize;
 
 use crate::{
@@ -52,6 +54,7 @@ pub(crate) struct Report<'a> {
     pub(crate) places: Places,
     pub(crate) strictness: Strictness,
     pub(crate) verdicts: Vec<CaseVerdict>,
+    pub(crate) crossovers: Vec<Crossover>,
     pub(crate) exit: Exit,
 }
 
@@ -120,6 +123,7 @@ impl Report<'_> {
         for verdict in self.verdicts.iter().filter(|v| v.verdict == Verdict::Slower) {
             sentences.push(format!("{}: {}", verdict.case, explanation(verdict)));
         }
+        sentences.extend(self.crossovers.iter().map(ToString::to_string));
         let adapters = &self.fingerprint.adapters;
         if adapters.iter().any(|a| a.kind == "software" && a.backend != "cpu") {
             sentences.push(
@@ -319,6 +323,7 @@ mod tests {
                 strict: false,
             },
             verdicts,
+            crossovers: crossover::tests::examples(),
             exit: Exit::Regression,
         });
     }

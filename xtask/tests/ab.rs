@@ -4,146 +4,20 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/repository.rs"]
+mod repository;
 mod support;
 
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
+use repository::{PLAIN, Program, Repository};
 use support::check;
-
-/// Serves windows of two cases. `@…@` is what revisions differ in.
-const BENCH: &str = r#"#!/bin/sh
-say() { echo "gpu-executor-bench: $1"; }
-say '{"serving":{"protocol":1,"cases":[@CASES@]}}'
-while read -r verb case rest; do
-    ns=@NS@; dispatches=@DISPATCHES@
-    @FAULT@
-    case $verb in
-    prepare) say "{\"prepared\":{\"call_ns\":$ns,\"calibration_ns\":18000}}" ;;
-    measure) say "{\"measured\":{\"samples_ns\":[$ns,$ns,$((ns + 100))],\"calibrations_ns\":[18000],\"counters\":{\"dispatches\":$dispatches}}}" ;;
-    esac
-done
-"#;
-
-/// Cargo that takes a script of the revision for its program, and cannot build a revision without one.
-const CARGO: &str = r#"#!/bin/sh
-case $1 in
-metadata) echo '{"packages":[],"workspace_members":[],"resolve":null,"target_directory":"@TARGET@","version":1,"workspace_root":"@ROOT@","metadata":null}' ;;
-bench)
-    [ -e "@GO@.slow" ] && { echo $PWD > "@GO@.building"; sleep 60; }
-    [ -e bench.sh ] || { echo 'error: expected expression, found end of file' >&2; exit 101; }
-    mkdir -p "$CARGO_TARGET_DIR"; cp bench.sh "$CARGO_TARGET_DIR/speed"; chmod +x "$CARGO_TARGET_DIR/speed"
-    echo '{"reason":"compiler-artifact","package_id":"path+file:///x#x@0.1.0","manifest_path":"/x/Cargo.toml","target":{"kind":["bench"],"crate_types":["bin"],"name":"speed","src_path":"/x/x.rs","edition":"2024","doc":false,"doctest":false,"test":false},"profile":{"opt_level":"3","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false},"features":[],"filenames":[],"executable":"'"$CARGO_TARGET_DIR"'/speed","fresh":true}' ;;
-esac
-"#;
-
-/// A repository with revisions.
-struct Repository(tempfile::TempDir);
-
-/// What a revision's program does.
-#[derive(Clone, Copy)]
-struct Program<'a> {
-    ns: u64,
-    dispatches: u64,
-    cases: &'a str,
-    fault: &'a str,
-}
-
-const PLAIN: Program<'_> = Program {
-    ns: 100_000,
-    dispatches: 1,
-    cases: r#""o/cpu/1","o/cpu/2""#,
-    fault: "",
-};
-
-impl Repository {
-    fn new() -> Self {
-        let repository = Self(tempfile::tempdir().unwrap());
-        fs::create_dir(repository.path("repo")).unwrap();
-        repository.git(&["init", "--quiet", "--initial-branch=main"]);
-        let cargo = CARGO
-            .replace("@TARGET@", repository.path("target").to_str().unwrap())
-            .replace("@ROOT@", repository.path("repo").to_str().unwrap())
-            .replace("@GO@", repository.path("cargo").to_str().unwrap());
-        fs::write(repository.path("cargo"), cargo).unwrap();
-        fs::set_permissions(repository.path("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::write(repository.path("repo/Cargo.toml"), "").unwrap();
-        repository.commit("plain", PLAIN);
-        repository
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn git(&self, args: &[&str]) -> String {
-        let output = Command::new("git")
-            .args(["-c", "user.name=n", "-c", "user.email=e@example.org", "-C"])
-            .arg(self.path("repo"))
-            .args(args)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Commits a program under a tag.
-    fn commit(&self, tag: &str, program: Program<'_>) {
-        let script = BENCH
-            .replace("@CASES@", program.cases)
-            .replace("@NS@", &program.ns.to_string())
-            .replace("@DISPATCHES@", &program.dispatches.to_string())
-            .replace("@FAULT@", program.fault);
-        fs::write(self.path("repo/bench.sh"), script).unwrap();
-        self.save(tag);
-    }
-
-    fn save(&self, tag: &str) {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", tag]);
-        self.git(&["tag", tag]);
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        self.subcommand("ab", args)
-    }
-
-    fn subcommand(&self, name: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command
-            .args([name, "--manifest-path"])
-            .arg(self.path("repo/Cargo.toml"))
-            .args(args)
-            .env("CARGO", self.path("cargo"))
-            .env("CARGO_TARGET_DIR", self.path("own-target"))
-            // These tests may themselves be run by GitHub Actions, whose summary is not theirs.
-            .env_remove("GITHUB_ACTIONS")
-            .env_remove("GITHUB_STEP_SUMMARY");
-        command
-    }
-
-    /// Compares, and makes sure that no worktree is left whatever came of it.
-    fn ab(&self, args: &[&str]) -> Output {
-        let output = self.command(args).output().unwrap();
-        self.is_tidy();
-        output
-    }
-
-    #[track_caller]
-    fn is_tidy(&self) {
-        assert_eq!(self.git(&["worktree", "list"]).lines().count(), 1, "a worktree is left");
-        assert!(!self.path("target/ab/trees").exists(), "a folder of worktrees is left");
-    }
-}
 
 #[test]
 fn unchanged_code_passes_and_a_change_is_called_what_it_is() {
@@ -370,6 +244,41 @@ fn an_arm_that_had_company_in_all_its_windows_gets_more() {
         0,
         &["2 noisy", "the machine was left alone in 0 of 32 blocks"],
     );
+}
+
+/// A program that knows whole seconds only, as those of criterion 0.3, and always finds 100 ns.
+const OLD_CRITERION: &str = r#"#!/bin/sh
+case "$*" in *--list*) echo 'o/1: bench'; exit ;; esac
+echo "$2 $4" >> "@ASKED@"
+case $2 in *.*) echo 'invalid digit found in string' >&2; exit 1 ;; esac
+mkdir -p "$CRITERION_HOME/o/new"
+echo '{"full_id":"o/1"}' > "$CRITERION_HOME/o/new/benchmark.json"
+echo '{"iters":[10,20],"times":[1000,2000]}' > "$CRITERION_HOME/o/new/sample.json"
+"#;
+
+#[test]
+fn a_criterion_program_is_driven_as_it_is_however_old() {
+    let repository = Repository::new();
+    let asked = repository.path("asked");
+    let script = OLD_CRITERION.replace("@ASKED@", asked.to_str().unwrap());
+    fs::write(repository.path("repo/bench.sh"), script).unwrap();
+    repository.save("old");
+    let out = repository.path("out");
+    // Whether the machine was left alone is not known here, so that any verdict but a change will do.
+    let args = ["old", "old", "--time-budget", "1", "--out", out.to_str().unwrap()];
+    check(
+        &repository.ab(&args),
+        0,
+        &["o/1", "samples are criterion's, each a mean of many calls"],
+    );
+    let windows = fs::read_to_string(out.join("windows.jsonl")).unwrap();
+    assert!(windows.lines().count() >= 3, "{windows}");
+    assert!(
+        windows.lines().all(|line| line.contains(r#""p10_ns":100.0"#)),
+        "{windows}"
+    );
+    let asked = fs::read_to_string(asked).unwrap();
+    assert!(asked.starts_with("0.05 0.1\n1 1\n0.05 0.1\n1 1\n"), "{asked}");
 }
 
 #[test]

@@ -4,160 +4,19 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/machine.rs"]
+mod machine;
 mod support;
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
+use machine::{BENCH, Machine, listing};
 use support::check;
-
-/// Measures every size it is asked for: ten samples of two calls, whose time is the file `time_ns` times the size. Waits
-/// for the file `go` if there is a file `wait`. Every other process takes twice as long if there is a file `noisy`, and the
-/// second one has company on its core if there is a file `company`.
-const BENCH: &str = r#"#!/bin/sh
-here=$(dirname "$0")
-exec 3<&0
-echo $$ > "$here/bench.pid"
-[ -e "$here/broken" ] && { echo 'the device is on fire' >&2; exit 1; }
-process=$(($(cat "$here/processes") + 1)); echo $process > "$here/processes"
-calibration=40000
-[ -e "$here/company" ] && [ $process = 2 ] && calibration=80000
-n=0
-for size in $(echo "$GPU_EXECUTOR_BENCH_SIZES" | tr , ' '); do
-    n=$((n + 1)); id="vector_add/$GPU_EXECUTOR_BACKENDS/$size"
-    echo "gpu-executor-bench: $n $id"
-    if [ -e "$here/wait" ]; then
-        # As the bench does, end when the other end of standard input is gone.
-        (cat; kill $$) <&3 > /dev/null 2>&1 &
-        while [ ! -e "$here/go" ]; do sleep 0.05; done
-    fi
-    wall=$(($(cat "$here/time_ns") * size)); [ -e "$here/noisy" ] && wall=$((wall * (1 + process % 2))); samples=""; slices=""; iters=""; times=""
-    for sample in 1 2 3 4 5 6 7 8 9 10; do
-        samples="$samples,[$((wall + sample)),$((wall + sample))]"; slices="$slices,[{\"calls\":2,\"calibration_ns\":$calibration}]"; iters="$iters,2"; times="$times,$((2 * (wall + sample)))"
-    done
-    mkdir -p "$CRITERION_HOME/$n/new"
-    echo "{\"full_id\":\"$id\"}" > "$CRITERION_HOME/$n/new/benchmark.json"
-    echo "{\"iters\":[${iters#,}],\"times\":[${times#,}]}" > "$CRITERION_HOME/$n/new/sample.json"
-    cat > "$GPU_EXECUTOR_BENCH_RECORD/$n.json" <<END
-{"schema":2,"op":"vector_add","backend":"$GPU_EXECUTOR_BACKENDS","size":$size,"tasks":1,"id":"$id",
-"counters":{"submits":1,"passes":1,"dispatches":$(cat "$here/dispatches"),"copies":0,"buffers_created":0,
-"bind_groups_created":0,"pipelines_created":0,"bytes_up":8,"bytes_down":4,"maps":2,"pool_hits":1},"samples_ns":[${samples#,}],
-"slices":[${slices#,}]}
-END
-done
-"#;
-
-const ADAPTER: &str = r#"{"backend":"cpu","name":"host","kind":"software","driver":"none","driver_version":"","timestamps":false,"limits":null,"unusable":null}"#;
-
-/// What `adapters --json` says.
-fn listing() -> String {
-    format!(r#"{{"adapters":[{ADAPTER}],"picked":[{ADAPTER}],"absent":[{{"backend":"gles","reason":"no driver"}}]}}"#)
-}
-
-/// A machine with programs that do as they are told.
-struct Machine(tempfile::TempDir);
-
-impl Machine {
-    fn new() -> Self {
-        let machine = Self(tempfile::tempdir().unwrap());
-        let listing = listing();
-        machine.script("executor", BENCH);
-        machine.script("adapters", &format!("#!/bin/sh\necho '{listing}'\n"));
-        let message = |name: &str| {
-            format!(
-                r#"{{"reason":"compiler-artifact","package_id":"path+file:///x#x@0.1.0","manifest_path":"/x/Cargo.toml","target":{{"kind":["bench"],"crate_types":["bin"],"name":"{name}","src_path":"/x/x.rs","edition":"2024","doc":false,"doctest":false,"test":false}},"profile":{{"opt_level":"3","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false}},"features":[],"filenames":[],"executable":"{}","fresh":true}}"#,
-                machine.path(name).display()
-            )
-        };
-        machine.script(
-            "cargo",
-            &format!(
-                "#!/bin/sh\ncat <<'END'\n{}\n{}\nEND\n",
-                message("executor"),
-                message("adapters")
-            ),
-        );
-        machine.set("time_ns", "100");
-        machine.set("dispatches", "1");
-        machine.set("processes", "0");
-        machine
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn set(&self, name: &str, value: &str) {
-        fs::write(self.path(name), value).unwrap();
-    }
-
-    fn script(&self, name: &str, text: &str) {
-        self.set(name, text);
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn command(&self, flags: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command
-            .args([
-                "bench",
-                "--no-ab",
-                "--size",
-                "100,200",
-                "--backend",
-                "cpu",
-                "--baselines",
-            ])
-            .arg(self.path("baselines"))
-            .args(flags)
-            .env("CARGO", self.path("cargo"))
-            .env("CARGO_TARGET_DIR", self.path("target"))
-            // These tests may themselves be run by GitHub Actions, whose summary is not theirs.
-            .env_remove("GITHUB_ACTIONS");
-        command
-    }
-
-    fn bench(&self, flags: &[&str]) -> Output {
-        self.command(flags).output().unwrap()
-    }
-
-    fn start(&self) -> Child {
-        let child = self
-            .command(&[])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        wait_for(&self.path("bench.pid"));
-        child
-    }
-
-    fn baseline(&self) -> PathBuf {
-        let mut files = fs::read_dir(self.path("baselines")).unwrap();
-        files.next().unwrap().unwrap().path()
-    }
-
-    fn latest(&self) -> PathBuf {
-        PathBuf::from(fs::read_to_string(self.path("target/bench/latest")).unwrap().trim())
-    }
-}
-
-fn wait_for(path: &Path) {
-    let start = Instant::now();
-    while fs::read_to_string(path).map_or(true, |text| text.is_empty()) {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "{} does not appear",
-            path.display()
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 #[test]
 fn a_machine_is_measured_recorded_and_judged() {
@@ -209,6 +68,44 @@ fn a_machine_is_measured_recorded_and_judged() {
     check(&machine.bench(&[]), 3, &["counters changed", "dispatches 1 → 2"]);
     check(&machine.bench(&["--save-baseline"]), 0, &[]);
     check(&machine.bench(&[]), 0, &["pass: 2 pass"]);
+}
+
+/// What a baseline convicts is compared with the revision it was recorded from, and the comparison's word is the last; but if the head
+/// alone has company whenever it is measured, that company may be its own, and the baseline's verdict stays.
+#[test]
+fn a_suspect_is_compared_with_the_baselines_revision_in_one_command() {
+    let machine = Machine::new();
+    let root = machine.path("repo");
+    fs::create_dir_all(root.join("xtask")).unwrap();
+    for args in [
+        &["init", "--quiet", "--initial-branch=main"][..],
+        &["commit", "--quiet", "--allow-empty", "--message", "recorded"],
+    ] {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=n", "-c", "user.email=e@example.org", "-C"]);
+        assert!(git.arg(&root).args(args).status().unwrap().success());
+    }
+    let bench = |flags: &[&str]| {
+        let mut command = machine.command(flags);
+        command.env("CARGO_MANIFEST_DIR", root.join("xtask")).output().unwrap()
+    };
+    check(&bench(&["--save-baseline"]), 0, &["Recorded"]);
+    machine.set("time_ns", "130");
+    let hold = |served_ns: &str, exit: i32, expected: &[&str]| {
+        machine.set("served_ns", served_ns);
+        check(&bench(&[]), exit, expected);
+    };
+    hold(
+        "120",
+        3,
+        &["slower by 20", "A/B with ", "in 16 blocks", "regression: 2 slower"],
+    );
+    hold("100", 0, &["against the baseline; A/B with ", "pass: 2 pass"]);
+    hold("", 3, &["slower by 30", "regression: 2 slower"]);
+    assert!(
+        !machine.path("target/ab/trees").exists(),
+        "a folder of worktrees is left"
+    );
 }
 
 #[test]

@@ -13,6 +13,10 @@ struct Synthetic {
     /// The device that fails, and at which call.
     fails: Option<(usize, usize)>,
     load: Load,
+    /// Items beyond which the second device takes so many nanoseconds more.
+    jump: (u64, f64),
+    /// Whether the operator tells of it.
+    known_jumps: Vec<usize>,
     /// Times are up to so many times as long.
     noise: f64,
     random: u64,
@@ -27,6 +31,8 @@ impl Synthetic {
             called: vec![0; devices.len()],
             fails: None,
             load: Load::default(),
+            jump: (u64::MAX, 0.0),
+            known_jumps: Vec::new(),
             noise: 1.0,
             random: 1,
         }
@@ -34,7 +40,13 @@ impl Synthetic {
 
     fn measured(&mut self, depths: &[usize], budget: Duration) -> (Table, bool) {
         let backends = &Backend::ALL[..self.devices.len()];
-        let measured = measure(self, backends, depths, Duration::from_millis(77) + budget);
+        let measured = measure(
+            self,
+            backends,
+            depths,
+            &self.known_jumps.clone(),
+            Duration::from_millis(77) + budget,
+        );
         (Table::measured(measured.times), measured.is_complete)
     }
 }
@@ -64,7 +76,12 @@ impl World for Synthetic {
         let [fixed, step, task] = self.devices[device];
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let noise = 1.0 + (self.noise - 1.0) * ((self.random >> 33) % 1000) as f64 / 1000.0;
-        let ns = (fixed + step * self.load.steps as f64 + task * (self.load.tasks - 1) as f64) * noise;
+        let jump = if device == 1 && self.load.items > self.jump.0 {
+            self.jump.1
+        } else {
+            0.0
+        };
+        let ns = (fixed + jump + step * self.load.steps as f64 + task * (self.load.tasks - 1) as f64) * noise;
         let time = Duration::from_secs_f64(ns / 1e9);
         self.now += time;
         if self.called[device] == 1 {
@@ -102,6 +119,46 @@ fn the_crossover_is_found() {
         40_000.0,
         0.01,
     );
+}
+
+/// What the second device is predicted to take of so many items, when its times jump by 400 µs behind 1,024.
+fn beside_a_jump(items: usize, known: &[usize]) -> f64 {
+    let mut world = Synthetic::new(&[[100.0, 100.0, 0.0], [60_000.0, 0.1, 0.0]]);
+    world.jump = (1024, 400_000.0);
+    world.known_jumps = known.to_vec();
+    world.measured(&[1], BUDGET).0.times[1].ns(&Load::flat(items))
+}
+
+#[test]
+fn both_sides_of_a_jump_are_measured() {
+    let check = |items: usize, expected: f64| {
+        let ns = beside_a_jump(items, &[1024]);
+        assert!((ns / expected - 1.0).abs() < 0.01, "{items}: {ns}, not {expected}");
+    };
+    check(1000, 60_100.0);
+    check(1024, 60_102.4);
+    check(1025, 460_102.5);
+    check(1300, 460_130.0);
+    check(1700, 460_170.0);
+    assert!(
+        beside_a_jump(1100, &[]) < 300_000.0,
+        "the line that is wrong is what jumps are told for"
+    );
+    assert_eq!(beside_a_jump(100, &[1024]), beside_a_jump(100, &[]));
+}
+
+#[test]
+fn the_sizes_tried_ascend() {
+    for jumps in [&[][..], &[1024, 1 << 20], &[1], &[3, 3, 1_000_000]] {
+        let ladder = ladder(jumps);
+        assert!(ladder.windows(2).all(|pair| pair[0] < pair[1]), "{ladder:?}");
+        assert!(
+            jumps
+                .iter()
+                .all(|jump| ladder.contains(jump) && ladder.contains(&(jump + 1)))
+        );
+        assert!(LADDER.iter().all(|items| ladder.contains(items)));
+    }
 }
 
 #[test]

@@ -67,6 +67,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         is_software: &|backend| is_software(listing.as_ref(), backend),
         folder: &folder,
         patience: flags.patience(),
+        how_to_go_on: &format!(
+            "; the blocks measured so far are kept, and `cargo xtask ab --resume {}` goes on",
+            folder.display()
+        ),
         deadline: flags
             .time_budget
             .map(|seconds| Instant::now() + Duration::from_secs(seconds)),

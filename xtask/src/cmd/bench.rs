@@ -31,7 +31,7 @@ use crate::{
         workspace,
     },
     judge::{disturbed, judge, suspects},
-    report::{Against, Report},
+    report::{Against, Report, crossover::crossovers},
     rows::{self, Stage},
     run::{self, Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv, slices_csv},
     verdict::{self, Strictness, Timing},
@@ -150,6 +150,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         strictness,
         exit: verdict::exit(&verdicts, strictness),
         verdicts,
+        crossovers: crossovers(&run.rows),
     };
     write(&out, &report, &run, &measured)?;
     let place = out.publish()?;

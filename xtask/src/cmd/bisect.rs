@@ -209,6 +209,7 @@ impl Bench<'_> {
             is_software: &|backend| ab::is_software(self.listing.as_ref(), backend),
             folder,
             patience: PATIENCE,
+            how_to_go_on: "",
             deadline: None,
         }
         .run()?;

@@ -10,7 +10,7 @@ use crate::{
     files,
     host::{console, github, workspace},
     judge::judge,
-    report::{Against, Report},
+    report::{Against, Report, crossover::crossovers},
     run::Run,
     verdict::{self, CaseVerdict, Strictness, Timing},
 };
@@ -71,6 +71,7 @@ pub(crate) fn judged(place: &Path, flags: &How) -> Result<Exit, Error> {
         places: baseline::places(&folder, &workspace::root(), baseline.as_ref()),
         strictness,
         verdicts,
+        crossovers: crossovers(&run.rows),
         exit,
     };
     // Whoever asked gets an answer, also where the folder cannot be written.

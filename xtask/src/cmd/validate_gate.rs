@@ -1,5 +1,6 @@
 //! `cargo xtask validate-gate`: measures how often `cargo xtask ab` is wrong on this machine.
 
+mod planting;
 mod queue;
 
 use std::{
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ab::{
-        compare, recording,
+        recording,
         report::{Plan, Report, Rules, Side},
         validation::{self, Counts, Kind, Suite},
     },
@@ -32,23 +33,10 @@ use crate::{
         turns::{PATIENCE, Turns},
         workspace,
     },
-    quantile::median,
 };
 
 /// Sizes of a suite of unchanged code.
 const SIZES: &str = "1000,20000,100000";
-/// Cases that are slowed down: so many as may be escalated to a comparison, and such whose time grows with their elements.
-const PLANTED_CASES: [&str; 5] = [
-    "vector_add/cpu/100000",
-    "vector_add/gles/20000",
-    "vector_add/gles/50000",
-    "vector_add/vulkan/20000",
-    "vector_add/vulkan/50000",
-];
-const PLANTED_SIZES: &str = "20000,50000,100000";
-/// Elements that are added to find out how the time of a case grows with them.
-const SLOPE: f64 = 1.10;
-
 /// Kinds of suites, and how many of each make a validation.
 const TARGETS: [(Kind, usize); 5] = [
     (Kind::Unchanged, 30),
@@ -61,7 +49,7 @@ const TARGETS: [(Kind, usize); 5] = [
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask validate-gate                          all suites that are missing, about an hour and a half
+  cargo xtask validate-gate                          all suites that are missing, about an hour
   cargo xtask validate-gate --suites 1               one more
   cargo xtask validate-gate --suites 0               the table of what is there
   cargo xtask validate-gate --lanes 8                eight at a time, on a machine of 16 cores
@@ -193,11 +181,11 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
 /// Measures one suite after the other.
 fn work(queue: &Queue<'_>, setup: &Setup, dir: &Path) -> Result<(), Error> {
     let measure = |job| match job {
-        Job::Slope => suite(setup, &dir.join("slope"), &slope(setup)),
+        Job::Trial(trial) => suite(setup, &trial.folder(dir), &planting::tried(setup, dir, trial)?),
         Job::Suite(kind, number) => {
             let factors = match kind {
                 Kind::Unchanged => BTreeMap::new(),
-                Kind::Planted(percent) => factors(setup, dir, percent)?,
+                Kind::Planted(percent) => planting::planted(setup, dir, percent)?,
             };
             suite(setup, &queue::folder(dir, kind, number), &factors)
         }
@@ -207,44 +195,6 @@ fn work(queue: &Queue<'_>, setup: &Setup, dir: &Path) -> Result<(), Error> {
         measure(job).inspect_err(|_| queue.close())?;
     }
     Ok(())
-}
-
-fn slope(setup: &Setup) -> BTreeMap<String, f64> {
-    cases_planted(setup).into_iter().map(|case| (case, SLOPE)).collect()
-}
-
-/// By how much the elements of each planted case must grow for its time to grow by so many per cent: overhead does not grow, and
-/// so it is measured once how much of the time does.
-fn factors(setup: &Setup, dir: &Path, percent: i32) -> Result<BTreeMap<String, f64>, Error> {
-    let windows = windows(&dir.join("slope"))?;
-    let wanted = (f64::from(percent) / 100.0).ln_1p();
-    let recorded = compare::by_case(&windows);
-    let factor = |case: &String| {
-        let differences = recorded.get(case.as_str())?.differences(|w| Some(w.p10_ns), usize::MAX);
-        let grown: Vec<f64> = differences.iter().map(|d| d.head).collect();
-        if grown.is_empty() {
-            return None;
-        }
-        let share = median(&grown) / SLOPE.ln();
-        // A case whose time hardly grows says nothing of whether slowdowns are found.
-        (0.2..=2.0)
-            .contains(&share)
-            .then(|| (case.clone(), (wanted / share).exp()))
-    };
-    Ok(cases_planted(setup).iter().filter_map(factor).collect())
-}
-
-fn cases_planted(setup: &Setup) -> Vec<String> {
-    let is_there = |case: &&&str| {
-        case.split('/')
-            .nth(1)
-            .is_some_and(|b| setup.backends.iter().any(|there| there == b))
-    };
-    PLANTED_CASES
-        .iter()
-        .filter(is_there)
-        .map(|case| (*case).to_owned())
-        .collect()
 }
 
 /// Measures one suite, or goes on with it. Planted cases are compared alone, as suspects are.
@@ -286,11 +236,11 @@ fn suite(setup: &Setup, folder: &Path, factors: &BTreeMap<String, f64>) -> Resul
         "Validating",
         &format!("{name}: {} cases, seed {}", plan.cases.len(), plan.seed),
     );
-    let sizes = if factors.is_empty() { SIZES } else { PLANTED_SIZES };
+    // Any case can be asked for by its id, whatever the sizes are.
     let base = BTreeMap::from([
         ("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned()),
         ("GPU_EXECUTOR_BACKENDS".to_owned(), setup.backends.join(",")),
-        ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), sizes.to_owned()),
+        ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), SIZES.to_owned()),
     ]);
     let mut head = base.clone();
     if !factors.is_empty() {
@@ -307,6 +257,7 @@ fn suite(setup: &Setup, folder: &Path, factors: &BTreeMap<String, f64>) -> Resul
         is_software: &|backend| setup.software.iter().any(|software| software == backend),
         folder,
         patience: PATIENCE,
+        how_to_go_on: "; what was measured so far is kept, and the same command goes on",
         deadline: None,
     }
     .run()?;

@@ -39,6 +39,8 @@ pub(crate) struct Turns<'a> {
     pub(crate) folder: &'a Path,
     /// How long a program may say nothing.
     pub(crate) patience: Duration,
+    /// What somebody who interrupts it is told besides.
+    pub(crate) how_to_go_on: &'a str,
     /// No block begins after this.
     pub(crate) deadline: Option<Instant>,
 }
@@ -96,10 +98,7 @@ impl Turns<'_> {
             }
             .measure(&mut state);
             if interrupt::is_noted() {
-                return Err(Error::Failed(format!(
-                    "interrupted; the blocks measured so far are in {}, and `--resume` with it goes on",
-                    self.folder.display()
-                )));
+                return Err(Error::Failed(format!("interrupted{}", self.how_to_go_on)));
             }
             let measured = measured?;
             append(&path, &measured)?;

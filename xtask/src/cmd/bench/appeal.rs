@@ -113,6 +113,7 @@ impl Court<'_> {
             is_software: &|backend| ab::is_software(Some(self.listing), backend),
             folder: self.folder,
             patience: PATIENCE,
+            how_to_go_on: "",
             deadline: Some(Instant::now() + MOST_FOR_FIVE + MOST_PER_CASE * more),
         }
         .run()?;

@@ -6,14 +6,14 @@ use std::{
     time::Instant,
 };
 
-use super::{TARGETS, is_finished};
+use super::{TARGETS, is_finished, planting::Trial};
 use crate::ab::validation::Kind;
 
 /// What a lane does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Job {
     /// Finds out how the time of planted cases grows with their elements.
-    Slope,
+    Trial(Trial),
     /// A suite of this kind, with its number from 1.
     Suite(Kind, usize),
 }
@@ -55,7 +55,7 @@ impl<'a> Queue<'a> {
         }
         let job = next(self.dir, &state.taken)?;
         state.taken.push(job);
-        state.left -= usize::from(job != Job::Slope);
+        state.left -= usize::from(matches!(job, Job::Suite(..)));
         Some(job)
     }
 
@@ -70,28 +70,29 @@ pub(super) fn folder(dir: &Path, kind: Kind, number: usize) -> PathBuf {
     dir.join("suites").join(format!("{}-{number:03}", kind.name()))
 }
 
-/// A suite of the kind that lacks most, interrupted ones first; before planted ones, the slope.
+/// A suite of the kind that lacks most, interrupted ones first; before planted ones, the trials they need.
 fn next(dir: &Path, taken: &[Job]) -> Option<Job> {
-    let has_slope = is_finished(&dir.join("slope"));
     let is_open = |kind, number| !taken.contains(&Job::Suite(kind, number)) && !is_finished(&folder(dir, kind, number));
+    let trial = |kind| {
+        let mut trials = Trial::before(kind).into_iter();
+        trials.find(|trial| !is_finished(&trial.folder(dir))).map(Job::Trial)
+    };
     let candidate = |&(kind, target): &(Kind, usize)| {
-        // Nobody can plant anything until the lane that looks for the slope has found it.
-        if kind != Kind::Unchanged && !has_slope && taken.contains(&Job::Slope) {
+        let trial = trial(kind);
+        // Nobody can plant anything until the lane that tries it has found out.
+        if trial.is_some_and(|trial| taken.contains(&trial)) {
             return None;
         }
         let open: Vec<usize> = (1..=target).filter(|&number| is_open(kind, number)).collect();
         let done = (target - open.len()) as f64 / target as f64;
-        open.first().map(|&number| (kind, number, done))
+        open.first()
+            .map(|&number| (trial.unwrap_or(Job::Suite(kind, number)), done))
     };
-    let (kind, number, _) = TARGETS
+    TARGETS
         .iter()
         .filter_map(candidate)
-        .min_by(|(_, _, a), (_, _, b)| a.total_cmp(b))?;
-    if kind != Kind::Unchanged && !has_slope {
-        Some(Job::Slope)
-    } else {
-        Some(Job::Suite(kind, number))
-    }
+        .min_by(|(_, a), (_, b)| a.total_cmp(b))
+        .map(|(job, _)| job)
 }
 
 #[cfg(test)]
@@ -99,7 +100,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::files;
+    use crate::{cmd::validate_gate::planting, files};
 
     fn finish(dir: &Path, name: &str) {
         files::write(&dir.join(name).join("verdicts.json"), b"{}").unwrap();
@@ -112,11 +113,16 @@ mod tests {
         let next = || Queue::new(dir, None, None).take();
         assert_eq!(next(), Some(Job::Suite(Kind::Unchanged, 1)));
         finish(dir, "suites/unchanged-001");
-        assert_eq!(next(), Some(Job::Slope));
-        finish(dir, "slope");
+        assert_eq!(next(), Some(Job::Trial(Trial::Slope)));
+        finish(dir, "trials/slope");
+        assert_eq!(next(), Some(Job::Trial(Trial::Percent(3))));
+        finish(dir, "trials/planted+3");
         assert_eq!(next(), Some(Job::Suite(Kind::Planted(3), 1)));
         fs::create_dir_all(dir.join("suites/planted+3-001")).unwrap();
         assert_eq!(next(), Some(Job::Suite(Kind::Planted(3), 1)), "begun is not done");
+        planting::tests::all()
+            .into_iter()
+            .for_each(|trial| finish(&trial.folder(dir), ""));
         for (kind, target) in TARGETS {
             let names = (1..=target).map(|number| folder(dir, kind, number));
             names.for_each(|name| finish(&name, ""));
@@ -137,14 +143,16 @@ mod tests {
             jobs,
             [
                 unchanged(1),
-                Job::Slope,
+                Job::Trial(Trial::Slope),
                 unchanged(2),
                 unchanged(3),
                 unchanged(4),
                 unchanged(5)
             ]
         );
-        finish(dir.path(), "slope");
+        planting::tests::all()
+            .into_iter()
+            .for_each(|trial| finish(&trial.folder(dir.path()), ""));
         let queue = Queue::new(dir.path(), None, None);
         let mut jobs: Vec<String> = std::iter::from_fn(|| queue.take())
             .map(|job| format!("{job:?}"))

@@ -21,7 +21,7 @@ use crate::{
         workspace,
     },
     judge::judge,
-    report::{Against, Places, Report},
+    report::{Against, Places, Report, crossover::crossovers},
     run::{self, Plan, Run},
     verdict::{Strictness, Timing},
 };
@@ -112,6 +112,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
             strict: false,
         },
         verdicts: judge(None, &run.rows, &run.plan),
+        crossovers: crossovers(&run.rows),
         exit: Exit::Pass,
     };
     bench::write(&out, &report, &run, &measured)?;

@@ -166,7 +166,7 @@ impl Block<'_> {
         Ok(windows)
     }
 
-    /// Measures every case once in a criterion process of each arm.
+    /// Measures every case in a criterion process of each arm, and in more of those that had company.
     fn criterion(
         &self,
         group: &str,
@@ -178,13 +178,25 @@ impl Block<'_> {
         let mut windows = Vec::new();
         for case in cases {
             state.progress.begin(case);
-            let mut order = Arm::ALL;
-            random.shuffle(&mut order);
-            for arm in order {
-                let folder = self.folder(arm);
-                let answer = arm::criterion(&self.start(arm, group, bound, &folder), case);
-                if let Some(measured) = state.accept(self, case, arm, answer)? {
-                    windows.push(measured.window(case, self.number, 1, arm));
+            let mut is_done = BTreeMap::from(Arm::ALL.map(|arm| (arm, false)));
+            let orders = schedule::rounds(Arm::ALL.len(), 1 + MORE_ROUNDS, random);
+            for (round, order) in (1..).zip(orders) {
+                for arm in order.into_iter().map(|index| Arm::ALL[index]) {
+                    if is_done[&arm] || state.refused.contains_key(*case) {
+                        continue;
+                    }
+                    let folder = self.folder(arm);
+                    let answer = arm::criterion(&self.start(arm, group, bound, &folder), case);
+                    if let Some(measured) = state.accept(self, case, arm, answer)? {
+                        let window = measured.window(case, self.number, round, arm);
+                        let calibrations_ns = &mut state.calibrations[arm.program()];
+                        calibrations_ns.push(window.calibration_ns);
+                        is_done.insert(
+                            arm,
+                            window.calibration_ns <= MOST_DISTURBANCE * fastest_tenth(calibrations_ns),
+                        );
+                        windows.push(window);
+                    }
                 }
             }
         }

@@ -1,0 +1,115 @@
+//! What wgpu reports outside of the call that caused it, and the errors made of that.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::ThreadId,
+};
+
+use crate::error::Error;
+
+/// What was reported of one device.
+#[derive(Debug)]
+pub(super) struct Faults {
+    pub(super) adapter: String,
+    reports: Arc<Mutex<Reports>>,
+}
+
+#[derive(Debug, Default)]
+struct Reports {
+    /// Why the device is gone; stays once it is set.
+    lost: Option<String>,
+    /// Errors not looked at yet, with the thread whose call caused each: wgpu reports them on that thread.
+    errors: Vec<(ThreadId, wgpu::Error)>,
+}
+
+impl Faults {
+    /// Listens to a device of the adapter of that name.
+    pub(super) fn of(device: &wgpu::Device, adapter: &str) -> Self {
+        let reports = Arc::new(Mutex::new(Reports::default()));
+        device.set_device_lost_callback({
+            let reports = Arc::clone(&reports);
+            move |reason, message| {
+                let reason = format!("{reason:?}: {message}").to_lowercase();
+                lock(&reports).lost.get_or_insert(reason);
+            }
+        });
+        // Without a handler of ours wgpu panics.
+        device.on_uncaptured_error({
+            let reports = Arc::clone(&reports);
+            Arc::new(move |error| lock(&reports).errors.push((std::thread::current().id(), error)))
+        });
+        Self {
+            adapter: adapter.to_owned(),
+            reports,
+        }
+    }
+
+    /// What was reported of this thread's calls since the last look, or that the device is gone.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let mut reports = lock(&self.reports);
+        if let Some(reason) = &reports.lost {
+            return Err(self.lost(reason.clone()));
+        }
+        let this = std::thread::current().id();
+        match reports.errors.iter().position(|(thread, _)| *thread == this) {
+            None => Ok(()),
+            Some(at) => {
+                let (_, error) = reports.errors.swap_remove(at);
+                Err(self.reported(&error, 0))
+            }
+        }
+    }
+
+    /// The error for a call that failed: what wgpu reported meanwhile, the loss of the device above all, else `message`.
+    pub(super) fn failed(&self, message: String) -> Error {
+        self.check().err().unwrap_or_else(|| self.driver(message))
+    }
+
+    /// The error for what wgpu reported of a creation of so many bytes.
+    pub(super) fn reported(&self, error: &wgpu::Error, bytes: u64) -> Error {
+        match error {
+            wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory {
+                adapter: self.adapter.clone(),
+                bytes,
+            },
+            other => self.driver(other.to_string()),
+        }
+    }
+
+    /// The error of a device that is lost, for the reason that was known first.
+    pub(super) fn gone(&self, reason: &str) -> Error {
+        let lost = lock(&self.reports)
+            .lost
+            .get_or_insert_with(|| reason.to_owned())
+            .clone();
+        self.lost(lost)
+    }
+
+    /// The error of a device that is lost, whatever was reported.
+    pub(super) fn lost(&self, reason: String) -> Error {
+        Error::DeviceLost {
+            adapter: self.adapter.clone(),
+            reason,
+        }
+    }
+
+    /// The error of a wait that took too long.
+    pub(super) fn timed_out(&self, waited: std::time::Duration) -> Error {
+        Error::Timeout {
+            adapter: self.adapter.clone(),
+            waited,
+        }
+    }
+
+    fn driver(&self, message: String) -> Error {
+        Error::Driver {
+            adapter: self.adapter.clone(),
+            message,
+        }
+    }
+}
+
+/// Locks, also after a panic of another thread: every value guarded here is whole between statements.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,137 @@
+//! A repository whose bench programs are shell scripts.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+/// Serves windows of two cases. `@…@` is what revisions differ in.
+const BENCH: &str = r#"#!/bin/sh
+say() { echo "gpu-executor-bench: $1"; }
+say '{"serving":{"protocol":1,"cases":[@CASES@]}}'
+while read -r verb case rest; do
+    ns=@NS@; dispatches=@DISPATCHES@
+    @FAULT@
+    case $verb in
+    prepare) say "{\"prepared\":{\"call_ns\":$ns,\"calibration_ns\":18000}}" ;;
+    measure) say "{\"measured\":{\"samples_ns\":[$ns,$ns,$((ns + 100))],\"calibrations_ns\":[18000],\"counters\":{\"dispatches\":$dispatches}}}" ;;
+    esac
+done
+"#;
+
+/// Cargo that takes a script of the revision for its program, and cannot build a revision without one.
+const CARGO: &str = r#"#!/bin/sh
+case $1 in
+metadata) echo '{"packages":[],"workspace_members":[],"resolve":null,"target_directory":"@TARGET@","version":1,"workspace_root":"@ROOT@","metadata":null}' ;;
+bench)
+    [ -e "@GO@.slow" ] && { echo $PWD > "@GO@.building"; sleep 60; }
+    [ -e bench.sh ] || { echo 'error: expected expression, found end of file' >&2; exit 101; }
+    mkdir -p "$CARGO_TARGET_DIR"; cp bench.sh "$CARGO_TARGET_DIR/speed"; chmod +x "$CARGO_TARGET_DIR/speed"
+    echo '{"reason":"compiler-artifact","package_id":"path+file:///x#x@0.1.0","manifest_path":"/x/Cargo.toml","target":{"kind":["bench"],"crate_types":["bin"],"name":"speed","src_path":"/x/x.rs","edition":"2024","doc":false,"doctest":false,"test":false},"profile":{"opt_level":"3","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false},"features":[],"filenames":[],"executable":"'"$CARGO_TARGET_DIR"'/speed","fresh":true}' ;;
+esac
+"#;
+
+/// A repository with revisions.
+pub(crate) struct Repository(tempfile::TempDir);
+
+/// What a revision's program does.
+#[derive(Clone, Copy)]
+pub(crate) struct Program<'a> {
+    pub(crate) ns: u64,
+    pub(crate) dispatches: u64,
+    pub(crate) cases: &'a str,
+    pub(crate) fault: &'a str,
+}
+
+pub(crate) const PLAIN: Program<'_> = Program {
+    ns: 100_000,
+    dispatches: 1,
+    cases: r#""o/cpu/1","o/cpu/2""#,
+    fault: "",
+};
+
+impl Repository {
+    pub(crate) fn new() -> Self {
+        let repository = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(repository.path("repo")).unwrap();
+        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        let cargo = CARGO
+            .replace("@TARGET@", repository.path("target").to_str().unwrap())
+            .replace("@ROOT@", repository.path("repo").to_str().unwrap())
+            .replace("@GO@", repository.path("cargo").to_str().unwrap());
+        fs::write(repository.path("cargo"), cargo).unwrap();
+        fs::set_permissions(repository.path("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(repository.path("repo/Cargo.toml"), "").unwrap();
+        repository.commit("plain", PLAIN);
+        repository
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn git(&self, args: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=n", "-c", "user.email=e@example.org", "-C"])
+            .arg(self.path("repo"))
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Commits a program under a tag.
+    pub(crate) fn commit(&self, tag: &str, program: Program<'_>) {
+        let script = BENCH
+            .replace("@CASES@", program.cases)
+            .replace("@NS@", &program.ns.to_string())
+            .replace("@DISPATCHES@", &program.dispatches.to_string())
+            .replace("@FAULT@", program.fault);
+        fs::write(self.path("repo/bench.sh"), script).unwrap();
+        self.save(tag);
+    }
+
+    pub(crate) fn save(&self, tag: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", tag]);
+        self.git(&["tag", tag]);
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.subcommand("ab", args)
+    }
+
+    pub(crate) fn subcommand(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args([name, "--manifest-path"])
+            .arg(self.path("repo/Cargo.toml"))
+            .args(args)
+            .env("CARGO", self.path("cargo"))
+            .env("CARGO_TARGET_DIR", self.path("own-target"))
+            // These tests may themselves be run by GitHub Actions, whose summary is not theirs.
+            .env_remove("GITHUB_ACTIONS")
+            .env_remove("GITHUB_STEP_SUMMARY");
+        command
+    }
+
+    /// Compares, and makes sure that no worktree is left whatever came of it.
+    pub(crate) fn ab(&self, args: &[&str]) -> Output {
+        let output = self.command(args).output().unwrap();
+        self.is_tidy();
+        output
+    }
+
+    #[track_caller]
+    pub(crate) fn is_tidy(&self) {
+        assert_eq!(self.git(&["worktree", "list"]).lines().count(), 1, "a worktree is left");
+        assert!(!self.path("target/ab/trees").exists(), "a folder of worktrees is left");
+    }
+}
