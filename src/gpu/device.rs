@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    bindings::{Bindings, Taken},
     commands::{Commands, MapResult, Recorded},
     faults::Faults,
     pipelines::StoredPipelines,
@@ -33,7 +34,15 @@ pub(super) struct Device {
     pub(super) faults: Faults,
     timeout: Duration,
     pipelines: Option<StoredPipelines>,
+    pub(super) bindings: Bindings,
     is_apart: bool,
+}
+
+/// A bind group, whose bindings are counted as long as it lives.
+#[derive(Debug)]
+pub(super) struct BindGroup {
+    pub(super) raw: wgpu::BindGroup,
+    _bindings: Taken,
 }
 
 impl Device {
@@ -49,11 +58,12 @@ impl Device {
             adapter: info.name.clone(),
             message,
         };
+        let bindings = Bindings::new(info.backend);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpu-executor"),
             required_features: wgpu::Features::IMMEDIATES | (adapter.features() & welcome),
             // wgpu's defaults are far below what adapters offer.
-            required_limits: adapter.limits(),
+            required_limits: bindings.set_aside(adapter.limits()),
             experimental_features: wgpu::ExperimentalFeatures::disabled(),
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
@@ -64,6 +74,7 @@ impl Device {
         let pipelines = StoredPipelines::new(&device, adapter, store);
         Ok(Self {
             pipelines,
+            bindings,
             is_apart: info.kind == AdapterKind::Hardware,
             device,
             queue,
@@ -141,15 +152,21 @@ impl Device {
         label: &str,
         layout: &wgpu::BindGroupLayout,
         entries: &[wgpu::BindGroupEntry<'_>],
-    ) -> Result<wgpu::BindGroup, Error> {
+    ) -> Result<BindGroup, Error> {
+        let taken = self.bindings.take(entries.len() as u64);
+        let taken = taken.ok_or_else(|| Error::TooManyOnTheWay {
+            adapter: self.faults.adapter.clone(),
+            most: self.bindings.most,
+        })?;
         add(&self.counters.bind_groups_created, 1);
-        self.scoped(0, || {
+        let raw = self.scoped(0, || {
             self.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some(label),
                 layout,
                 entries,
             })
-        })
+        })?;
+        Ok(BindGroup { raw, _bindings: taken })
     }
 
     /// Creates a place for two timestamps.
@@ -184,8 +201,8 @@ impl Device {
             // SAFETY: a kernel must not index out of bounds or loop for ever. Every kernel is a file of this crate, as the
             // sealed `Task` sees to; each compares its thread's number with the length before it touches a binding, where
             // bindings hold that length rounded up to whole threads' elements (`Layout::most`). Strings are read as far as
-            // their table says, which `strings` writes together with them, and loops end with the string, or after the
-            // number of rounds that the host gives.
+            // their table says, which `strings::write_table` keeps within the words that are bound, and loops end with the
+            // string, or after the number of rounds that the host gives.
             let module = unsafe {
                 self.device
                     .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())

@@ -1,5 +1,6 @@
 //! The wgpu executor, as one thread after the other or many at once may call it.
 
+mod bindings;
 mod calibration;
 mod commands;
 mod device;
@@ -82,6 +83,15 @@ impl Gpu {
             turns,
             waker: WakerThread::default(),
         })
+    }
+
+    /// Has grids folded as an adapter would that allows so few workgroups per dimension.
+    #[cfg(test)]
+    fn narrow(&mut self, groups: u32) {
+        self.engine
+            .as_mut()
+            .expect("present until it is dropped")
+            .narrow(groups);
     }
 
     pub(crate) fn counters(&self) -> Counters {
