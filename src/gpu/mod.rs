@@ -24,6 +24,8 @@ use std::{
 use engine::Engine;
 pub(crate) use engine::{Flight, Part};
 pub(crate) use kernel::{MOST_INPUTS, TABLE_STRIDE};
+#[cfg(test)]
+pub(crate) use plan::Most;
 pub(crate) use plan::{Chunk, Cutter};
 use waker::WakerThread;
 
