@@ -173,6 +173,7 @@ impl Gpu {
 
     /// The mapped inputs of a part.
     pub(crate) fn inputs(&self, part: &Part) -> Result<wgpu::BufferViewMut, Error> {
+        self.engine().device.faults.check()?;
         part.inputs()
             .map_err(|error| self.engine().device.faults.failed(error.to_string()))
     }
