@@ -1,7 +1,7 @@
 //! One block: fresh processes, one of each arm, measured case by case.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -123,11 +123,11 @@ impl Block<'_> {
         for case in cases {
             // All of them at first, later those that went with a case.
             for arm in order {
-                if !processes.contains_key(&arm) {
+                if let Entry::Vacant(place) = processes.entry(arm) {
                     let folder = self.folder(arm);
                     let process = Serving::start(&self.start(arm, group, bound, &folder))
                         .map_err(|error| self.blame(arm, &error))?;
-                    processes.insert(arm, process);
+                    place.insert(process);
                 }
             }
             state.progress.begin(case);
