@@ -505,5 +505,9 @@ fn bisect_finds_the_commit_and_passes_over_those_that_do_not_build() {
         1,
         &["plain has no case o/cpu/9"],
     );
-    check(&bisect(&["later", "plain", "o/cpu/1"]), 2, &["no commit lies between"]);
+    check(&bisect(&["plain", "plain", "o/cpu/1"]), 2, &["no commit lies between"]);
+    check(&bisect(&["later", "plain", "o/cpu/1"]), 2, &["is no ancestor of"]);
+    let fault = r#"[ $case = o/cpu/1 ] && { say '{"failed":"wrong result"}'; continue; }"#;
+    repository.commit("wrong", Program { fault, ..slow });
+    check(&bisect(&["later", "wrong", "o/cpu/1"]), 4, &["not measured"]);
 }

@@ -107,6 +107,15 @@ impl Project {
     /// Commits after `good` up to `bad`, oldest first.
     pub(crate) fn commits_between(&self, good: &str, bad: &str) -> Result<Vec<String>, Error> {
         let sh = self.git()?;
+        let mut ancestor = Command::new("git");
+        ancestor
+            .current_dir(&self.folder)
+            .args(["merge-base", "--is-ancestor", good, bad]);
+        if !ancestor.status().map_err(Error::io("run", Path::new("git")))?.success() {
+            return Err(Error::Usage(format!(
+                "{good} is no ancestor of {bad}: what lies between them is not all there is between their programs"
+            )));
+        }
         let range = format!("{good}..{bad}");
         let list = cmd!(sh, "git rev-list --first-parent --reverse {range}")
             .quiet()
