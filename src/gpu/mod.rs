@@ -24,6 +24,8 @@ use std::{
 use engine::Engine;
 pub(crate) use engine::{Flight, Part};
 pub(crate) use kernel::{MOST_INPUTS, TABLE_STRIDE};
+#[cfg(test)]
+pub(crate) use plan::Most;
 pub(crate) use plan::{Chunk, Cutter};
 use waker::WakerThread;
 
@@ -180,6 +182,7 @@ impl Gpu {
 
     /// The mapped inputs of a part.
     pub(crate) fn inputs(&self, part: &Part) -> Result<wgpu::BufferViewMut, Error> {
+        self.engine().device.faults.check()?;
         part.inputs()
             .map_err(|error| self.engine().device.faults.failed(error.to_string()))
     }

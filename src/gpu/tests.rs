@@ -239,6 +239,27 @@ fn every_kernel_finds_its_place_in_a_grid_of_several_rows() {
     }
 }
 
+/// wgpu frees the buffers of a device that its driver lost at the next poll, so that there must be none.
+#[test]
+fn nothing_is_freed_under_a_view_when_a_driver_loses_the_device() {
+    let data = [1.0_f32; 1000];
+    let task = VectorAdd { a: &data, b: &data };
+    for executor in executors() {
+        let mut place = executor.in_place::<VectorAdd<'_>>(1 << 22).unwrap();
+        let [waited, dropped, polled] = [(); 3].map(|()| executor.submit(&task).unwrap());
+        let [mut a, mut b] = place.inputs::<f32, 2>().unwrap();
+        executor.gpu().unwrap().engine().device.lose_in_wgpu();
+        let is_lost = |error: Error| assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+        is_lost(waited.wait().unwrap_err());
+        is_lost(pollster::block_on(polled).unwrap_err());
+        drop(dropped);
+        is_lost(executor.run(&task).unwrap_err());
+        is_lost(executor.submit(&task).map(|_| ()).unwrap_err());
+        a.fill(2.0);
+        b.fill(3.0);
+    }
+}
+
 /// What the driver takes away, and with it every adapter on the context.
 #[cfg(all(target_os = "linux", feature = "gles"))]
 #[test]
