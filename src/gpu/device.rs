@@ -122,9 +122,18 @@ impl Device {
         self.device.get_internal_counters()
     }
 
+    /// Gives the device up: from now on nothing is asked of it.
+    ///
+    /// wgpu's `destroy` is not called: at the next poll wgpu would free all buffers, and others may be writing to them or
+    /// reading from them. They go with their owners.
     pub(super) fn lose(&self) {
-        // Before the device goes, so that a call under way on another thread finds the reason for its failure.
         let _ = self.faults.gone("destroyed");
+    }
+
+    /// Loses the device as its driver would, behind this library's back but for the report.
+    #[cfg(test)]
+    pub(super) fn lose_in_wgpu(&self) {
+        self.lose();
         self.device.destroy();
     }
 
@@ -201,8 +210,8 @@ impl Device {
             // SAFETY: a kernel must not index out of bounds or loop for ever. Every kernel is a file of this crate, as the
             // sealed `Task` sees to; each compares its thread's number with the length before it touches a binding, where
             // bindings hold that length rounded up to whole threads' elements (`Layout::most`). Strings are read as far as
-            // their table says, which `strings` writes together with them, and loops end with the string, or after the
-            // number of rounds that the host gives.
+            // their table says, which `strings::write_table` keeps within the words that are bound, and loops end with the
+            // string, or after the number of rounds that the host gives.
             let module = unsafe {
                 self.device
                     .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
@@ -255,6 +264,7 @@ impl Device {
 
     /// Submits recorded commands.
     pub(super) fn submit(&self, recorded: Recorded) -> Result<wgpu::SubmissionIndex, Error> {
+        self.faults.check()?;
         add(&self.counters.submits, 1);
         self.counters.count(recorded.counted);
         recorded.mappings.iter().for_each(MapResult::expect);
@@ -265,6 +275,7 @@ impl Device {
 
     /// Looks whether the mappings asked for with a submission are done.
     pub(super) fn look<'m>(&self, mut mappings: impl Iterator<Item = &'m MapResult>) -> Result<bool, Error> {
+        self.faults.check()?;
         match self.poll(wgpu::PollType::Poll) {
             Ok(Ok(_)) => Ok(mappings.all(MapResult::is_known)),
             Ok(Err(error)) => Err(self.faults.failed(error.to_string())),
@@ -331,7 +342,8 @@ impl Device {
         }
     }
 
-    /// Polls; the outer error is the message of a panic, which is how wgpu reports a lost device here.
+    /// Polls, which may be done only after a look at the faults: wgpu's polls free every buffer of a lost device, be it mapped
+    /// and in use or not. The outer error is the message of a panic, which is how wgpu reports a lost device here.
     fn poll(&self, how: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>, String> {
         add(&self.counters.polls, 1);
         std::panic::catch_unwind(AssertUnwindSafe(|| self.device.poll(how))).map_err(|panic| {

@@ -6,7 +6,7 @@ use crate::{
     counters::Counters,
     error::Error,
     executor::Executor,
-    op::{MerkleRoot, VectorAdd},
+    op::{self, MerkleRoot, VectorAdd},
     options::Options,
     tuning::{Transfer, Tuning},
 };
@@ -211,6 +211,53 @@ fn more_tasks_than_there_are_places_for_are_an_error_and_later_ones_run() {
     }
     // Nowhere else are places set aside.
     assert!(bindings(&on(Backend::Vulkan), u64::from(u32::MAX)).is_some());
+}
+
+/// No chunk of the default size has as many workgroups as a row of a real adapter's grid.
+#[test]
+fn every_kernel_finds_its_place_in_a_grid_of_several_rows() {
+    for mut executor in executors() {
+        let name = executor.adapter().name.clone();
+        executor.gpu_mut().unwrap().narrow(3);
+        // Around whole workgroups, rows and grids of 64 and of 1,024 items a workgroup.
+        for size in [64, 191, 193, 257, 576, 577, 1000, 3073, 4097, 9216, 9217, 10_000] {
+            for operator in op::ALL.iter().filter(|operator| operator.probe.is_some()) {
+                (operator.workload)(size, 1, 1).check(&executor).unwrap();
+            }
+        }
+        for operator in op::ALL.iter().filter(|operator| operator.probe.is_some()) {
+            (operator.workload)(97, 13, 1).check(&executor).unwrap();
+        }
+        let data = vec![1.0; 9 * 1024 + 1];
+        let before = executor.counters();
+        executor.run(&VectorAdd { a: &data, b: &data }).unwrap();
+        let dispatches = (executor.counters() - before).dispatches;
+        assert_eq!(
+            dispatches, 2,
+            "{name}: three rows of three workgroups of 1,024 elements, and one more"
+        );
+    }
+}
+
+/// wgpu frees the buffers of a device that its driver lost at the next poll, so that there must be none.
+#[test]
+fn nothing_is_freed_under_a_view_when_a_driver_loses_the_device() {
+    let data = [1.0_f32; 1000];
+    let task = VectorAdd { a: &data, b: &data };
+    for executor in executors() {
+        let mut place = executor.in_place::<VectorAdd<'_>>(1 << 22).unwrap();
+        let [waited, dropped, polled] = [(); 3].map(|()| executor.submit(&task).unwrap());
+        let [mut a, mut b] = place.inputs::<f32, 2>().unwrap();
+        executor.gpu().unwrap().engine().device.lose_in_wgpu();
+        let is_lost = |error: Error| assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+        is_lost(waited.wait().unwrap_err());
+        is_lost(pollster::block_on(polled).unwrap_err());
+        drop(dropped);
+        is_lost(executor.run(&task).unwrap_err());
+        is_lost(executor.submit(&task).map(|_| ()).unwrap_err());
+        a.fill(2.0);
+        b.fill(3.0);
+    }
 }
 
 /// What the driver takes away, and with it every adapter on the context.
