@@ -276,14 +276,20 @@ impl Adapter {
     /// wgpu's adapter without a driver: everything is done but the kernels.
     #[cfg(test)]
     pub(crate) fn noop() -> Self {
+        // Named after the backend whose features it has.
+        Self::noop_as(Backend::Vulkan)
+    }
+
+    /// The same, in the place of another backend's.
+    #[cfg(test)]
+    pub(crate) fn noop_as(backend: Backend) -> Self {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::NOOP;
         descriptor.backend_options.noop = wgpu::NoopBackendOptions::enabled();
         let instance = wgpu::Instance::new(descriptor);
         let mut handles = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::NOOP));
         let handle = handles.pop().expect("it needs no driver");
-        // Named after the backend whose features it has.
-        Self::gpu(Backend::Vulkan, handle, None)
+        Self::gpu(backend, handle, None)
     }
 
     /// The adapter of `backend` to use: the one whose name contains `name` if that is given, else the first GPU, else

@@ -231,14 +231,20 @@ impl Executor {
         self.gpu.as_deref()
     }
 
+    #[cfg(test)]
+    pub(crate) fn gpu_mut(&mut self) -> Option<&mut Gpu> {
+        self.gpu.as_mut().and_then(Arc::get_mut)
+    }
+
     /// Calls into wgpu since the executor was made; all zero on [`Backend::Cpu`].
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.gpu.as_ref().map(|gpu| gpu.counters()).unwrap_or_default()
     }
 
-    /// Destroys the device, as a driver reset would, so that a program can test what it does then.
-    /// Every later call returns [`Error::DeviceLost`]. Nothing happens on [`Backend::Cpu`].
+    /// Gives the device up, as after a driver's reset, so that a program can test what it does then.
+    /// Every later call returns [`Error::DeviceLost`]; memory in use stays until its owners go. Nothing happens on
+    /// [`Backend::Cpu`].
     pub fn lose_device(&self) {
         if let Some(gpu) = &self.gpu {
             gpu.lose_device();

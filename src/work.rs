@@ -219,3 +219,36 @@ impl<I: bytemuck::Pod + Send + Sync> Sink for Each<'_, I> {
 fn items<I: bytemuck::Pod>(bytes: &[u8]) -> Result<&[I], String> {
     bytemuck::try_cast_slice(bytes).map_err(|error| format!("the mapping cannot be read as the output's type: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{gpu::Most, op::FieldMul};
+
+    proptest! {
+        #[test]
+        fn chunks_of_numbers_have_elements_of_one_parameter(
+            batch in prop::collection::vec((0_usize..4, 0_u16..3), 0..12),
+            most in 1_usize..6,
+        ) {
+            let ones = [[1; 4]; 4];
+            let task = |&(n, products): &(usize, u16)| FieldMul { a: &ones[..n], b: &ones[..n], products };
+            let tasks: Vec<_> = batch.iter().map(task).collect();
+            let lengths = &lengths(&tasks).unwrap();
+            let inputs = Inputs { tasks: &tasks, lengths };
+            let mut cutter = Cutter::new(lengths, Most::elements(most));
+            let mut seen = Vec::new();
+            while let Some(chunk) = inputs.next(&mut cutter, Copier::ALONE).unwrap() {
+                prop_assert!((1..=most).contains(&chunk.elements));
+                for piece in chunk.pieces(lengths) {
+                    prop_assert_eq!(chunk.parameter, u32::from(batch[piece.task].1));
+                    seen.extend(piece.elements.map(|element| (piece.task, element)));
+                }
+            }
+            let all: Vec<_> = lengths.iter().enumerate().flat_map(|(t, &n)| (0..n).map(move |e| (t, e))).collect();
+            prop_assert_eq!(seen, all);
+        }
+    }
+}

@@ -62,6 +62,29 @@ fn a_device_lost_before_its_first_call_is_an_error() {
     }
 }
 
+/// wgpu frees the buffers of a lost device when it is polled, be they mapped or not.
+#[test]
+fn memory_in_use_outlives_the_loss_of_its_device() {
+    let data = [1.0_f32; 1000];
+    for executor in common::gpu_executors(&common::options()) {
+        // Long enough that their memory goes back to the system once it is freed.
+        let mut written = executor.in_place::<VectorAdd<'_>>(1 << 22).unwrap();
+        let mut read = executor.in_place::<VectorAdd<'_>>(1 << 22).unwrap();
+        let output = read.run().unwrap();
+        let pending = executor.submit(&VectorAdd { a: &data, b: &data }).unwrap();
+        let [mut a, mut b] = written.inputs::<f32, 2>().unwrap();
+        executor.lose_device();
+        let is_lost = |error: Error| assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+        is_lost(pollster::block_on(pending).unwrap_err());
+        is_lost(executor.run(&VectorAdd { a: &data, b: &data }).unwrap_err());
+        a.fill(2.0);
+        b.fill(3.0);
+        assert!(output.iter().all(|&sum| sum == 0.0));
+        drop(output);
+        is_lost(written.run().map(|_| ()).unwrap_err());
+    }
+}
+
 #[test]
 fn a_device_lost_while_threads_use_it_is_an_error_in_each() {
     let data = vec![1.0_f32; 100_000];

@@ -2,7 +2,7 @@
 
 mod common;
 
-use gpu_executor::{Executor, Options, VectorAdd, op};
+use gpu_executor::{Backend, Executor, FieldMul, Options, VectorAdd, op};
 
 /// Operations after which a size is too large to be tried with an operator on a CPU's driver.
 const MOST_OPERATIONS: u64 = 1 << 25;
@@ -65,6 +65,21 @@ fn a_batch_of_different_sizes_comes_back_in_order() {
         for executor in common::executors(&options) {
             assert_eq!(executor.run_batch(&tasks).unwrap(), expected, "{}", executor.backend());
         }
+    }
+}
+
+#[test]
+fn a_batch_that_begins_with_an_empty_task_of_another_parameter_is_right() {
+    let five = [[1_u64, 2, 3, 4]; 5];
+    let task = |n: usize, products| FieldMul {
+        a: &five[..n],
+        b: &five[..n],
+        products,
+    };
+    let tasks = [task(0, 1), task(0, 3), task(5, 2), task(0, 1), task(1, 3)];
+    let cpu = Executor::new(Backend::Cpu).unwrap().run_batch(&tasks).unwrap();
+    for executor in common::executors(&common::options()) {
+        assert_eq!(executor.run_batch(&tasks).unwrap(), cpu, "{}", executor.backend());
     }
 }
 

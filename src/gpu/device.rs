@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    bindings::{Bindings, Taken},
     commands::{Commands, MapResult, Recorded},
     faults::Faults,
     pipelines::StoredPipelines,
@@ -33,7 +34,15 @@ pub(super) struct Device {
     pub(super) faults: Faults,
     timeout: Duration,
     pipelines: Option<StoredPipelines>,
+    pub(super) bindings: Bindings,
     is_apart: bool,
+}
+
+/// A bind group, whose bindings are counted as long as it lives.
+#[derive(Debug)]
+pub(super) struct BindGroup {
+    pub(super) raw: wgpu::BindGroup,
+    _bindings: Taken,
 }
 
 impl Device {
@@ -49,11 +58,12 @@ impl Device {
             adapter: info.name.clone(),
             message,
         };
+        let bindings = Bindings::new(info.backend);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpu-executor"),
             required_features: wgpu::Features::IMMEDIATES | (adapter.features() & welcome),
             // wgpu's defaults are far below what adapters offer.
-            required_limits: adapter.limits(),
+            required_limits: bindings.set_aside(adapter.limits()),
             experimental_features: wgpu::ExperimentalFeatures::disabled(),
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
@@ -64,6 +74,7 @@ impl Device {
         let pipelines = StoredPipelines::new(&device, adapter, store);
         Ok(Self {
             pipelines,
+            bindings,
             is_apart: info.kind == AdapterKind::Hardware,
             device,
             queue,
@@ -111,9 +122,18 @@ impl Device {
         self.device.get_internal_counters()
     }
 
+    /// Gives the device up: from now on nothing is asked of it.
+    ///
+    /// wgpu's `destroy` is not called: at the next poll wgpu would free all buffers, and others may be writing to them or
+    /// reading from them. They go with their owners.
     pub(super) fn lose(&self) {
-        // Before the device goes, so that a call under way on another thread finds the reason for its failure.
         let _ = self.faults.gone("destroyed");
+    }
+
+    /// Loses the device as its driver would, behind this library's back but for the report.
+    #[cfg(test)]
+    pub(super) fn lose_in_wgpu(&self) {
+        self.lose();
         self.device.destroy();
     }
 
@@ -141,15 +161,21 @@ impl Device {
         label: &str,
         layout: &wgpu::BindGroupLayout,
         entries: &[wgpu::BindGroupEntry<'_>],
-    ) -> Result<wgpu::BindGroup, Error> {
+    ) -> Result<BindGroup, Error> {
+        let taken = self.bindings.take(entries.len() as u64);
+        let taken = taken.ok_or_else(|| Error::TooManyOnTheWay {
+            adapter: self.faults.adapter.clone(),
+            most: self.bindings.most,
+        })?;
         add(&self.counters.bind_groups_created, 1);
-        self.scoped(0, || {
+        let raw = self.scoped(0, || {
             self.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some(label),
                 layout,
                 entries,
             })
-        })
+        })?;
+        Ok(BindGroup { raw, _bindings: taken })
     }
 
     /// Creates a place for two timestamps.
@@ -184,8 +210,8 @@ impl Device {
             // SAFETY: a kernel must not index out of bounds or loop for ever. Every kernel is a file of this crate, as the
             // sealed `Task` sees to; each compares its thread's number with the length before it touches a binding, where
             // bindings hold that length rounded up to whole threads' elements (`Layout::most`). Strings are read as far as
-            // their table says, which `strings` writes together with them, and loops end with the string, or after the
-            // number of rounds that the host gives.
+            // their table says, which `strings::write_table` keeps within the words that are bound, and loops end with the
+            // string, or after the number of rounds that the host gives.
             let module = unsafe {
                 self.device
                     .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
@@ -238,6 +264,7 @@ impl Device {
 
     /// Submits recorded commands.
     pub(super) fn submit(&self, recorded: Recorded) -> Result<wgpu::SubmissionIndex, Error> {
+        self.faults.check()?;
         add(&self.counters.submits, 1);
         self.counters.count(recorded.counted);
         recorded.mappings.iter().for_each(MapResult::expect);
@@ -248,6 +275,7 @@ impl Device {
 
     /// Looks whether the mappings asked for with a submission are done.
     pub(super) fn look<'m>(&self, mut mappings: impl Iterator<Item = &'m MapResult>) -> Result<bool, Error> {
+        self.faults.check()?;
         match self.poll(wgpu::PollType::Poll) {
             Ok(Ok(_)) => Ok(mappings.all(MapResult::is_known)),
             Ok(Err(error)) => Err(self.faults.failed(error.to_string())),
@@ -314,7 +342,8 @@ impl Device {
         }
     }
 
-    /// Polls; the outer error is the message of a panic, which is how wgpu reports a lost device here.
+    /// Polls, which may be done only after a look at the faults: wgpu's polls free every buffer of a lost device, be it mapped
+    /// and in use or not. The outer error is the message of a panic, which is how wgpu reports a lost device here.
     fn poll(&self, how: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>, String> {
         add(&self.counters.polls, 1);
         std::panic::catch_unwind(AssertUnwindSafe(|| self.device.poll(how))).map_err(|panic| {

@@ -114,6 +114,12 @@ impl Engine {
         self.tuning
     }
 
+    /// Has grids folded as an adapter would that allows so few workgroups per dimension.
+    #[cfg(test)]
+    pub(super) fn narrow(&mut self, groups: u32) {
+        self.limits.max_compute_workgroups_per_dimension = groups;
+    }
+
     /// Takes a tuning, as far as the adapter allows it.
     pub(super) fn tune(&mut self, mut tuning: Tuning) {
         if !self.device.shares_buffers() {
@@ -270,7 +276,7 @@ impl Engine {
             let steps = part.kernel.steps(&part.chunk, most_groups);
             steps.map(|(groups, immediates)| Dispatch {
                 pipeline: &part.kernel.pipeline,
-                bind_group: &part.slot.bind_group,
+                bind_group: &part.slot.bind_group.raw,
                 offsets: part.offsets.starts(),
                 immediates,
                 immediates_read: part.kernel.layout.spec.immediates,
@@ -288,7 +294,7 @@ impl Engine {
         commands.finish()
     }
 
-    /// An idle slot, or a new one; idle slots of other sizes go if there is no memory for it beside them.
+    /// An idle slot, or a new one; idle slots of other sizes go if there is no room for it beside them.
     fn slot(&self, kernel: &Kernel, bucket: Size) -> Result<Slot, Error> {
         let key = Key {
             operator: kernel.operator(),
@@ -301,7 +307,9 @@ impl Engine {
             return Ok(slot);
         }
         match Slot::new(&self.device, kernel, key) {
-            Err(Error::OutOfMemory { .. }) if self.drop_idle() => Slot::new(&self.device, kernel, key),
+            Err(Error::OutOfMemory { .. } | Error::TooManyOnTheWay { .. }) if self.drop_idle() => {
+                Slot::new(&self.device, kernel, key)
+            }
             result => result,
         }
     }

@@ -10,7 +10,7 @@ use crate::error::Error;
 /// What was reported of one device.
 #[derive(Debug)]
 pub(super) struct Faults {
-    adapter: String,
+    pub(super) adapter: String,
     reports: Arc<Mutex<Reports>>,
 }
 

@@ -1,5 +1,6 @@
 //! The wgpu executor, as one thread after the other or many at once may call it.
 
+mod bindings;
 mod calibration;
 mod commands;
 mod device;
@@ -23,6 +24,8 @@ use std::{
 use engine::Engine;
 pub(crate) use engine::{Flight, Part};
 pub(crate) use kernel::{MOST_INPUTS, TABLE_STRIDE};
+#[cfg(test)]
+pub(crate) use plan::Most;
 pub(crate) use plan::{Chunk, Cutter};
 use waker::WakerThread;
 
@@ -82,6 +85,15 @@ impl Gpu {
             turns,
             waker: WakerThread::default(),
         })
+    }
+
+    /// Has grids folded as an adapter would that allows so few workgroups per dimension.
+    #[cfg(test)]
+    fn narrow(&mut self, groups: u32) {
+        self.engine
+            .as_mut()
+            .expect("present until it is dropped")
+            .narrow(groups);
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -170,6 +182,7 @@ impl Gpu {
 
     /// The mapped inputs of a part.
     pub(crate) fn inputs(&self, part: &Part) -> Result<wgpu::BufferViewMut, Error> {
+        self.engine().device.faults.check()?;
         part.inputs()
             .map_err(|error| self.engine().device.faults.failed(error.to_string()))
     }

@@ -120,7 +120,8 @@ impl Cutter {
     pub(crate) fn new(tasks: &[usize], most: Most) -> Self {
         assert!(most.elements > 0, "a chunk holds at least one element");
         Self {
-            task: 0,
+            // The first element's, as behind every chunk: it is what the chunk's parameter is taken of.
+            task: tasks.iter().take_while(|&&elements| elements == 0).count(),
             first: 0,
             left: tasks.iter().sum(),
             most,
@@ -151,6 +152,7 @@ impl Cutter {
             elements: next.elements.min(most),
             ..next
         };
+        debug_assert!(chunk.elements > 0, "a chunk has elements");
         self.left -= chunk.elements;
         self.first += chunk.elements;
         while self.task < tasks.len() && self.first >= tasks[self.task] {

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::{
     commands::{Commands, MapResult, Recorded},
-    device::Device,
+    device::{BindGroup, Device},
     kernel::{Kernel, Size},
 };
 use crate::{
@@ -49,7 +49,7 @@ pub(crate) struct Slot {
     pub(super) key: Key,
     inputs: Pair,
     output: Pair,
-    pub(super) bind_group: wgpu::BindGroup,
+    pub(super) bind_group: BindGroup,
     timer: Option<Timer>,
     prepared: Option<(Extent, Recorded)>,
 }

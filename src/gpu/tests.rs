@@ -6,14 +6,14 @@ use crate::{
     counters::Counters,
     error::Error,
     executor::Executor,
-    op::{MerkleRoot, VectorAdd},
+    op::{self, MerkleRoot, VectorAdd},
     options::Options,
     tuning::{Transfer, Tuning},
 };
 
 /// An executor on every adapter that works and has a driver, in each way of transfer.
 fn executors() -> Vec<Executor> {
-    let mut adapters = Adapter::list(&Backend::built());
+    let mut adapters = Adapter::list(&Backend::selected().unwrap());
     adapters.extend(Adapter::list_own_gles().unwrap_or_default());
     adapters.retain(|adapter| adapter.info().unusable.is_none() && adapter.info().backend != Backend::Cpu);
     let on = |adapter: &Adapter, transfer| {
@@ -170,6 +170,93 @@ fn without_a_driver_different_operators_are_one_submission_too() {
             Some(expected),
             "{transfer:?}"
         );
+    }
+}
+
+/// wgpu would give up the device.
+#[test]
+fn more_tasks_than_there_are_places_for_are_an_error_and_later_ones_run() {
+    let on = |backend| {
+        let options = Options {
+            tuning: Some(Tuning::plain(Transfer::STAGED)),
+            cache_dir: Some("".into()),
+            ..Options::default()
+        };
+        Executor::on(&Adapter::noop_as(backend), options).unwrap()
+    };
+    let task = VectorAdd { a: &[1.0], b: &[2.0] };
+    let bindings = |executor: &Executor, count| executor.gpu().unwrap().engine().device.bindings.take(count);
+    let executor = on(Backend::Dx12);
+    assert!(bindings(&executor, 100_000).is_none());
+    // Places for two tasks are left, each with two inputs and an output.
+    let others = bindings(&executor, 65_536 - 8).unwrap();
+    let first = executor.submit(&task).unwrap();
+    let second = executor.submit(&task).unwrap();
+    let error = executor.submit(&task).err().unwrap();
+    assert!(matches!(error, Error::TooManyOnTheWay { most: 65_536, .. }), "{error}");
+    first.wait().unwrap();
+    let third = executor.submit(&task).unwrap();
+    executor.submit(&task).err().unwrap();
+    second.wait().unwrap();
+    third.wait().unwrap();
+    // Idle buffers of another size make room.
+    let long = vec![1.0; 100_000];
+    let long = VectorAdd { a: &long, b: &long };
+    let pending = [executor.submit(&long).unwrap(), executor.submit(&long).unwrap()];
+    executor.submit(&long).err().unwrap();
+    drop(others);
+    executor.run(&long).unwrap();
+    for pending in pending {
+        pending.wait().unwrap();
+    }
+    // Nowhere else are places set aside.
+    assert!(bindings(&on(Backend::Vulkan), u64::from(u32::MAX)).is_some());
+}
+
+/// No chunk of the default size has as many workgroups as a row of a real adapter's grid.
+#[test]
+fn every_kernel_finds_its_place_in_a_grid_of_several_rows() {
+    for mut executor in executors() {
+        let name = executor.adapter().name.clone();
+        executor.gpu_mut().unwrap().narrow(3);
+        // Around whole workgroups, rows and grids of 64 and of 1,024 items a workgroup.
+        for size in [64, 191, 193, 257, 576, 577, 1000, 3073, 4097, 9216, 9217, 10_000] {
+            for operator in op::ALL.iter().filter(|operator| operator.probe.is_some()) {
+                (operator.workload)(size, 1, 1).check(&executor).unwrap();
+            }
+        }
+        for operator in op::ALL.iter().filter(|operator| operator.probe.is_some()) {
+            (operator.workload)(97, 13, 1).check(&executor).unwrap();
+        }
+        let data = vec![1.0; 9 * 1024 + 1];
+        let before = executor.counters();
+        executor.run(&VectorAdd { a: &data, b: &data }).unwrap();
+        let dispatches = (executor.counters() - before).dispatches;
+        assert_eq!(
+            dispatches, 2,
+            "{name}: three rows of three workgroups of 1,024 elements, and one more"
+        );
+    }
+}
+
+/// wgpu frees the buffers of a device that its driver lost at the next poll, so that there must be none.
+#[test]
+fn nothing_is_freed_under_a_view_when_a_driver_loses_the_device() {
+    let data = [1.0_f32; 1000];
+    let task = VectorAdd { a: &data, b: &data };
+    for executor in executors() {
+        let mut place = executor.in_place::<VectorAdd<'_>>(1 << 22).unwrap();
+        let [waited, dropped, polled] = [(); 3].map(|()| executor.submit(&task).unwrap());
+        let [mut a, mut b] = place.inputs::<f32, 2>().unwrap();
+        executor.gpu().unwrap().engine().device.lose_in_wgpu();
+        let is_lost = |error: Error| assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+        is_lost(waited.wait().unwrap_err());
+        is_lost(pollster::block_on(polled).unwrap_err());
+        drop(dropped);
+        is_lost(executor.run(&task).unwrap_err());
+        is_lost(executor.submit(&task).map(|_| ()).unwrap_err());
+        a.fill(2.0);
+        b.fill(3.0);
     }
 }
 

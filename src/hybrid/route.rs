@@ -45,8 +45,8 @@ pub enum Reason {
     Fastest,
     /// It takes less time than any other device's shortest call: nothing is predicted.
     Small,
-    /// Calibration has it as faster there, calls like it took longer, and it is time to see whether they still do.
-    TriedAgain,
+    /// It is not predicted to be the fastest there, and it is time to see whether it is.
+    Tried,
     /// A person's threshold says so.
     Threshold(Threshold),
     /// The program says so: [`HybridOptions::force`](super::HybridOptions::force) or [`Hybrid::force`](super::Hybrid::force).
@@ -55,7 +55,7 @@ pub enum Reason {
     ForcedByEnvironment,
     /// There is no other device.
     OnlyDevice,
-    /// There was no time left to measure the operator.
+    /// The operator is not measured: there was no time left, another thread is at it, or no device could be used.
     NotCalibrated,
     /// The device that was to do it failed earlier, and is not used until [`Hybrid::rebuild`](super::Hybrid::rebuild).
     OutOfUse(Backend),
@@ -109,7 +109,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Fastest => f.write_str("the fastest by prediction"),
             Self::Small => f.write_str("too little for any other device"),
-            Self::TriedAgain => f.write_str("tried again, as it is faster by calibration"),
+            Self::Tried => f.write_str("tried, to see whether it is faster than predicted"),
             Self::Threshold(t) if t.depth > 1 => {
                 write!(f, "a threshold: from {} items of {} steps on", t.items, t.depth)
             }
@@ -117,7 +117,7 @@ impl fmt::Display for Reason {
             Self::Forced => f.write_str("the program says so"),
             Self::ForcedByEnvironment => write!(f, "{ROUTE_ENV} says so"),
             Self::OnlyDevice => f.write_str("the only device"),
-            Self::NotCalibrated => f.write_str("no time was left to calibrate"),
+            Self::NotCalibrated => f.write_str("not calibrated, or not yet"),
             Self::OutOfUse(backend) => write!(f, "{backend} failed earlier and is out of use"),
             Self::FellBack { from, error } => write!(f, "fell back from {from}: {error}"),
         }

@@ -231,10 +231,7 @@ fn calls_that_take_longer_than_the_table_says_go_elsewhere_and_are_tried_again()
         assert_eq!((routes[0].backend, &routes[0].reason), (backend, &Reason::Fastest));
         // Which of them is slower than the table has it, the machine decides; here it is the GPU.
         let on_cpu = routes.iter().filter(|route| route.backend == Backend::Cpu).count();
-        let again: Vec<&Route> = routes
-            .iter()
-            .filter(|route| route.reason == Reason::TriedAgain)
-            .collect();
+        let again: Vec<&Route> = routes.iter().filter(|route| route.reason == Reason::Tried).collect();
         let is_slow = |route: &Route| {
             let time = |wanted| route.predicted().find(|(b, _)| *b == wanted).map(|(_, time)| time);
             time(backend) > time(Backend::Cpu)
@@ -282,5 +279,30 @@ fn what_is_too_little_for_a_gpu_is_decided_without_a_prediction() {
         router.set_thresholds("vector_add", Vec::new()).unwrap();
         route(&router, 10);
         assert_eq!(route(&router, 10).reason, Reason::Small);
+    }
+}
+
+#[test]
+fn thresholds_that_were_done_away_with_do_not_come_back() {
+    for gpu in gpus() {
+        let backend = gpu.info().backend;
+        let adapters = [gpu];
+        let folder = tempfile::tempdir().unwrap();
+        let router = || hybrid(&adapters, folder.path().to_str().unwrap());
+        let reason = |router: &Hybrid| router.route::<VectorAdd<'_>>(Load::flat(1000)).reason;
+        let mut first = router();
+        first.set_thresholds("vector_add", vec![from(1, backend)]).unwrap();
+        first.keep_tables();
+        let mut second = router();
+        assert_eq!(reason(&second), Reason::Threshold(from(1, backend)));
+        second.set_thresholds("vector_add", Vec::new()).unwrap();
+        assert_eq!(reason(&second), Reason::NotCalibrated);
+        assert_eq!(
+            reason(&router()),
+            Reason::Threshold(from(1, backend)),
+            "they are still kept"
+        );
+        second.keep_tables();
+        assert_eq!(reason(&router()), Reason::NotCalibrated);
     }
 }

@@ -13,10 +13,11 @@ use std::{
 };
 
 /// What GitHub's expressions stand for.
-const EXPRESSIONS: [(&str, &str); 8] = [
+const EXPRESSIONS: [(&str, &str); 9] = [
     ("matrix.adapters", "vulkan,gles"),
     ("matrix.shard", "1/2"),
     ("strategy.job-index", "0"),
+    ("steps.base.outputs.commit", "HEAD"),
     ("github.token", "secret"),
     ("github.run_id", "7"),
     ("github.ref", "refs/heads/main"),
@@ -168,10 +169,6 @@ fn every_command_of_a_workflow_runs() {
         );
         assert_eq!(step.shell, "bash", "{}", step.place);
         // What earlier steps leave behind.
-        for folder in ["ab", "merged"] {
-            fs::create_dir_all(clone.join("target/bench").join(folder)).unwrap();
-            fs::write(clone.join("target/bench").join(folder).join("summary.md"), "# Bench\n").unwrap();
-        }
         fs::create_dir_all(clone.join("baselines")).unwrap();
         fs::write(clone.join("baselines/new.csv"), format!("{count}\n")).unwrap();
         let result = Command::new("bash")
@@ -194,7 +191,7 @@ fn every_command_of_a_workflow_runs() {
         );
         count += 1;
     }
-    assert!(count >= 10, "only {count} commands were found");
+    assert!(count >= 15, "only {count} commands were found");
 
     let log = fs::read_to_string(&log).unwrap();
     for expected in [
@@ -204,6 +201,9 @@ fn every_command_of_a_workflow_runs() {
     ] {
         assert!(log.contains(expected), "`{expected}` was not run:\n{log}");
     }
+    let output = fs::read_to_string(&output).unwrap();
+    let commit = output.trim().strip_prefix("commit=").unwrap();
+    assert_eq!(commit.len(), 40, "{output}");
 }
 
 #[test]

@@ -89,10 +89,13 @@ pub(crate) fn install(sh: &Shell, missing: &[&str]) -> Result<(), Error> {
         let program = words.next().expect("env is always there");
         cmd!(sh, "{program}").args(words)
     };
+    // Networks fail for a moment; and a fresh machine may be installing something by itself.
+    let patience = ["-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=300"];
     // The package lists of a fresh machine are empty or stale; a failure here shows in the install.
-    let update = command(&["apt-get", "update", "-qq"]).ignore_status();
+    let update = command(&["apt-get", "update", "-qq"]).args(patience).ignore_status();
     update.quiet().run()?;
     command(&["apt-get", "install", "-y", "-qq", "--no-install-recommends"])
+        .args(patience)
         .args(missing)
         .quiet()
         .ignore_stdout()

@@ -30,7 +30,9 @@ pub(crate) fn on_one_core<R>(spawn: impl FnOnce() -> R) -> Option<R> {
 
 /// Cores that one part of this process keeps to.
 #[derive(Debug)]
-pub(crate) struct Share(Vec<usize>);
+pub(crate) struct Share(
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nothing can be bound there"))] Vec<usize>,
+);
 
 /// Divides the cores this thread is allowed into `n` shares of two or more neighbours: processors that are two threads of one core have
 /// neighbouring numbers where machines are virtual.

@@ -112,6 +112,19 @@ mod tests {
         assert!(!place.join("raw").exists());
     }
 
+    /// Windows' own limit is 260 characters.
+    #[test]
+    fn a_path_may_be_longer_than_windows_likes() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = (0..4).fold(folder.path().to_owned(), |path, _| path.join("a".repeat(100)));
+        for _ in 0..2 {
+            let place = finished_run(&runs, None, "first");
+            assert!(place.as_os_str().len() > 400);
+            assert_eq!(files::read(&place.join("runs.csv")).unwrap(), "first");
+        }
+        assert!(files::read(&runs.join("latest")).unwrap().contains("first"));
+    }
+
     #[test]
     fn what_a_killed_run_left_is_no_run_and_goes_away() {
         let folder = tempfile::tempdir().unwrap();

@@ -14,6 +14,7 @@ use block::{Block, State};
 
 use crate::{
     ab::{
+        compare,
         judge::{Judged, Judgement, judge},
         recording::{self, Arm, Window},
         report::Plan,
@@ -100,7 +101,8 @@ impl Turns<'_> {
             if interrupt::is_noted() {
                 return Err(Error::Failed(format!("interrupted{}", self.how_to_go_on)));
             }
-            let measured = measured?;
+            let mut measured = measured?;
+            compare::settle(&windows, &mut measured);
             append(&path, &measured)?;
             windows.extend(measured);
             for case in due {

@@ -10,7 +10,6 @@ use crate::{
     exit::Exit,
     fingerprint::{Affinity, SCHEMA, line},
     host::{
-        adapters::Listing,
         console, machine,
         out::Out,
         session::Session,
@@ -52,8 +51,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
     // Without optimisation: the tests have built all of it so, and the times mean nothing either way.
     let mut built = toolchain.build(Abi::Gnu, &["build", "--bench", "executor", "--example", "adapters"])?;
     let place = Place::start(sh)?;
-    let mut listing = test::listing(&place, &built)?;
-    label(&mut listing)?;
+    let listing = test::listing(&place, &built)?;
     let at = built.iter().position(|built| built.name == "executor");
     let at = at.ok_or_else(|| Error::Failed("cargo built no program `executor`".to_owned()))?;
     let program = place.script(&built.swap_remove(at).path)?;
@@ -123,18 +121,4 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
     console::result("results were right on every adapter; these times are Wine's, not Windows' or DX12's\n");
     console::status("Wrote", &path.display().to_string());
     Ok(Exit::Pass)
-}
-
-/// Wine gives its Direct3D the name of a GPU, and Mesa's drivers are below all of it.
-fn label(listing: &mut Listing) -> Result<(), Error> {
-    let wine = wine::version()?;
-    for adapter in listing
-        .picked
-        .iter_mut()
-        .filter(|adapter| adapter.print.backend != "cpu")
-    {
-        adapter.print.kind = "software".to_owned();
-        adapter.print.driver = format!("{} under {wine}", adapter.print.driver);
-    }
-    Ok(())
 }

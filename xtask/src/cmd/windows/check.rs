@@ -20,16 +20,7 @@ pub(super) fn abis(toolchain: Toolchain) -> &'static [Abi] {
 pub(super) fn run(toolchain: Toolchain, abis: &[Abi]) -> Result<Exit, Error> {
     for &abi in abis {
         console::status("Check", &format!("library, benches and xtask for {}", abi.target()));
-        let status = toolchain
-            .cargo(abi, &["check", "--workspace", "--all-targets"])
-            .status()
-            .map_err(|error| Error::Failed(format!("cannot run cargo: {error}")))?;
-        if !status.success() {
-            return Err(Error::Failed(format!(
-                "it does not compile for {}; the compiler's message is above",
-                abi.target()
-            )));
-        }
+        toolchain.check(abi, &["check", "--workspace", "--all-targets"])?;
     }
     Ok(Exit::Pass)
 }

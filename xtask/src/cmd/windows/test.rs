@@ -1,6 +1,6 @@
 //! `cargo xtask windows test`: all tests as Windows programs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use xshell::Shell;
 
@@ -13,8 +13,12 @@ use crate::{
         adapters::{self, Listing},
         console,
         windows::{
-            program::{self, Tally},
+            self,
+            passed::Passed,
+            piece,
+            program::{self, Limits, Tally},
             toolchain::{Abi, Built, Toolchain},
+            wine,
         },
         workspace,
     },
@@ -23,8 +27,11 @@ use crate::{
 /// The backends that Windows has, each of which must be there.
 pub(super) const BACKENDS: [&str; 3] = ["dx12", "vulkan", "gles"];
 
-/// How long one test program may take: the slowest takes four minutes under Wine on two cores.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+/// What one test program may take.
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(20 * 60),
+    bytes: 8 << 30,
+};
 
 /// Tests that run cargo or rustc, of which there are none in Wine; on Windows they run.
 const NEED_CARGO: [&str; 3] = [
@@ -33,19 +40,17 @@ const NEED_CARGO: [&str; 3] = [
     "every_certain_edge_is_one_that_cargo_tree_prints",
 ];
 
-/// Tests with several devices at a time, each of which takes up to 10 GB on Wine's Direct3D 12; on Windows they run.
-const NEED_MEMORY: [&str; 4] = [
-    "a_lost_device_is_an_error_and_a_new_executor_works",
-    "a_device_lost_while_threads_use_it_is_an_error_in_each",
-    "a_wait_that_takes_too_long_is_an_error_and_later_calls_are_right",
-    "executors_on_one_adapter_do_not_get_in_each_others_way",
-];
+/// Tests that interrupt a program from its console, which Wine has none of without a terminal; on Windows they run.
+const NEED_CONSOLE: [&str; 1] = ["an_interruption_is_noted_and_the_second_one_ends_the_process"];
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Flags {
     /// Only the library's tests on these backends, of dx12, vulkan, gles [default: all, and xtask's tests]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(BACKENDS))]
     backend: Option<Vec<String>>,
+    /// Run test programs that have passed under this Wine, too
+    #[arg(long)]
+    again: bool,
 }
 
 pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exit, Error> {
@@ -64,52 +69,121 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
             .as_ref()
             .is_none_or(|list| list.iter().any(|b| b == backend))
     };
-    let mut lines = Vec::new();
     for backend in BACKENDS.into_iter().filter(wanted) {
         let adapter = adapter(&listing, backend)?;
         console::status("Testing", &format!("library on {backend}: {adapter}"));
-        lines.push((
-            format!("library on {backend}"),
-            all(&place, &library, Some(backend))?,
-            adapter,
-        ));
+        let passed = passed(&place, &adapter)?;
+        let tests = Tests {
+            sh,
+            place: &place,
+            backend: Some(backend),
+            passed: passed.as_ref(),
+            again: flags.again,
+        };
+        say(&format!("library on {backend}"), tests.run(&library)?, &adapter);
     }
     if flags.backend.is_none() {
         console::status("Testing", "xtask");
-        let tally = all(&place, &xtask, None)?;
+        let tests = Tests {
+            sh,
+            place: &place,
+            backend: None,
+            // Its tests read files of the repository, which may be others.
+            passed: None,
+            again: flags.again,
+        };
+        let tally = tests.run(&xtask)?;
         let left_out = match place {
             Place::Here => String::new(),
-            Place::Wine(_) => format!("not run, as there is no cargo in Wine: {}", NEED_CARGO.join(", ")),
+            Place::Wine(_) => format!(
+                "not run, as Wine has no cargo: {}; and no console: {}",
+                NEED_CARGO.join(", "),
+                NEED_CONSOLE.join(", ")
+            ),
         };
-        lines.push(("xtask".to_owned(), tally, left_out));
-    }
-    for (what, Tally { passed, ignored, .. }, rest) in lines {
-        let ignored = if ignored > 0 {
-            format!(", {ignored} ignored")
-        } else {
-            String::new()
-        };
-        console::result(&format!("{what:<17} {passed:>3} tests passed{ignored}  {rest}\n"));
+        say("xtask", tally, &left_out);
     }
     Ok(Exit::Pass)
 }
 
-/// Runs the programs, the library's with one backend and the CPU; any failure ends it.
-fn all(place: &Place, programs: &[&Built], backend: Option<&str>) -> Result<Tally, Error> {
-    let mut sum = Tally::default();
-    for built in programs {
-        let mut command = place.command(&built.path);
-        if let Place::Wine(_) = place {
-            if NEED_CARGO.contains(&built.name.as_str()) {
+/// Says at once what passed: what comes next may fail.
+fn say(what: &str, tally: Tally, rest: &str) {
+    let mut notes = String::new();
+    if tally.ignored > 0 {
+        notes += &format!(", {} ignored", tally.ignored);
+    }
+    if let Some(bytes) = tally.most_bytes {
+        notes += &format!(", {} MB at most", bytes >> 20);
+    }
+    console::result(&format!("{what:<17} {:>3} tests passed{notes}  {rest}\n", tally.passed));
+}
+
+/// What passed before on an adapter; `None` on Windows, where drivers change behind every name.
+fn passed(place: &Place, adapter: &str) -> Result<Option<Passed>, Error> {
+    let Place::Wine(_) = place else { return Ok(None) };
+    let under = format!(
+        "{}; {}; {:?}; {adapter}",
+        wine::version()?,
+        piece::versions(),
+        wine::FIXED
+    );
+    Ok(Some(Passed::new(windows::folder().join("passed"), under)))
+}
+
+/// How test programs are run.
+struct Tests<'a> {
+    sh: &'a Shell,
+    place: &'a Place,
+    /// For the library's: beside the CPU.
+    backend: Option<&'a str>,
+    passed: Option<&'a Passed>,
+    again: bool,
+}
+
+impl Tests<'_> {
+    /// Runs the programs; any failure ends it.
+    fn run(&self, programs: &[&Built]) -> Result<Tally, Error> {
+        let mut sum = Tally::default();
+        for built in programs {
+            if matches!(self.place, Place::Wine(_)) && NEED_CARGO.contains(&built.name.as_str()) {
                 continue;
             }
-            for test in NEED_CARGO {
+            sum.add(self.one(built)?);
+        }
+        if sum.passed == 0 {
+            return Err(Error::Failed("there were no tests to run".to_owned()));
+        }
+        Ok(sum)
+    }
+
+    fn one(&self, built: &Built) -> Result<Tally, Error> {
+        let name = [self.backend.unwrap_or("xtask"), &built.name].join(": ");
+        let Some(passed) = self.passed else {
+            return self.test(&name, built);
+        };
+        let sha256 = piece::checksum(self.sh, &built.path)?;
+        if !self.again
+            && let Some(tally) = passed.tally(&name, &sha256)
+        {
+            console::status(
+                "Passed",
+                &format!("{name}, {} tests, when it was last run", tally.passed),
+            );
+            return Ok(tally);
+        }
+        passed.forget(&name);
+        let tally = self.test(&name, built)?;
+        passed.keep(&name, &sha256, tally)?;
+        Ok(tally)
+    }
+
+    fn test(&self, name: &str, built: &Built) -> Result<Tally, Error> {
+        let mut command = self.place.command(&built.path);
+        if let Place::Wine(_) = self.place {
+            for test in NEED_CARGO.iter().chain(&NEED_CONSOLE) {
                 command.args(["--skip", test]);
             }
-            for test in NEED_MEMORY.iter().filter(|_| backend == Some("dx12")) {
-                command.args(["--skip", test]);
-            }
-            // Each device on Wine's Direct3D takes gigabytes.
+            // Each device has its threads, and the CPU for its driver.
             command.args(["--test-threads", "1"]);
         }
         // As cargo does; and with `CI`, tests that find no adapter fail.
@@ -117,30 +191,40 @@ fn all(place: &Place, programs: &[&Built], backend: Option<&str>) -> Result<Tall
             .current_dir(&built.folder)
             .env("CARGO_MANIFEST_DIR", &built.folder)
             .env("CI", "true");
-        if let Some(backend) = backend {
+        if let Some(backend) = self.backend {
             command.env("GPU_EXECUTOR_BACKENDS", format!("cpu,{backend}"));
         }
-        let name = [backend.unwrap_or("xtask"), &built.name].join(": ");
-        let Tally {
-            passed,
-            failed,
-            ignored,
-        } = program::test(&name, &mut command, LIMIT)?;
-        sum.passed += passed;
-        sum.failed += failed;
-        sum.ignored += ignored;
+        let start = Instant::now();
+        let tally = program::test(name, &mut command, LIMITS)?;
+        let seconds = start.elapsed().as_secs();
+        console::status("Passed", &format!("{name}, {} tests in {seconds} s", tally.passed));
+        Ok(tally)
     }
-    if sum.passed == 0 {
-        return Err(Error::Failed("there were no tests to run".to_owned()));
-    }
-    Ok(sum)
 }
 
 /// The adapters that Windows programs see.
 pub(super) fn listing(place: &Place, built: &[Built]) -> Result<Listing, Error> {
     let program = built.iter().find(|built| built.name == "adapters" && !built.is_test);
     let program = program.ok_or_else(|| Error::Failed("cargo built no program `adapters`".to_owned()))?;
-    adapters::list(&place.script(&program.path)?)
+    let mut listing = adapters::list(&place.script(&program.path)?)?;
+    if let Place::Wine(_) = place {
+        label(&mut listing)?;
+    }
+    Ok(listing)
+}
+
+/// Wine gives its Direct3D the name of a GPU, and Mesa's drivers are below all of it.
+fn label(listing: &mut Listing) -> Result<(), Error> {
+    let wine = wine::version()?;
+    for adapter in listing
+        .picked
+        .iter_mut()
+        .filter(|adapter| adapter.print.backend != "cpu")
+    {
+        adapter.print.kind = "software".to_owned();
+        adapter.print.driver = format!("{} under {wine}", adapter.print.driver);
+    }
+    Ok(())
 }
 
 /// The adapter of a backend, in words.

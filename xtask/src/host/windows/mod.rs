@@ -4,6 +4,7 @@
 //! Everything but Debian's packages lies below `target/windows/`.
 
 pub(crate) mod display;
+pub(crate) mod passed;
 pub(crate) mod piece;
 pub(crate) mod prefix;
 pub(crate) mod program;

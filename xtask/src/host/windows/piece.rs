@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use xshell::{Shell, cmd};
@@ -44,6 +45,12 @@ pub(crate) struct Pieces {
     pub(crate) driver_manifest: PathBuf,
 }
 
+/// What the pieces are, as far as a result may depend on it.
+pub(crate) fn versions() -> String {
+    let drivers = DRIVER_PACKAGES.map(|(name, version, _)| format!("{name} {version}"));
+    format!("{COMPILER_WHEEL}, {}", drivers.join(", "))
+}
+
 /// Brings together whatever is not there yet.
 pub(crate) fn ensure(sh: &Shell, folder: &Path) -> Result<Pieces, Error> {
     let dlls = folder.join("dll");
@@ -74,14 +81,17 @@ fn compiler(sh: &Shell, place: &Path) -> Result<(), Error> {
     console::status("Fetching", &format!("d3dcompiler_47.dll of {COMPILER_WHEEL}"));
     let parts = scratch(place.parent().expect("below a folder"))?;
     let at = parts.path();
-    cmd!(
-        sh,
-        "python3 -m pip download --quiet --no-deps --only-binary=:all: --platform win_amd64 --python-version 3.12
-         --implementation cp --dest {at} {COMPILER_WHEEL}"
-    )
-    .quiet()
-    .ignore_stdout()
-    .run()?;
+    let download = || {
+        cmd!(
+            sh,
+            "python3 -m pip download --quiet --no-deps --only-binary=:all: --platform win_amd64 --python-version 3.12
+             --implementation cp --dest {at} {COMPILER_WHEEL}"
+        )
+        .quiet()
+        .ignore_stdout()
+        .run()
+    };
+    attempt(COMPILER_WHEEL, download)?;
     let wheel = only_file(at)?;
     cmd!(sh, "python3 -m zipfile -e {wheel} {at}").quiet().run()?;
     let dll = find(at, "d3dcompiler_47.dll")?;
@@ -167,7 +177,14 @@ impl Apt {
         );
         files::write(&apt.folder.join("backports.sources"), source.as_bytes())?;
         files::write(&apt.folder.join("status"), b"")?;
-        apt.command(sh).args(["update", "-qq"]).run()?;
+        // Without the option a list that could not be fetched is a warning.
+        let update = || {
+            let update = apt
+                .command(sh)
+                .args(["update", "-qq", "-o", "APT::Update::Error-Mode=any"]);
+            update.run()
+        };
+        attempt(&format!("the list of {DRIVER_SUITE}"), update)?;
         Ok(apt)
     }
 
@@ -175,9 +192,8 @@ impl Apt {
         let place = self.folder.join(name);
         fs::create_dir_all(&place).map_err(Error::io("create", &place))?;
         let _there = sh.push_dir(&place);
-        self.command(sh)
-            .args(["download", "-qq", &format!("{name}={version}")])
-            .run()?;
+        let package = format!("{name}={version}");
+        attempt(&package, || self.command(sh).args(["download", "-qq", &package]).run())?;
         only_file(&place)
     }
 
@@ -198,6 +214,26 @@ impl Apt {
     }
 }
 
+/// Fetches, and again if the network fails; what fails thrice is named.
+fn attempt(what: &str, fetch: impl Fn() -> xshell::Result<()>) -> Result<(), Error> {
+    let mut pauses = [2, 10].into_iter();
+    loop {
+        match (fetch(), pauses.next()) {
+            (Ok(()), _) => return Ok(()),
+            (Err(error), Some(seconds)) => {
+                console::warning(&format!("{what}: {error}; once more in {seconds} s"));
+                std::thread::sleep(Duration::from_secs(seconds));
+            }
+            (Err(error), None) => {
+                return Err(Error::Failed(format!(
+                    "{what}: cannot be fetched ({error}); Windows programs are not run without it. \
+                     `cargo xtask ci --no-windows` leaves them out"
+                )));
+            }
+        }
+    }
+}
+
 /// Whether a file has the checksum.
 fn is(sh: &Shell, path: &Path, sha256: &str) -> bool {
     path.is_file() && checksum(sh, path).is_ok_and(|actual| actual == sha256)
@@ -214,7 +250,8 @@ fn expect(sh: &Shell, path: &Path, sha256: &str, what: &str) -> Result<(), Error
     )))
 }
 
-fn checksum(sh: &Shell, path: &Path) -> Result<String, Error> {
+/// A file's SHA-256.
+pub(crate) fn checksum(sh: &Shell, path: &Path) -> Result<String, Error> {
     let line = cmd!(sh, "sha256sum --binary {path}").quiet().read()?;
     // A backslash stands before the sum of a file whose name has one.
     let sum = line.trim_start_matches('\\').split(' ').next().unwrap_or_default();

@@ -1,13 +1,13 @@
-//! Runs test programs with a time limit, and counts what they passed.
+//! Runs test programs within limits of time and memory, and counts what they passed.
 
 use std::{
     fs::File,
     io::{Read as _, Seek as _},
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-use crate::error::Error;
+use crate::{error::Error, host::interrupt};
 
 /// How a program of libtest ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,27 +15,58 @@ pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) ignored: u64,
+    /// The most memory it was seen to have; absent where that is not known.
+    pub(crate) most_bytes: Option<u64>,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+        self.most_bytes = self.most_bytes.max(other.most_bytes);
+    }
+}
+
+/// What a program may take before it is stopped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) time: Duration,
+    /// Seen on Linux only, where a program that takes all memory stops more than itself.
+    pub(crate) bytes: u64,
+}
+
+/// How a program came to its end.
+#[derive(Debug)]
+enum End {
+    Itself(ExitStatus),
+    OutOfTime,
+    OutOfMemory(u64),
+    Interrupted,
 }
 
 /// Runs a test program to its end; `name` is what messages call it.
 ///
 /// # Errors
-/// [`Error::Failed`] with what it said, if a test failed, or if it ended before the last or not within `limit`.
-pub(crate) fn test(name: &str, command: &mut Command, limit: Duration) -> Result<Tally, Error> {
-    let (status, text) = run(command, limit).map_err(|error| Error::Failed(format!("{name}: {error}")))?;
-    let failed = |what: &str| Err(Error::Failed(format!("{name}: {what}\n{}", end(&text))));
-    let Some(status) = status else {
-        return failed(&format!("not ready after {} s, stopped", limit.as_secs()));
+/// [`Error::Failed`] with what it said, if a test failed, or if it ended before the last or not within the limits.
+pub(crate) fn test(name: &str, command: &mut Command, limits: Limits) -> Result<Tally, Error> {
+    let (end, most_bytes, text) = run(command, limits).map_err(|error| Error::Failed(format!("{name}: {error}")))?;
+    let failed = |what: &str| Err(Error::Failed(format!("{name}: {what}\n{}", last_lines(&text))));
+    let status = match end {
+        End::Itself(status) => status,
+        End::Interrupted => return Err(Error::Failed(format!("{name}: interrupted"))),
+        End::OutOfTime => return failed(&format!("not ready after {} s, stopped", limits.time.as_secs())),
+        End::OutOfMemory(bytes) => return failed(&format!("took {} MB of memory, stopped", bytes >> 20)),
     };
     match tally(&text) {
-        Some(tally) if status.success() && tally.failed == 0 => Ok(tally),
+        Some(tally) if status.success() && tally.failed == 0 => Ok(Tally { most_bytes, ..tally }),
         Some(tally) => failed(&format!("{} of its tests failed", tally.failed)),
         None => failed(&format!("ended with {status} before its last test")),
     }
 }
 
-/// The status, absent if the program was stopped, and everything it wrote.
-fn run(command: &mut Command, limit: Duration) -> std::io::Result<(Option<ExitStatus>, String)> {
+/// The end, the most memory seen, and everything it wrote.
+fn run(command: &mut Command, limits: Limits) -> std::io::Result<(End, Option<u64>, String)> {
     // A file and no pipe: what the program leaves running would hold a pipe open.
     let mut output: File = tempfile::tempfile()?;
     let mut child = command
@@ -43,22 +74,41 @@ fn run(command: &mut Command, limit: Duration) -> std::io::Result<(Option<ExitSt
         .stdout(output.try_clone()?)
         .stderr(output.try_clone()?)
         .spawn()?;
-    let end = Instant::now() + limit;
-    let status = loop {
+    let end = Instant::now() + limits.time;
+    let mut most = None;
+    let stopped = loop {
         if let Some(status) = child.try_wait()? {
-            break Some(status);
+            break End::Itself(status);
+        }
+        let bytes = memory(&child);
+        most = most.max(bytes);
+        if let Some(bytes) = bytes.filter(|&bytes| bytes > limits.bytes) {
+            break End::OutOfMemory(bytes);
+        }
+        if interrupt::is_noted() {
+            break End::Interrupted;
         }
         if Instant::now() > end {
-            child.kill()?;
-            child.wait()?;
-            break None;
+            break End::OutOfTime;
         }
         std::thread::sleep(Duration::from_millis(50));
     };
+    if !matches!(stopped, End::Itself(_)) {
+        child.kill()?;
+        child.wait()?;
+    }
     let mut bytes = Vec::new();
     output.rewind()?;
     output.read_to_end(&mut bytes)?;
-    Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+    Ok((stopped, most, String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The memory that a process has now, without what is swapped out.
+fn memory(child: &Child) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes << 10)
 }
 
 /// Reads libtest's last line: `test result: ok. 9 passed; 0 failed; 1 ignored; …`.
@@ -80,7 +130,7 @@ fn tally(text: &str) -> Option<Tally> {
 }
 
 /// The part of a program's output that says what went wrong: it comes last.
-fn end(text: &str) -> String {
+fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.ends_with("... ok")).collect();
     lines[lines.len().saturating_sub(60)..].join("\n")
 }
@@ -111,16 +161,19 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_program_that_fails_ends_early_or_hangs_is_a_failure_that_says_so() {
-        let check = |script: &str, expected: &[&str]| {
+        let within = |seconds: f64, script: &str, expected: &[&str]| {
             let mut command = Command::new("sh");
             command.args(["-c", script]);
-            let message = test("dx12: results", &mut command, Duration::from_millis(500))
-                .unwrap_err()
-                .to_string();
+            let limits = Limits {
+                time: Duration::from_secs_f64(seconds),
+                bytes: 50 << 20,
+            };
+            let message = test("dx12: results", &mut command, limits).unwrap_err().to_string();
             for part in expected {
                 assert!(message.contains(part), "{script}: {message}");
             }
         };
+        let check = |script: &str, expected: &[&str]| within(0.5, script, expected);
         let result = "test result: FAILED. 8 passed; 1 failed; 0 ignored";
         check(
             &format!("echo 'wrong at 3'; echo '{result}'; exit 101"),
@@ -131,6 +184,10 @@ mod tests {
             "echo 'test result: ok. 1 passed; 0 failed'; exit 3",
             &["0 of its tests failed"],
         );
-        check("echo at a_test; sleep 60", &["stopped", "at a_test"]);
+        check("echo at a_test; sleep 60", &["not ready", "stopped", "at a_test"]);
+        if cfg!(target_os = "linux") {
+            let hoards = "echo at b_test; x=$(head -c 100000000 /dev/zero | tr '\\0' x); sleep 60";
+            within(60.0, hoards, &["MB of memory, stopped", "at b_test"]);
+        }
     }
 }

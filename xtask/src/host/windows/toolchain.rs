@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use cargo_metadata::Message;
+use cargo_metadata::{Message, diagnostic::DiagnosticLevel};
 
 use crate::{
     error::Error,
@@ -41,6 +41,7 @@ pub(crate) enum Toolchain {
 
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const MINGW_CC: &str = "/usr/bin/x86_64-w64-mingw32-gcc";
 
 /// A program that was built, and what of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +90,12 @@ impl Toolchain {
                     .env("CARGO_TARGET_DIR", windows::folder().join("build"))
                     // Nobody debugs these; without it linking takes a tenth of the space.
                     .env("CARGO_PROFILE_DEV_DEBUG", "0");
+                if abi == Abi::Msvc {
+                    // For the little C of dependencies, which is compiled even where nothing is linked.
+                    command
+                        .env("CC_x86_64_pc_windows_msvc", MINGW_CC)
+                        .env("AR_x86_64_pc_windows_msvc", archiver());
+                }
                 // What the cargo that runs us has set for itself.
                 for name in [
                     "CARGO",
@@ -106,38 +113,82 @@ impl Toolchain {
         command
     }
 
+    /// Runs a cargo command, for which the compiler's warnings are errors, as they are where Windows is at hand.
+    pub(crate) fn check(self, abi: Abi, arguments: &[&str]) -> Result<(), Error> {
+        #[cfg(unix)]
+        if abi == Abi::Msvc {
+            const MINGW_AR: &str = "/usr/bin/x86_64-w64-mingw32-ar";
+            let place = archiver();
+            if !place.exists() {
+                let folder = place.parent().expect("below a folder");
+                std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+                std::os::unix::fs::symlink(MINGW_AR, &place).map_err(Error::io("create", &place))?;
+            }
+        }
+        let mut warnings = 0;
+        self.messages(abi, arguments, |message| {
+            if let Message::CompilerMessage(message) = message {
+                let message = message.message;
+                if matches!(message.level, DiagnosticLevel::Warning) && message.code.is_some() {
+                    warnings += 1;
+                }
+                if let Some(text) = message.rendered {
+                    anstream::eprint!("{text}");
+                }
+            }
+        })?;
+        if warnings == 0 {
+            return Ok(());
+        }
+        Err(Error::Failed(format!(
+            "{warnings} warnings for {}, which are errors here; they are above",
+            abi.target()
+        )))
+    }
+
     /// Runs a cargo command and returns the programs it built.
     pub(crate) fn build(self, abi: Abi, arguments: &[&str]) -> Result<Vec<Built>, Error> {
+        let mut built = Vec::new();
+        self.messages(abi, arguments, |message| match message {
+            Message::CompilerArtifact(artifact) => {
+                let folder = artifact.manifest_path.parent();
+                let folder = folder.map(|folder| folder.to_owned().into_std_path_buf());
+                if let Some(path) = artifact.executable {
+                    built.push(Built {
+                        folder: folder.unwrap_or_else(workspace::root),
+                        name: artifact.target.name,
+                        is_test: artifact.profile.test,
+                        path: path.into_std_path_buf(),
+                    });
+                }
+            }
+            Message::CompilerMessage(message) => {
+                if let Some(text) = message.message.rendered {
+                    anstream::eprint!("{text}");
+                }
+            }
+            _ => {}
+        })?;
+        Ok(built)
+    }
+
+    /// Runs a cargo command, and hands on each of its messages.
+    fn messages(self, abi: Abi, arguments: &[&str], mut each: impl FnMut(Message)) -> Result<(), Error> {
         let mut child = self
             .cargo(abi, arguments)
-            .arg("--message-format=json-render-diagnostics")
+            .arg("--message-format=json-diagnostic-rendered-ansi")
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| Error::Failed(format!("cannot run cargo: {error}")))?;
         let stdout = child.stdout.take().expect("standard output is piped");
-        let mut built = Vec::new();
         for message in Message::parse_stream(std::io::BufReader::new(stdout)) {
-            let message = message.map_err(|error| Error::Failed(format!("cannot read cargo's messages: {error}")))?;
-            if let Message::CompilerArtifact(artifact) = message
-                && let Some(path) = artifact.executable
-            {
-                let folder = artifact
-                    .manifest_path
-                    .parent()
-                    .map(|folder| folder.to_owned().into_std_path_buf());
-                built.push(Built {
-                    folder: folder.unwrap_or_else(workspace::root),
-                    name: artifact.target.name,
-                    is_test: artifact.profile.test,
-                    path: path.into_std_path_buf(),
-                });
-            }
+            each(message.map_err(|error| Error::Failed(format!("cannot read cargo's messages: {error}")))?);
         }
         let status = child
             .wait()
             .map_err(|error| Error::Failed(format!("cannot wait for cargo: {error}")))?;
         if status.success() {
-            return Ok(built);
+            return Ok(());
         }
         Err(Error::Failed(format!(
             "`cargo {}` for {} failed; cargo's message is above",
@@ -145,4 +196,9 @@ impl Toolchain {
             abi.target()
         )))
     }
+}
+
+/// mingw's archiver under the name by which crates that compile C know how to call it.
+fn archiver() -> PathBuf {
+    windows::folder().join("msvc/llvm-ar")
 }

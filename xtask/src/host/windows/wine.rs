@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     files,
     host::{
+        interrupt,
         lock::Lock,
         windows::{
             self,
@@ -37,6 +38,8 @@ pub(crate) struct Wine {
 impl Wine {
     /// Sets up what is not there yet.
     pub(crate) fn start(sh: &Shell) -> Result<Self, Error> {
+        // From here on there is something to end.
+        interrupt::note();
         let folder = windows::folder();
         let lock = Lock::take(&folder).map_err(|error| match error {
             Error::Failed(_) => {
@@ -117,7 +120,10 @@ fn kill(prefix: &Path) {
 }
 
 /// What every program of Wine is told.
-const FIXED: [(&str, &str); 2] = [
+pub(crate) const FIXED: [(&str, &str); 3] = [
+    // Else Wine's Direct3D makes one set of Vulkan's descriptors for each kind of descriptor in a heap, and lavapipe makes
+    // each as large as its layout allows, a million, however small the heap: ten gigabytes for one device.
+    ("VKD3D_CONFIG", "virtual_heaps"),
     // Native: Microsoft's. The other two would ask for Mono and Gecko.
     ("WINEDLLOVERRIDES", "d3dcompiler_47=n;mscoree,mshtml="),
     ("WINEDEBUG", "-all"),

@@ -1,0 +1,68 @@
+//! How many bindings may be alive on a device: DX12 sets their places aside when the device is made.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use crate::backend::Backend;
+
+/// What this library sets aside on DX12. wgpu's default is a million, in memory that an integrated GPU shares with the host:
+/// 80 MB more for each device under Wine. wgpu gives up the whole device when they run out; so half of them are used, and bind
+/// groups that were dropped have time to go. The buffers of as many tasks on their way take gigabytes.
+const SET_ASIDE: u32 = 1 << 17;
+
+/// Counts the bindings of all bind groups that are alive.
+#[derive(Debug)]
+pub(super) struct Bindings {
+    alive: Arc<AtomicU64>,
+    pub(super) most: u64,
+}
+
+impl Bindings {
+    pub(super) fn new(backend: Backend) -> Self {
+        Self {
+            alive: Arc::default(),
+            most: match backend {
+                Backend::Dx12 => u64::from(SET_ASIDE / 2),
+                _ => u64::MAX,
+            },
+        }
+    }
+
+    /// What the device is asked for.
+    pub(super) fn set_aside(&self, limits: wgpu::Limits) -> wgpu::Limits {
+        if self.most == u64::MAX {
+            return limits;
+        }
+        wgpu::Limits {
+            max_non_sampler_bindings: limits.max_non_sampler_bindings.min(SET_ASIDE),
+            ..limits
+        }
+    }
+
+    /// Counts so many more, unless they are too many.
+    pub(super) fn take(&self, count: u64) -> Option<Taken> {
+        let more = |alive: u64| alive.checked_add(count).filter(|&sum| sum <= self.most);
+        self.alive
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .ok()?;
+        Some(Taken {
+            alive: Arc::clone(&self.alive),
+            count,
+        })
+    }
+}
+
+/// Bindings that are counted until this is dropped.
+#[derive(Debug)]
+pub(super) struct Taken {
+    alive: Arc<AtomicU64>,
+    count: u64,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(self.count, Ordering::Relaxed);
+    }
+}
