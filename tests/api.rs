@@ -110,6 +110,40 @@ fn a_submitted_task_is_a_future_that_wakes_its_task() {
     }
 }
 
+/// A waker that panics.
+struct Faulty;
+
+impl Wake for Faulty {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker's own fault");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_other_task_asleep() {
+    let (a, b) = (numbers(300_001, 1), numbers(300_001, 2));
+    let task = VectorAdd { a: &a, b: &b };
+    for executor in common::executors(&common::options()) {
+        let mut first = executor.submit(&task).unwrap();
+        let mut second = executor.submit(&task).unwrap();
+        let (sender, bell) = mpsc::channel();
+        // The thread serves this request only after the panic.
+        let bell_waker = Waker::from(Arc::new(Bell(sender)));
+        let is_pending = pin!(&mut first)
+            .poll(&mut Context::from_waker(&Waker::from(Arc::new(Faulty))))
+            .is_pending();
+        while pin!(&mut second)
+            .poll(&mut Context::from_waker(&bell_waker))
+            .is_pending()
+        {
+            bell.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+        }
+        if is_pending {
+            assert_eq!(first.wait().unwrap(), sums(&a, &b));
+        }
+    }
+}
+
 #[test]
 fn a_submitted_task_may_outlive_its_executor_or_be_dropped() {
     let (a, b) = (numbers(70_000, 1), numbers(70_000, 2));
