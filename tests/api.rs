@@ -212,6 +212,23 @@ fn what_no_buffer_holds_is_not_written_in_place() {
 }
 
 #[test]
+fn an_output_that_was_forgotten_is_in_nobodys_way() {
+    for executor in common::executors(&common::options()) {
+        for _ in 0..2 {
+            let mut task = executor.in_place::<VectorAdd<'_>>(300).unwrap();
+            task.inputs::<f32, 2>().unwrap()[0].fill(3.0);
+            for _ in 0..2 {
+                std::mem::forget(task.run().unwrap());
+            }
+            assert_eq!(*task.run().unwrap(), [3.0; 300], "{}", executor.backend());
+            std::mem::forget(task.run().unwrap());
+        }
+        let ones = [1.0; 300];
+        assert_eq!(executor.run(&VectorAdd { a: &ones, b: &ones }).unwrap(), [2.0; 300]);
+    }
+}
+
+#[test]
 fn a_task_in_place_fails_with_its_device() {
     for executor in common::gpu_executors(&common::options()) {
         let mut task = executor.in_place::<VectorAdd<'_>>(100).unwrap();
@@ -373,6 +390,41 @@ fn phases_are_parts_of_the_call() {
         // A timed call leaves nothing behind that an untimed one waits for.
         assert_eq!(executor.run(&task).unwrap(), sums(&a, &b));
     }
+}
+
+/// Whoever waits for helpers as a worker of rayon's does other jobs meanwhile, and these call the same executor.
+#[test]
+fn workers_of_a_pool_may_call_an_executor() {
+    use rayon::prelude::*;
+
+    // Some are too long for the device, so that the host digests them.
+    let messages: Vec<Vec<u8>> = (0..4).map(|n| vec![n; 200_000 << (n % 2)]).collect();
+    let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+    let executors = common::executors(&common::options());
+    let (sender, done) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let messages = &messages;
+        scope.spawn(move || {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+            for executor in executors {
+                let task = Sha256 { messages };
+                let expected = Executor::new(Backend::Cpu).unwrap().run(&task).unwrap();
+                let call = |_| assert_eq!(executor.run(&task).unwrap(), expected);
+                pool.install(|| (0..32).into_par_iter().for_each(call));
+                // And beside a thread of none.
+                std::thread::scope(|scope| {
+                    scope.spawn(|| (0..8).for_each(call));
+                    (0..32).into_par_iter().for_each(call);
+                });
+            }
+            sender.send(()).unwrap();
+        });
+        // A test that stands still should say so.
+        if done.recv_timeout(std::time::Duration::from_secs(300)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("calls from workers of a pool stand still");
+            std::process::abort();
+        }
+    });
 }
 
 #[test]

@@ -91,6 +91,11 @@ impl Part {
     }
 }
 
+/// Whether a source has nothing that a device should see.
+pub(super) fn is_empty(source: &dyn Source) -> bool {
+    source.lengths().iter().all(|&elements| elements == 0)
+}
+
 /// What is left of a source.
 pub(super) struct Cut {
     kernel: Arc<Kernel>,
@@ -152,6 +157,9 @@ impl Engine {
         sinks: &mut [&mut dyn Sink],
         mut phases: Option<&mut Phases>,
     ) -> Result<(), Error> {
+        if sources.iter().all(|source| is_empty(*source)) {
+            return Ok(());
+        }
         let mut cuts = sources
             .iter()
             .map(|source| self.cut(*source))

@@ -116,8 +116,11 @@ impl Gpu {
     /// All of its chunks start at once, each with buffers of its own.
     pub(crate) fn start(&self, source: &dyn Source) -> Result<VecDeque<Flight>, Error> {
         let _turn = self.turn()?;
-        let mut cuts = [self.engine().cut(source)?];
         let mut flights = VecDeque::new();
+        if engine::is_empty(source) {
+            return Ok(flights);
+        }
+        let mut cuts = [self.engine().cut(source)?];
         while let Some(flight) = self.engine().start(&mut cuts, &[source], None)? {
             flights.push_back(flight);
         }
