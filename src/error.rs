@@ -96,7 +96,7 @@ pub enum Error {
         /// Elements of the slice.
         given: usize,
     },
-    /// More elements than one buffer of the adapter's holds, or none, cannot be written in place.
+    /// More elements than one buffer of the adapter's holds or one dispatch may take, or none, cannot be written in place.
     #[error(
         "{operator}: {elements} elements cannot be written in place, 1 to {most} can; `Executor::run` takes any number"
     )]
@@ -105,7 +105,7 @@ pub enum Error {
         operator: &'static str,
         /// Elements asked for.
         elements: usize,
-        /// Most elements the adapter has buffers for.
+        /// Most elements the adapter has buffers for and a dispatch may take.
         most: usize,
     },
     /// A setting of the tuning that is none.
@@ -177,21 +177,21 @@ pub enum Error {
 impl Error {
     /// Whether it is the device that cannot do the task, so that another one may.
     pub(crate) fn is_the_devices(&self) -> bool {
-        self.ends_the_device()
-            || matches!(
-                self,
-                Self::OutOfMemory { .. } | Self::TooLong { .. } | Self::TooManyOnTheWay { .. }
-            )
+        let is_too_much = match self {
+            // No device can help where the host's memory runs out.
+            Self::OutOfMemory { adapter, .. } => adapter != HOST,
+            Self::TooLong { .. } | Self::TooManyOnTheWay { .. } => true,
+            _ => false,
+        };
+        is_too_much || self.ends_the_device()
     }
 
     /// Whether a router does not use the device any more.
     pub(crate) fn ends_the_device(&self) -> bool {
-        match self {
-            // No device can help where the host's memory runs out.
-            Self::OutOfMemory { adapter, .. } => adapter != HOST,
-            Self::DeviceLost { .. } | Self::Timeout { .. } | Self::Driver { .. } => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::DeviceLost { .. } | Self::Timeout { .. } | Self::Driver { .. }
+        )
     }
 
     /// The same error of another task of the batch.

@@ -231,6 +231,11 @@ impl Executor {
         self.gpu.as_deref()
     }
 
+    #[cfg(test)]
+    pub(crate) fn gpu_mut(&mut self) -> Option<&mut Gpu> {
+        self.gpu.as_mut().and_then(Arc::get_mut)
+    }
+
     /// Calls into wgpu since the executor was made; all zero on [`Backend::Cpu`].
     #[must_use]
     pub fn counters(&self) -> Counters {

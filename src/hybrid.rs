@@ -79,9 +79,12 @@ pub struct Hybrid {
     cpu: Executor,
     /// One for each operator in [`op::ALL`]; inside, `None` if there was no time to measure it.
     tables: [OnceLock<Option<Table>>; op::ALL.len()],
-    /// For each operator what [`Table::small`] says, once it is known and nothing else decides; else 0.
+    /// For each operator what [`Table::small`] says, once it is known; 1 before that, so that nothing to do is nothing to decide. 0 where the
+    /// environment decides.
     small: [AtomicU64; op::ALL.len()],
     feedback: Feedback,
+    /// Operators whose kept thresholds the program did away with.
+    cleared: [bool; op::ALL.len()],
     /// What the program forces: the place in [`Backend::ALL`], or [`NOT_FORCED`].
     forced: AtomicU8,
     directive: Directive,
@@ -98,21 +101,30 @@ impl Hybrid {
     /// Adapters that compute on the CPU are left out where there is a GPU.
     ///
     /// # Errors
-    /// Those of [`Backend::selected`] and [`Hybrid::on`].
+    /// Those of [`Backend::selected`] and [`Hybrid::on`]; [`Error::AdapterNotFound`] if no backend has the adapter that
+    /// [`ADAPTER_NAME_ENV`] names.
     pub fn new(options: HybridOptions) -> Result<Self, Error> {
         let name = std::env::var(ADAPTER_NAME_ENV).ok();
         let gpus = Backend::selected()?
             .into_iter()
             .filter(|&backend| backend != Backend::Cpu);
+        let mut misnamed = None;
         let mut adapters: Vec<Adapter> = gpus
             .filter_map(|backend| match Adapter::pick(backend, name.as_deref()) {
                 Ok(adapter) => Some(adapter),
                 Err(error) => {
                     log::debug!("{error}");
+                    if matches!(error, Error::AdapterNotFound { .. }) {
+                        misnamed = Some(error);
+                    }
                     None
                 }
             })
             .collect();
+        // Some backends may not have the adapter that was named; that none has is a mistake.
+        if let (Some(error), true) = (misnamed, adapters.is_empty()) {
+            return Err(error);
+        }
         adapters.retain(|adapter| {
             let info = adapter.info();
             if let Some(reason) = &info.unusable {
@@ -154,15 +166,18 @@ impl Hybrid {
             }
         }
         let infos = devices.iter().map(|device| device.info().clone()).collect();
+        let cache = Cache::new(store, Fingerprint::of(infos, &options));
+        let directive = Directive::from_env()?;
         let hybrid = Self {
             devices,
             cpu,
             tables: std::array::from_fn(|_| OnceLock::new()),
-            small: std::array::from_fn(|_| AtomicU64::new(0)),
+            small: std::array::from_fn(|operator| AtomicU64::new(u64::from(directive.of(operator).is_none()))),
             feedback: Feedback::default(),
+            cleared: [false; op::ALL.len()],
             forced: AtomicU8::new(NOT_FORCED),
-            directive: Directive::from_env()?,
-            cache: Cache::new(store, Fingerprint::of(infos)),
+            directive,
+            cache,
             budget,
             spent: Mutex::default(),
         };
@@ -248,20 +263,24 @@ impl Hybrid {
         }
         let begin = contest.is_some().then(Instant::now);
         let learn = |route: &Route| {
-            let predicted_ns = route.predicted_ns[route.backend as usize];
-            if let (Some(contest), Some(begin), 1..) = (&contest, begin, predicted_ns) {
-                let predicted = Duration::from_nanos(predicted_ns);
+            if let (Some(contest), Some(begin)) = (&contest, begin)
+                && let ns @ 1.. = contest.calibrated_ns[route.backend as usize]
+            {
+                let calibrated = Duration::from_nanos(ns);
                 self.feedback
-                    .learn(contest.kind, route.backend, predicted, begin.elapsed());
+                    .learn(contest.kind, route.backend, calibrated, begin.elapsed());
             }
         };
         if route.backend != Backend::Cpu {
-            match self.device(route.backend)?.run(&mut work) {
+            let device = self.device(route.backend)?;
+            // A device that cannot be opened has failed, whatever the error is.
+            let is_open = device.executor().is_ok();
+            match device.run(&mut work) {
                 Ok(output) => {
                     learn(&route);
                     return Ok(Routed { output, route });
                 }
-                Err(error) if error.is_the_devices() => {
+                Err(error) if !is_open || error.is_the_devices() => {
                     log::warn!("{error}: {} runs on the CPU", route.operator);
                     route.reason = Reason::FellBack {
                         from: route.backend,
@@ -382,7 +401,8 @@ impl Hybrid {
     /// What is decided without a look at the table: nothing where the environment decides.
     fn small_of(&self, operator: usize, table: &Table) -> u64 {
         if self.directive.of(operator).is_none() {
-            table.small()
+            // Nothing at all is the CPU's in any case.
+            table.small().max(1)
         } else {
             0
         }
@@ -423,7 +443,8 @@ impl Hybrid {
         self.feedback = Feedback::default();
         // Without times and thresholds there is nothing to decide by: the next task calibrates.
         let is_sound = table.is_sound();
-        let small = if is_sound { self.small_of(index, &table) } else { 0 };
+        let small = self.small_of(index, &table);
+        self.cleared[index] = !is_sound;
         self.small[index] = AtomicU64::new(small);
         if is_sound {
             self.tables[index] = OnceLock::from(Some(table));
@@ -433,9 +454,11 @@ impl Hybrid {
 
     /// Stores the tables as they are.
     pub fn keep_tables(&self) {
-        for (operator, table) in op::ALL.iter().zip(&self.tables) {
-            if let Some(Some(table)) = table.get() {
-                self.cache.keep(operator.name, table);
+        for ((operator, table), is_cleared) in op::ALL.iter().zip(&self.tables).zip(self.cleared) {
+            match table.get() {
+                Some(Some(table)) => self.cache.keep(operator.name, Some(table)),
+                _ if is_cleared => self.cache.keep(operator.name, None),
+                _ => {}
             }
         }
     }

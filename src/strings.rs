@@ -180,6 +180,11 @@ pub(crate) fn write_table<T: Task>(
             };
             let entry = [word(first), length];
             first += words(string, longest);
+            // The kernel reads as far as the table says, whatever a type's `AsRef` answers when it is asked again.
+            assert!(
+                first <= chunk.words,
+                "a message is as long whenever it is asked for its bytes"
+            );
             entry
         }));
     });

@@ -212,6 +212,17 @@ impl<G: Generate> Generated<G> {
 pub(crate) struct Random(u64);
 
 impl Random {
+    /// The same numbers for the same seed.
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Uniform below `n`, or nearly so.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        let scaled = u128::from(self.u64()) * n as u128;
+        usize::try_from(scaled >> 64).expect("below n")
+    }
+
     /// Uniform over all 64-bit numbers.
     pub(crate) fn u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

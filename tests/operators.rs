@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ark_bn254::Fr;
 use ark_ff::{BigInt, Field as _, PrimeField as _};
 use gpu_executor::{Backend, Error, Executor, FieldMul, Keccak256, MerkleRoot, Options, Sha256, VectorAdd};
@@ -166,6 +168,47 @@ fn a_message_too_long_for_one_thread_is_digested_too() {
         );
         let digests = executor.run(&Keccak256 { messages: &messages }).unwrap();
         assert_eq!(digests, expected[1], "{}", executor.backend());
+    }
+}
+
+/// A message that is long at one of the times it is asked for its bytes.
+struct Moody {
+    asked: AtomicUsize,
+    long_at: usize,
+}
+
+/// Its bytes.
+static MOODY: [u8; 50_000] = [7; 50_000];
+const MOODY_SHORT: usize = 5;
+
+impl AsRef<[u8]> for Moody {
+    fn as_ref(&self) -> &[u8] {
+        let is_long = self.asked.fetch_add(1, Ordering::Relaxed) == self.long_at;
+        if is_long { &MOODY } else { &MOODY[..MOODY_SHORT] }
+    }
+}
+
+#[test]
+fn a_message_that_changes_its_length_is_a_panic_or_one_of_its_digests() {
+    let digests = [sha256(&MOODY[..MOODY_SHORT]), sha256(&MOODY)];
+    for executor in common::gpu_executors(&common::options()) {
+        let name = &executor.adapter().driver;
+        let mut panics = 0;
+        for long_at in 0..8 {
+            let messages = [Moody {
+                asked: AtomicUsize::new(0),
+                long_at,
+            }];
+            let run = || executor.run(&Sha256 { messages: &messages });
+            match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+                // What lies behind a message is never read.
+                Ok(digest) => assert!(digests.contains(&digest.unwrap()[0]), "{name}: long at {long_at}"),
+                Err(_) => panics += 1,
+            }
+        }
+        assert!(panics > 0, "{name}: it is asked more than once");
+        let after = executor.run(&Sha256 { messages: &[b"abc"] }).unwrap();
+        assert_eq!(after, [sha256(b"abc")], "{name}: the executor goes on");
     }
 }
 
@@ -396,6 +439,31 @@ fn batches_join_only_tasks_of_as_many_products() {
             "{}",
             executor.backend()
         );
+    }
+}
+
+/// Mesa's drivers for CPUs end a kernel's loops after 65,535 rounds of all of them together, without a word.
+#[test]
+fn the_longest_chains_are_right_in_every_place_of_a_workgroup() {
+    let a: Vec<[u64; 4]> = bytemuck::pod_collect_to_vec(&bytes(32 * 130, 7));
+    let b: Vec<[u64; 4]> = bytemuck::pod_collect_to_vec(&bytes(32 * 130, 8));
+    let lengths = [65_535, 65_534, 65_533];
+    let expected = lengths.map(|products| -> Vec<_> { (0..130).map(|i| product(a[i], b[i], products)).collect() });
+    for executor in executors() {
+        for (products, expected) in lengths.into_iter().zip(&expected) {
+            // Half a workgroup's output, all of it, and some of the next ones.
+            for n in [64, 65, 130] {
+                let (a, b) = (&a[..n], &b[..n]);
+                let output = executor.run(&FieldMul { a, b, products }).unwrap();
+                let wrong: Vec<_> = (0..n).filter(|&i| output[i] != expected[i]).collect();
+                assert!(
+                    wrong.is_empty(),
+                    "{products} products over {n} elements on {}, {:?}: elements {wrong:?} are wrong",
+                    executor.backend(),
+                    executor.adapter().driver
+                );
+            }
+        }
     }
 }
 

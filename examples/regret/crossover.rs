@@ -27,13 +27,14 @@ pub(crate) fn between(operator: &'static str, backend: Backend, ratios: &[(usize
     };
     let fine: Vec<Rounds> = ratios.iter().map(rounds).collect();
     let medians: Vec<f64> = fine.iter().map(|rounds| median(&rounds.logs)).collect();
-    let changes = medians.windows(2).any(|pair| (pair[0] > 0.0) != (pair[1] > 0.0));
+    let changes = medians.windows(2).any(|pair| pair[0] > 0.0 && pair[1] <= 0.0);
     let found = if changes {
         let size = crossing(&fine, &medians);
         Found::At {
             size,
             low: size,
             high: size,
+            until: until(&fine, size),
         }
     } else {
         never(&fine, backend)
@@ -43,6 +44,15 @@ pub(crate) fn between(operator: &'static str, backend: Backend, ratios: &[(usize
         backend,
         found,
     }
+}
+
+/// The first size behind a crossing at which the CPU is faster again.
+fn until(rounds: &[Rounds], crossing: f64) -> Option<usize> {
+    let behind = rounds.iter().filter(|rounds| rounds.size as f64 > crossing);
+    behind
+        .filter(|rounds| median(&rounds.logs) > 0.0)
+        .map(|rounds| rounds.size)
+        .next()
 }
 
 /// Sizes at all of which the same one is faster.
@@ -63,7 +73,13 @@ fn never(rounds: &[Rounds], backend: Backend) -> Found {
 
 enum Found {
     /// The size, and the interval that 95 of 100 draws of the rounds lie in.
-    At { size: f64, low: f64, high: f64 },
+    At {
+        size: f64,
+        low: f64,
+        high: f64,
+        /// A larger size at which the CPU is faster again.
+        until: Option<usize>,
+    },
     /// The faster one at all sizes, and the least and greatest ratio of the CPU's time to the GPU's, with its size.
     Never {
         faster: Backend,
@@ -113,7 +129,7 @@ pub(crate) fn find(hybrid: &Hybrid, operator: &Operator, backend: Backend, flags
     let middle = |rounds: &Rounds| median(&rounds.logs);
     let change = coarse
         .windows(2)
-        .rposition(|pair| (middle(&pair[0]) > 0.0) != (middle(&pair[1]) > 0.0));
+        .rposition(|pair| middle(&pair[0]) > 0.0 && middle(&pair[1]) <= 0.0);
     let found = match change {
         None => never(&coarse, backend),
         Some(at) => {
@@ -124,7 +140,15 @@ pub(crate) fn find(hybrid: &Hybrid, operator: &Operator, backend: Backend, flags
                 // Both ends were short enough.
                 fine.extend(rounds(size.round() as usize)?);
             }
-            interval(&fine)
+            let Found::At { size, low, high, .. } = interval(&fine) else {
+                unreachable!("an interval is one of a crossing");
+            };
+            Found::At {
+                size,
+                low,
+                high,
+                until: until(&coarse, size),
+            }
         }
     };
     Ok(Crossover {
@@ -162,13 +186,14 @@ fn interval(fine: &[Rounds]) -> Found {
         size: crossing(fine, &medians),
         low: crossings[DRAWS / 40],
         high: crossings[DRAWS - 1 - DRAWS / 40],
+        until: None,
     }
 }
 
 /// The last size at which a line through the medians crosses zero; the end nearer to it if none does.
 fn crossing(fine: &[Rounds], medians: &[f64]) -> f64 {
     let size = |index: usize| fine[index].size as f64;
-    let change = medians.windows(2).rposition(|pair| (pair[0] > 0.0) != (pair[1] > 0.0));
+    let change = medians.windows(2).rposition(|pair| pair[0] > 0.0 && pair[1] <= 0.0);
     match change {
         Some(at) => {
             let part = medians[at] / (medians[at] - medians[at + 1]);
@@ -188,8 +213,9 @@ pub(crate) fn print(crossovers: &[Crossover]) {
     } in crossovers
     {
         match found {
-            Found::At { size, low, high } => {
-                println!("| {operator} | {backend} | {size:.0} | {low:.0} to {high:.0} |");
+            Found::At { size, low, high, until } => {
+                let until = until.map_or_else(String::new, |size| format!(", below {size}"));
+                println!("| {operator} | {backend} | {size:.0}{until} | {low:.0} to {high:.0} |");
             }
             Found::Never { faster, least, most } => {
                 let which = if faster == backend { "every size" } else { "no size" };

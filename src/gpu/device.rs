@@ -210,8 +210,8 @@ impl Device {
             // SAFETY: a kernel must not index out of bounds or loop for ever. Every kernel is a file of this crate, as the
             // sealed `Task` sees to; each compares its thread's number with the length before it touches a binding, where
             // bindings hold that length rounded up to whole threads' elements (`Layout::most`). Strings are read as far as
-            // their table says, which `strings` writes together with them, and loops end with the string, or after the
-            // number of rounds that the host gives.
+            // their table says, which `strings::write_table` keeps within the words that are bound, and loops end with the
+            // string, or after the number of rounds that the host gives.
             let module = unsafe {
                 self.device
                     .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())

@@ -124,6 +124,12 @@ impl Engine {
         self.tuning
     }
 
+    /// Has grids folded as an adapter would that allows so few workgroups per dimension.
+    #[cfg(test)]
+    pub(super) fn narrow(&mut self, groups: u32) {
+        self.limits.max_compute_workgroups_per_dimension = groups;
+    }
+
     /// Takes a tuning, as far as the adapter allows it.
     pub(super) fn tune(&mut self, mut tuning: Tuning) {
         if !self.device.shares_buffers() {

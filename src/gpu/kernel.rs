@@ -129,6 +129,8 @@ impl Layout {
         // Kernels count in u32, and wgpu the offsets of inputs.
         let buffer = limits.max_buffer_size.min(u64::from(u32::MAX)).saturating_sub(padding);
         let binding = limits.max_storage_buffer_binding_size;
+        // Elements and words together cost what a dispatch may.
+        let (cost, half) = (self.spec.cost, Cost::OF_A_DISPATCH / 2);
         let (elements, words, longest) = match self.spec.inputs {
             Shape::Numbers(strides) => {
                 let longest = strides.iter().chain([&self.spec.output_stride]).max();
@@ -144,10 +146,15 @@ impl Layout {
                 // What lies behind the output is less than a hundredth of the strings.
                 let elements = (binding - binding / 100).min(chunk_bytes) / stride;
                 let words = chunk_bytes.min(binding) / 4;
-                let costs = Cost::OF_A_DISPATCH / self.spec.cost.word.max(1);
-                (elements, words.min(costs).max(1), binding / 4)
+                (elements, words.min(half / cost.word.max(1)).max(1), binding / 4)
             }
         };
+        let elements = elements.min(
+            match self.spec.inputs {
+                Shape::Numbers(_) => Cost::OF_A_DISPATCH,
+                Shape::Strings { .. } => half,
+            } / cost.element.max(1),
+        );
         // What is bound holds whole threads' elements.
         let elements = (elements.min(threads) / per_thread * per_thread).max(per_thread);
         let [elements, words, longest] =
@@ -270,7 +277,7 @@ fn fold(groups: u32, most: u32, workgroup_size: u32) -> ([u32; 2], u32) {
 mod tests {
     use super::*;
 
-    use crate::op::{Task, VectorAdd};
+    use crate::op::{FieldMul, Keccak256, MerkleRoot, Sha256, Task, VectorAdd};
 
     const LAYOUT: Layout = Layout {
         spec: VectorAdd::SPEC,
@@ -314,6 +321,29 @@ mod tests {
         };
         check(&narrow, u64::MAX, 9 * 256 * 4);
         check(&limits, 1, 4);
+    }
+
+    #[test]
+    fn no_chunk_costs_more_than_a_dispatch_may_whatever_the_memory() {
+        let limits = wgpu::Limits {
+            max_storage_buffer_binding_size: u64::MAX,
+            max_buffer_size: u64::MAX,
+            max_compute_workgroups_per_dimension: 65_535,
+            ..wgpu::Limits::default()
+        };
+        let specs = [
+            VectorAdd::SPEC,
+            FieldMul::SPEC,
+            Sha256::<&[u8]>::SPEC,
+            Keccak256::<&[u8]>::SPEC,
+            MerkleRoot::SPEC,
+        ];
+        for spec in specs {
+            let layout = Layout { spec, ..LAYOUT };
+            let most = layout.most(&limits, u64::MAX);
+            let cost = spec.cost.of(most.elements, most.words, 1);
+            assert!(cost <= Cost::OF_A_DISPATCH, "{}: {most:?} cost {cost}", spec.operator);
+        }
     }
 
     #[test]

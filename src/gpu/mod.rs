@@ -87,6 +87,15 @@ impl Gpu {
         })
     }
 
+    /// Has grids folded as an adapter would that allows so few workgroups per dimension.
+    #[cfg(test)]
+    fn narrow(&mut self, groups: u32) {
+        self.engine
+            .as_mut()
+            .expect("present until it is dropped")
+            .narrow(groups);
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         self.engine().device.counters()
     }

@@ -6,7 +6,7 @@ use crate::{
     counters::Counters,
     error::Error,
     executor::Executor,
-    op::{MerkleRoot, VectorAdd},
+    op::{self, MerkleRoot, VectorAdd},
     options::Options,
     tuning::{Transfer, Tuning},
 };
@@ -211,6 +211,32 @@ fn more_tasks_than_there_are_places_for_are_an_error_and_later_ones_run() {
     }
     // Nowhere else are places set aside.
     assert!(bindings(&on(Backend::Vulkan), u64::from(u32::MAX)).is_some());
+}
+
+/// No chunk of the default size has as many workgroups as a row of a real adapter's grid.
+#[test]
+fn every_kernel_finds_its_place_in_a_grid_of_several_rows() {
+    for mut executor in executors() {
+        let name = executor.adapter().name.clone();
+        executor.gpu_mut().unwrap().narrow(3);
+        // Around whole workgroups, rows and grids of 64 and of 1,024 items a workgroup.
+        for size in [64, 191, 193, 257, 576, 577, 1000, 3073, 4097, 9216, 9217, 10_000] {
+            for operator in op::ALL.iter().filter(|operator| operator.probe.is_some()) {
+                (operator.workload)(size, 1, 1).check(&executor).unwrap();
+            }
+        }
+        for operator in op::ALL.iter().filter(|operator| operator.probe.is_some()) {
+            (operator.workload)(97, 13, 1).check(&executor).unwrap();
+        }
+        let data = vec![1.0; 9 * 1024 + 1];
+        let before = executor.counters();
+        executor.run(&VectorAdd { a: &data, b: &data }).unwrap();
+        let dispatches = (executor.counters() - before).dispatches;
+        assert_eq!(
+            dispatches, 2,
+            "{name}: three rows of three workgroups of 1,024 elements, and one more"
+        );
+    }
 }
 
 /// wgpu frees the buffers of a device that its driver lost at the next poll, so that there must be none.

@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::table::{DecidedBy, Table};
 use crate::{
     adapter::AdapterInfo,
-    host,
+    host, op,
+    options::Options,
     store::{Store, plain},
     tuning::TUNING_ENV,
 };
 
 /// The number of the format, and of how calibration works. Whoever changes either raises it.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 
 /// What the times are of. Nothing is used whose fingerprint differs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub(super) struct Fingerprint {
     threads: usize,
     /// What the environment says of the way tasks reach an adapter: it changes the times.
     tuning: Option<String>,
+    /// Of the program: settings, optimisation, kernels.
+    build: String,
     adapters: Vec<AdapterInfo>,
 }
 
@@ -48,13 +51,14 @@ pub(super) struct Cache {
 }
 
 impl Fingerprint {
-    pub(super) fn of(adapters: Vec<AdapterInfo>) -> Self {
+    pub(super) fn of(adapters: Vec<AdapterInfo>, options: &Options) -> Self {
         Self {
             revision: REVISION,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             processor: host::processor(),
-            threads: host::threads(),
+            threads: rayon::current_num_threads().min(host::threads()),
             tuning: std::env::var(TUNING_ENV).ok(),
+            build: build(options),
             adapters,
         }
     }
@@ -78,6 +82,8 @@ impl Fingerprint {
                 &(&kept.processor, kept.threads),
                 &(&self.processor, self.threads),
             )
+        } else if self.build != kept.build {
+            was("the program", &kept.build, &self.build)
         } else if self.tuning != kept.tuning {
             was(TUNING_ENV, &kept.tuning, &self.tuning)
         } else if adapters(self) != adapters(kept) {
@@ -86,6 +92,32 @@ impl Fingerprint {
             "an adapter's limits have changed".to_owned()
         }
     }
+}
+
+/// The settings that change times, and a digest of the kernels.
+fn build(options: &Options) -> String {
+    let Options {
+        int64,
+        tuning,
+        chunk_bytes,
+        ..
+    } = options;
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let tuning = tuning.as_ref().map_or_else(String::new, ToString::to_string);
+    format!(
+        "{profile}, int64 {int64}, chunk {chunk_bytes}, tuning `{tuning}`, kernels {:016x}",
+        op::kernels().fold(FNV_OFFSET, fnv)
+    )
+}
+
+const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
+
+/// FNV-1a, continued: the same in every version of the compiler.
+///
+/// Source: G. Fowler, L. C. Noll, K.-P. Vo and D. Eastlake, "The FNV Non-Cryptographic Hash Algorithm".
+fn fnv(hash: u64, text: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+    text.bytes().fold(hash, step)
 }
 
 impl Cache {
@@ -98,7 +130,11 @@ impl Cache {
         let mut file = format!("hybrid-{}", names.collect::<Vec<_>>().join("-"));
         file.truncate(150);
         Self {
-            file: format!("{file}-{}t.json", fingerprint.threads),
+            file: format!(
+                "{file}-{}t{}.json",
+                fingerprint.threads,
+                if cfg!(debug_assertions) { "-debug" } else { "" }
+            ),
             store,
             fingerprint,
         }
@@ -119,14 +155,20 @@ impl Cache {
         Some(table)
     }
 
-    /// Keeps an operator's table beside the others'.
-    pub(super) fn keep(&self, operator: &str, table: &Table) {
+    /// Keeps an operator's table beside the others', or none.
+    pub(super) fn keep(&self, operator: &str, table: Option<&Table>) {
+        // What another process writes in between would be lost. Whoever calibrates has the other lock meanwhile.
+        let lock = self.locked("write", Duration::from_millis(200));
         let mut kept = self.read();
-        kept.operators.insert(operator.to_owned(), table.clone());
+        match table {
+            Some(table) => drop(kept.operators.insert(operator.to_owned(), table.clone())),
+            None => drop(kept.operators.remove(operator)),
+        }
         let json = serde_json::to_vec_pretty(&kept).expect("a structure of names and numbers");
         if !self.store.keep(&self.file, &json) && self.path().is_some() {
             log::warn!("{}: cannot be written; the next process calibrates again", self.name());
         }
+        drop(lock);
     }
 
     /// What is kept, as far as it is of these devices as they are now. Thresholds that a person set outlive the times.
@@ -172,7 +214,11 @@ impl Cache {
     /// Waits until no other process calibrates these devices: two would disturb each other. Gives up after `most`, and at once
     /// where files cannot be locked.
     pub(super) fn lock(&self, most: Duration) -> Option<File> {
-        let file = self.store.create(&format!("{}.lock", self.file))?;
+        self.locked("calibration", most)
+    }
+
+    fn locked(&self, what: &str, most: Duration) -> Option<File> {
+        let file = self.store.create(&format!("{}.{what}.lock", self.file))?;
         let begin = Instant::now();
         loop {
             match file.try_lock() {

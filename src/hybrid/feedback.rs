@@ -11,9 +11,10 @@ use std::{
 
 use crate::{backend::Backend, op::Load};
 
-/// Kinds of calls that are remembered, at most; a newer one takes the place of an older one.
-const SLOTS: usize = 1 << SLOT_BITS;
-const SLOT_BITS: u32 = 9;
+/// Kinds of calls that are remembered, at most: so many places of [`WAYS`] each. A newer one takes the place of an older one.
+const SETS: usize = 1 << SET_BITS;
+const SET_BITS: u32 = 7;
+const WAYS: usize = 4;
 
 /// Trying again a device that calibration has as faster costs one part in so many of what calls take, at the most.
 const PATIENCE: f64 = 50.0;
@@ -21,7 +22,7 @@ const PATIENCE: f64 = 50.0;
 /// Calls at least before a device is tried again, or for the first time.
 const LEAST_PASSED: u16 = 10;
 
-/// Devices that calibration has as slower by up to this part of the fastest one's time are tried once: it may be off by as much.
+/// Devices that calibration has as slower by up to this part of the fastest one's time are tried as well: it may be off by as much.
 const WORTH_A_TRY: f64 = 2.0;
 
 /// One call counts as this many times as long as predicted at the most, and as this part of it at the least: it may have been
@@ -85,6 +86,15 @@ impl Slot {
     }
 }
 
+/// Each bit of the output depends on each of the input.
+///
+/// Source: A. Appleby, MurmurHash3's finalizer of 64 bits.
+fn mixed(mut x: u64) -> u64 {
+    x = (x ^ (x >> 33)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
+    x = (x ^ (x >> 33)).wrapping_mul(0xC4CE_B9FE_1A85_EC53);
+    x ^ (x >> 33)
+}
+
 /// Threads that write the same slot at once lose what one of them learned, and nothing else.
 #[derive(Debug)]
 pub(super) struct Feedback {
@@ -94,7 +104,7 @@ pub(super) struct Feedback {
 impl Default for Feedback {
     fn default() -> Self {
         Self {
-            slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
+            slots: (0..SETS * WAYS).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 }
@@ -102,12 +112,21 @@ impl Default for Feedback {
 impl Feedback {
     /// Where the slot of these calls is, what it has if it is theirs, and their tag.
     fn slot(&self, kind: Kind, backend: Backend) -> (&AtomicU64, Option<Slot>, u16) {
-        // Fibonacci hashing: the high bits of the product are the mixed ones.
-        let hash = (u64::from(kind.0) << 3 | backend as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let place = &self.slots[usize::try_from(hash >> (64 - SLOT_BITS)).unwrap_or(0)];
-        let tag = ((hash >> 32) & 0xFFFF) as u16 | 1;
-        let slot = Slot::read(place.load(Ordering::Relaxed));
-        (place, (slot.tag == tag).then_some(slot), tag)
+        let hash = mixed(u64::from(kind.0) << 3 | backend as u64);
+        let set = usize::try_from(hash >> (64 - SET_BITS)).unwrap_or(0) * WAYS;
+        let set = &self.slots[set..set + WAYS];
+        let tag = ((hash >> 16) & 0xFFFF) as u16 | 1;
+        let mut free = None;
+        for place in set {
+            let slot = Slot::read(place.load(Ordering::Relaxed));
+            if slot.tag == tag {
+                return (place, Some(slot), tag);
+            }
+            if slot.tag == 0 && free.is_none() {
+                free = Some(place);
+            }
+        }
+        (free.unwrap_or(&set[hash as usize % WAYS]), None, tag)
     }
 
     /// What calls take on a device, as so many times what calibration has of them; 1 until something was learned.
@@ -116,23 +135,23 @@ impl Feedback {
         slot.and_then(Slot::known).unwrap_or(1.0)
     }
 
-    /// Takes note of a call, of which `predicted` was expected with what was known before. The first of a kind teaches
-    /// nothing: it makes buffers.
-    pub(super) fn learn(&self, kind: Kind, backend: Backend, predicted: Duration, took: Duration) {
+    /// Takes note of a call, of which calibration alone has `calibrated`: what was predicted may be of a time before other calls were
+    /// learned from. The first of a kind teaches nothing: it makes buffers.
+    pub(super) fn learn(&self, kind: Kind, backend: Backend, calibrated: Duration, took: Duration) {
         let (place, slot, tag) = self.slot(kind, backend);
-        let ratio = took.as_secs_f64() / predicted.as_secs_f64().max(1e-9);
-        let ratio = ratio.clamp(1.0 / MOST_RATIO, MOST_RATIO);
         let factor = match slot {
             None => Slot::ONCE,
             Some(slot) if slot.factor.to_bits() == Slot::NEVER.to_bits() => Slot::ONCE,
             Some(slot) => {
+                let old = slot.known().unwrap_or(1.0);
+                let ratio = took.as_secs_f64() / calibrated.as_secs_f64().max(1e-9) / old;
+                let ratio = ratio.clamp(1.0 / MOST_RATIO, MOST_RATIO);
                 // Half of the way, as ratios go; but no disturbance makes a call take less, and the second call may be the last for long.
                 let step = match slot.known() {
                     None if ratio < 1.0 => ratio,
                     _ => ratio.sqrt(),
                 };
-                let factor = slot.known().unwrap_or(1.0) * step;
-                factor.clamp(1.0 / MOST_FACTOR, MOST_FACTOR) as f32
+                (old * step).clamp(1.0 / MOST_FACTOR, MOST_FACTOR) as f32
             }
         };
         let slot = Slot { tag, passed: 0, factor };
@@ -140,7 +159,7 @@ impl Feedback {
     }
 
     /// Whether a device that calls of this kind pass by is to be tried: it takes `excess` times as long as the one they go to,
-    /// less one, by what is known. Again and again if calibration has it as faster (`is_calibrated`), else until something is known of it.
+    /// less one, by what is known: not if that is much, unless calibration has it as faster (`is_calibrated`).
     pub(super) fn is_due(&self, kind: Kind, backend: Backend, excess: f64, is_calibrated: bool) -> bool {
         let (place, slot, tag) = self.slot(kind, backend);
         let mut slot = slot.unwrap_or(Slot {
@@ -148,7 +167,7 @@ impl Feedback {
             passed: 0,
             factor: Slot::NEVER,
         });
-        if !is_calibrated && (slot.known().is_some() || excess > WORTH_A_TRY) {
+        if !is_calibrated && excess > WORTH_A_TRY {
             return false;
         }
         slot.passed = slot.passed.saturating_add(1);
@@ -195,8 +214,8 @@ mod tests {
     fn learned(ratios: &[f64]) -> f64 {
         let (feedback, kind) = (Feedback::default(), Kind::of(0, &Load::flat(100)));
         for ratio in ratios {
-            let predicted = Duration::from_secs_f64(1e-4 * feedback.factor(kind, Backend::Gles));
-            feedback.learn(kind, Backend::Gles, predicted, Duration::from_secs_f64(1e-4 * ratio));
+            let calibrated = Duration::from_secs_f64(1e-4);
+            feedback.learn(kind, Backend::Gles, calibrated, Duration::from_secs_f64(1e-4 * ratio));
         }
         feedback.factor(kind, Backend::Gles)
     }
@@ -221,6 +240,36 @@ mod tests {
         check(&[1.0, 1.0, 0.25], 0.5, 0.5);
         check(&[1e9; 50], MOST_FACTOR, MOST_FACTOR);
         check(&[0.0; 50], 1.0 / MOST_FACTOR, 1.0 / MOST_FACTOR);
+    }
+
+    #[test]
+    fn calls_that_were_predicted_long_ago_teach_no_more_than_others() {
+        let (feedback, kind) = (Feedback::default(), Kind::of(0, &Load::flat(100)));
+        // All of them were on their way before the first had ended.
+        for _ in 0..20 {
+            feedback.learn(kind, Backend::Gles, NS(100), NS(400));
+        }
+        let factor = feedback.factor(kind, Backend::Gles);
+        assert!((3.9..=4.0).contains(&factor), "{factor}");
+    }
+
+    #[test]
+    fn the_kinds_of_a_usual_program_do_not_collide() {
+        let feedback = Feedback::default();
+        let sizes = || [1, 16, 256, 1024, 4096, 10_000, 65_536, 200_000, 1_000_000, 8_000_000];
+        let kinds =
+            || (0..5).flat_map(move |operator| sizes().map(move |items| Kind::of(operator, &Load::flat(items))));
+        for backend in [Backend::Cpu, Backend::Vulkan, Backend::Gles] {
+            for kind in kinds() {
+                for _ in 0..2 {
+                    feedback.learn(kind, backend, NS(100), NS(300));
+                }
+            }
+        }
+        let all = [Backend::Cpu, Backend::Vulkan, Backend::Gles];
+        let known = kinds().flat_map(|kind| all.map(|backend| feedback.factor(kind, backend) > 1.0));
+        // Of 150 in 512 places next to none have lost theirs.
+        assert!(known.filter(|is_known| *is_known).count() >= 147);
     }
 
     #[test]
@@ -264,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_calibration_has_as_slower_is_tried_once() {
+    fn a_device_that_calibration_has_as_slower_is_tried_if_it_is_not_much_slower() {
         let (feedback, kind) = (Feedback::default(), Kind::of(0, &Load::flat(100)));
         assert_eq!(passed(&feedback, 2.1, false), None, "too slow");
         assert_eq!(passed(&feedback, 1.9, false), Some(10));
@@ -272,7 +321,8 @@ mod tests {
         assert_eq!(passed(&feedback, 1.9, false), Some(1), "the first call teaches nothing");
         feedback.learn(kind, Backend::Gles, NS(100), NS(30));
         assert!((feedback.factor(kind, Backend::Gles) - 0.3).abs() < 1e-6);
-        assert_eq!(passed(&feedback, 0.1, false), None, "it is known");
+        assert_eq!(passed(&feedback, 0.1, false), Some(10));
+        assert_eq!(passed(&feedback, 2.1, false), None, "too slow");
     }
 
     #[test]
@@ -284,10 +334,10 @@ mod tests {
                 feedback.learn(kind, Backend::Vulkan, NS(100), NS(300));
             }
         }
-        // 3,600 of them in 512 places: the tag has one chance in 30,000 to be another's.
+        // 3,600 of them in 512 places: a tag of four has one chance in 8,000 to be another's.
         let known = kinds()
             .filter(|&kind| feedback.factor(kind, Backend::Vulkan) > 1.0)
             .count();
-        assert!((SLOTS / 2..=SLOTS).contains(&known), "{known}");
+        assert!((SETS * WAYS / 2..SETS * WAYS + 8).contains(&known), "{known}");
     }
 }

@@ -9,7 +9,7 @@ use super::{
     Hybrid,
     calibrate::{Measured, Timed, World, measure},
     device::Device,
-    table::Table,
+    table::{DecidedBy, Table},
 };
 use crate::{
     backend::Backend,
@@ -26,9 +26,9 @@ const PROOF: usize = 100;
 
 impl Hybrid {
     /// Reads an operator's table, or measures it in its share of what is left of the budget.
-    pub(super) fn calibrate(&self, operator: usize, spent: &mut Duration) -> Option<Table> {
-        let operator = &op::ALL[operator];
-        if let Some(table) = self.cache.table(operator.name) {
+    pub(super) fn calibrate(&self, index: usize, spent: &mut Duration) -> Option<Table> {
+        let operator = &op::ALL[index];
+        if let Some(table) = self.kept(index) {
             return Some(table);
         }
         let begin = Instant::now();
@@ -39,7 +39,7 @@ impl Hybrid {
         }
         // Whoever was first has measured the same devices.
         let lock = self.cache.lock(left / 2);
-        let table = self.cache.table(operator.name).or_else(|| {
+        let table = self.kept(index).or_else(|| {
             let is_to_come = |(o, table): &(&Operator, &OnceLock<_>)| o.probe.is_some() && table.get().is_none();
             let to_come = op::ALL.iter().zip(&self.tables).filter(is_to_come).count();
             self.measure(operator, begin, left, u32::try_from(to_come).unwrap_or(1).max(1))
@@ -49,6 +49,13 @@ impl Hybrid {
         table
     }
 
+    /// The table that is kept, unless it is of thresholds that the program did away with.
+    fn kept(&self, index: usize) -> Option<Table> {
+        let table = self.cache.table(op::ALL[index].name)?;
+        let is_cleared = self.cleared[index] && table.decided_by == DecidedBy::Thresholds;
+        (!is_cleared).then_some(table)
+    }
+
     /// Measures an operator: all `left` may go into opening devices and making pipelines, and of what is left then one part in
     /// `to_come`, the number of operators not measured yet.
     fn measure(&self, operator: &'static Operator, begin: Instant, left: Duration, to_come: u32) -> Option<Table> {
@@ -56,17 +63,20 @@ impl Hybrid {
         let probe = operator.probe.as_ref()?;
         let backends: Vec<_> = self.devices.iter().map(|device| device.backend().name()).collect();
         log::info!("calibrating {name} on {}: {left:.1?} at most", backends.join(", "));
-        let proof = (probe.generate)(PROOF, probe.depths[0]);
+        // Each depth may be another path through the kernel, and more items than one dispatch takes are.
+        let several = operator.jumps.first().map(|jump| (jump + 1, probe.depths[0]));
+        let proofs = probe.depths.iter().map(|&depth| (PROOF, depth)).chain(several);
+        let proofs: Vec<_> = proofs.map(|(items, depth)| (probe.generate)(items, depth)).collect();
         let mut contestants = Vec::new();
         for device in &self.devices {
             if contestants.is_empty() || begin.elapsed() < left {
-                match prove(device, proof.as_ref()) {
+                match prove(device, &proofs) {
                     Ok(executor) => contestants.push((device, executor)),
                     Err(error) => log::warn!("{}: {name} is not run on it: {error}", device.backend()),
                 }
             }
         }
-        drop(proof);
+        drop(proofs);
         let is_whole = contestants.len() == self.devices.len();
         let backends: Vec<Backend> = contestants.iter().map(|(device, _)| device.backend()).collect();
         let mut world = Machine {
@@ -85,7 +95,7 @@ impl Hybrid {
         let table = Table::measured(times);
         log::info!("{name} is calibrated, after {:.1?}: {}", begin.elapsed(), told(&table));
         if is_complete && is_whole {
-            self.cache.keep(name, &table);
+            self.cache.keep(name, Some(&table));
         } else {
             log::warn!("{name}: not everything could be measured, so that it is not kept");
         }
@@ -94,9 +104,9 @@ impl Hybrid {
 }
 
 /// Opens a device and has it compute something that is compared with the CPU.
-fn prove(device: &Device, proof: &dyn Workload) -> Result<Arc<Executor>, CheckError> {
+fn prove(device: &Device, proofs: &[Box<dyn Workload>]) -> Result<Arc<Executor>, CheckError> {
     let executor = device.executor()?;
-    match proof.check(&executor) {
+    match proofs.iter().try_for_each(|proof| proof.check(&executor)) {
         Ok(()) => Ok(executor),
         Err(error) => {
             if let CheckError::Failed(error) = &error {

@@ -55,7 +55,7 @@ pub enum Reason {
     ForcedByEnvironment,
     /// There is no other device.
     OnlyDevice,
-    /// There was no time left to measure the operator.
+    /// The operator is not measured: there was no time left, another thread is at it, or no device could be used.
     NotCalibrated,
     /// The device that was to do it failed earlier, and is not used until [`Hybrid::rebuild`](super::Hybrid::rebuild).
     OutOfUse(Backend),
@@ -117,7 +117,7 @@ impl fmt::Display for Reason {
             Self::Forced => f.write_str("the program says so"),
             Self::ForcedByEnvironment => write!(f, "{ROUTE_ENV} says so"),
             Self::OnlyDevice => f.write_str("the only device"),
-            Self::NotCalibrated => f.write_str("no time was left to calibrate"),
+            Self::NotCalibrated => f.write_str("not calibrated, or not yet"),
             Self::OutOfUse(backend) => write!(f, "{backend} failed earlier and is out of use"),
             Self::FellBack { from, error } => write!(f, "fell back from {from}: {error}"),
         }

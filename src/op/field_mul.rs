@@ -102,7 +102,8 @@ impl Task for FieldMul<'_> {
 
 impl FieldMul<'_> {
     fn is_few(&self) -> bool {
-        self.a.len().saturating_mul(usize::from(self.products)) <= FEW_PRODUCTS
+        // None at all takes the residue, which is as much as a product.
+        self.a.len().saturating_mul(usize::from(self.products.max(1))) <= FEW_PRODUCTS
     }
 }
 
@@ -182,5 +183,29 @@ impl<const PRODUCTS: u16> Generate for Input<PRODUCTS> {
 
     fn same(device: &Element, cpu: &Element) -> bool {
         device == cpu
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_products_are_few_elements_too() {
+        let check = |elements, products, expected| {
+            let elements = vec![[0; 4]; elements];
+            let task = FieldMul {
+                a: &elements,
+                b: &elements,
+                products,
+            };
+            assert_eq!(task.is_few(), expected, "{products} products over {}", elements.len());
+        };
+        for products in [0, 1] {
+            check(FEW_PRODUCTS, products, true);
+            check(FEW_PRODUCTS + 1, products, false);
+        }
+        check(1, 1024, true);
+        check(1, 1025, false);
     }
 }

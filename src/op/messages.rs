@@ -46,7 +46,8 @@ macro_rules! hash {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name<'a, M> {
-            /// Shape `[n]`, each of any length: slices, vectors or arrays of bytes.
+            /// Shape `[n]`, each of any length: slices, vectors or arrays of bytes. A call may panic if a message gives
+            /// bytes of another length when it is asked again.
             pub messages: &'a [M],
         }
 
@@ -168,23 +169,25 @@ pub(super) fn append<M: AsRef<[u8]> + Sync>(messages: &[M], output: &mut Vec<[u8
     }
 }
 
-/// Messages that are looked at to tell how much work there is: of more of them, every second or third is.
+/// Messages that are looked at to tell how much work there is: of more of them, one out of every two or three is, any of them
+/// by chance, as lengths may take turns.
 const MOST_LOOKED_AT: usize = 4096;
 
 /// How much work messages are.
 pub(super) fn load<M: AsRef<[u8]>>(messages: &[M], block: Block) -> Load {
     let step = messages.len().div_ceil(MOST_LOOKED_AT).max(1);
+    let mut random = Random::new(0);
     let (mut steps, mut longest) = (0_u64, 0);
-    for message in messages.iter().step_by(step) {
+    for some in messages.chunks(step) {
+        let any = if some.len() > 1 { random.below(some.len()) } else { 0 };
         // The host hashes longer ones, whatever the device.
-        let blocks = block.count(message.as_ref().len().min(LONGEST_BYTES)) as u64;
-        steps += blocks;
+        let blocks = block.count(some[any].as_ref().len().min(LONGEST_BYTES)) as u64;
+        steps += blocks * some.len() as u64;
         longest = longest.max(blocks);
     }
-    let looked_at = messages.len().div_ceil(step).max(1) as u64;
     Load {
         items: messages.len() as u64,
-        steps: steps * messages.len() as u64 / looked_at,
+        steps,
         longest,
         tasks: 1,
     }
@@ -227,7 +230,34 @@ mod tests {
         check(&[], (0, 0, 0));
         check(&[0], (1, 1, 1));
         check(&[0, 9, 10, 95], (4, 14, 10));
-        // Of 10,000 every third is looked at.
+        // Of 10,000 a third is looked at.
         check(&[25; 10_000], (10_000, 30_000, 3));
+    }
+
+    #[test]
+    fn a_load_does_not_depend_on_where_long_messages_are() {
+        let block = Block {
+            bytes: 10,
+            padding: 1,
+            operations: 0,
+            nanos: 1,
+        };
+        let long = vec![0; 995];
+        for period in 2..=12 {
+            for first in 0..period {
+                let messages: Vec<&[u8]> = (0..24_000)
+                    .map(|i| if i % period == first { &long[..] } else { &[] })
+                    .collect();
+                let load = load(&messages, block);
+                // A long one has 100 blocks, any other one.
+                let exact = (24_000 / period * 99 + 24_000) as u64;
+                assert_eq!((load.items, load.longest), (24_000, 100));
+                assert!(
+                    load.steps.abs_diff(exact) < exact / 4,
+                    "{} steps for {exact}, one of {period} long, from {first} on",
+                    load.steps
+                );
+            }
+        }
     }
 }

@@ -204,6 +204,21 @@ pub const ALL: &[Operator] = &[
     },
 ];
 
+/// The sources of all kernels.
+pub(crate) fn kernels() -> impl Iterator<Item = &'static str> {
+    let specs = [
+        VectorAdd::SPEC,
+        FieldMul::SPEC,
+        Sha256::<&[u8]>::SPEC,
+        Keccak256::<&[u8]>::SPEC,
+        MerkleRoot::SPEC,
+    ];
+    specs
+        .into_iter()
+        .flat_map(|spec| [Some(spec.shader), spec.shader_int64])
+        .flatten()
+}
+
 /// Where an operator that is routed stands in [`ALL`]. Evaluated while compiling, so that one that is missing there does not
 /// compile.
 pub(crate) const fn index_of(name: &str) -> usize {

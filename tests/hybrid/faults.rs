@@ -178,5 +178,14 @@ fn a_device_without_memory_is_replaced_by_the_cpu() {
     let Routed { output, route } = routed.unwrap();
     assert!(output.len() == large.len() && output.iter().all(|&x| x == 2.0));
     assert!(matches!(route.reason, Reason::FellBack { .. }), "{route}");
+    // That was too much for it, which is no reason to do without it, unless the driver says that it is lost.
+    let is_memory = matches!(
+        &route.reason,
+        Reason::FellBack {
+            error: Error::OutOfMemory { .. },
+            ..
+        }
+    );
+    assert_eq!(router.failed().is_empty(), is_memory, "{route}: {:?}", router.failed());
     println!("FELL BACK: {route}");
 }

@@ -197,3 +197,18 @@ fn threads_that_come_while_one_calibrates_go_on() {
     });
     assert!(gpus.is_empty() || router.table::<VectorAdd<'_>>().is_some());
 }
+
+#[test]
+fn nothing_to_do_calibrates_nothing() {
+    let gpus = gpus();
+    let router = within(&gpus, "", Duration::from_secs(20));
+    let nothing = VectorAdd { a: &[], b: &[] };
+    assert_eq!(router.run(&nothing).unwrap().route.reason, Reason::Small);
+    assert_eq!(
+        router.run_batch::<VectorAdd<'_>>(&[]).unwrap().route.reason,
+        Reason::Small
+    );
+    // Who forces a device has nothing done there as well.
+    router.force(Some(Backend::Cpu)).unwrap();
+    assert_eq!(router.run(&nothing).unwrap().route.reason, Reason::Forced);
+}

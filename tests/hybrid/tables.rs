@@ -281,3 +281,28 @@ fn what_is_too_little_for_a_gpu_is_decided_without_a_prediction() {
         assert_eq!(route(&router, 10).reason, Reason::Small);
     }
 }
+
+#[test]
+fn thresholds_that_were_done_away_with_do_not_come_back() {
+    for gpu in gpus() {
+        let backend = gpu.info().backend;
+        let adapters = [gpu];
+        let folder = tempfile::tempdir().unwrap();
+        let router = || hybrid(&adapters, folder.path().to_str().unwrap());
+        let reason = |router: &Hybrid| router.route::<VectorAdd<'_>>(Load::flat(1000)).reason;
+        let mut first = router();
+        first.set_thresholds("vector_add", vec![from(1, backend)]).unwrap();
+        first.keep_tables();
+        let mut second = router();
+        assert_eq!(reason(&second), Reason::Threshold(from(1, backend)));
+        second.set_thresholds("vector_add", Vec::new()).unwrap();
+        assert_eq!(reason(&second), Reason::NotCalibrated);
+        assert_eq!(
+            reason(&router()),
+            Reason::Threshold(from(1, backend)),
+            "they are still kept"
+        );
+        second.keep_tables();
+        assert_eq!(reason(&router()), Reason::NotCalibrated);
+    }
+}

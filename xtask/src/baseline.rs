@@ -14,7 +14,7 @@ pub(crate) use noise::{another_state, disturbed, noise};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    case::in_words,
+    case::{CaseId, in_words},
     error::Error,
     fingerprint::Fingerprint,
     report::Places,
@@ -127,6 +127,13 @@ impl Baseline {
             rows: kept,
         })
     }
+}
+
+/// The commit that the rows of a case were recorded from: recordings of other cases may be of other commits.
+pub(crate) fn commit<'a>(baseline: &'a Baseline, case: &CaseId) -> Option<&'a str> {
+    let row = baseline.rows.iter().find(|row| row.case == *case)?;
+    let recording = baseline.recordings.iter().find(|recording| recording.has(row.run))?;
+    Some(&recording.commit)
 }
 
 /// How tasks reached the adapter of `backend` when it was measured last.
@@ -251,6 +258,11 @@ mod tests {
                 ((1, 5), "2026-01-02T03:04:05Z", "0123456"),
                 ((6, 10), "2026-02-03T04:05:06Z", "unknown")
             ]
+        );
+        let commit = |backend: &str| commit(&updated, &of(&updated, backend)[0].case).map(str::to_owned);
+        assert_eq!(
+            [commit("cpu"), commit("vulkan")],
+            ["0123456", "unknown"].map(|c| Some(c.to_owned()))
         );
         // Nothing is left of a recording whose rows are all replaced.
         later.backends = vec!["cpu".to_owned(), "vulkan".to_owned()];

@@ -1,6 +1,10 @@
 //! Files that appear whole or not at all.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use crate::error::Error;
 
@@ -37,6 +41,15 @@ pub(crate) fn json<T: serde::Serialize>(value: &T) -> String {
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(Error::io("read", path))
+}
+
+/// The place of one of several files of a kind: `ab.json`, `ab-2.json`, and so on.
+pub(crate) fn numbered(first: &Path, number: u32) -> PathBuf {
+    let stem = first.file_stem().unwrap_or_default().to_string_lossy();
+    match number {
+        1 => first.to_owned(),
+        _ => first.with_file_name(format!("{stem}-{number}.json")),
+    }
 }
 
 #[cfg(test)]

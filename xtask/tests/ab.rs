@@ -124,6 +124,27 @@ fn what_machines_read_says_the_same_as_the_table() {
     let allowed = ["plain", "chatty", "--allow-counters"];
     hold(&allowed, 0, ["0", "0"], &warnings.each_ref().map(String::as_str));
     hold(&["wrong", "plain"], 0, ["0", "1"], &[]);
+    let failed = ["::error title=not measured%3A o/cpu/2::head cannot run it"];
+    hold(&["plain", "wrong"], 1, ["1", "0"], &failed);
+    hold(&["plain", "wrong", "--strict"], 1, ["1", "0"], &failed);
+    // What neither can run is not the head's fault, in whatever order they are asked.
+    for seed in ["1", "2", "3", "4"] {
+        hold(&["wrong", "wrong", "--seed", seed], 0, ["0", "1"], &[]);
+    }
+    let fewer = r#""o/cpu/1""#;
+    repository.commit("fewer", Program { cases: fewer, ..PLAIN });
+    hold(
+        &["plain", "fewer"],
+        0,
+        ["0", "1"],
+        &["::warning title=missing%3A o/cpu/2::only the base has it"],
+    );
+    hold(
+        &["plain", "fewer", "--strict"],
+        4,
+        ["1", "0"],
+        &["::error title=missing"],
+    );
     let strict = ["wrong", "plain", "--strict"];
     hold(
         &strict,
@@ -132,7 +153,7 @@ fn what_machines_read_says_the_same_as_the_table() {
         &["::error title=not measured%3A o/cpu/2::base cannot run it"],
     );
     let summaries = fs::read_to_string(&summary).unwrap();
-    assert_eq!(summaries.matches("# A/B: ").count(), 7, "{summaries}");
+    assert_eq!(summaries.matches("# A/B: ").count(), 15, "{summaries}");
 }
 
 #[test]
@@ -204,21 +225,81 @@ fn a_program_that_crashes_hangs_or_talks_nonsense_gets_no_verdict() {
     check_fault(
         "crash",
         "[ $verb = measure ] && { echo 'device lost' >&2; exit 9; }",
-        &["head crash", "exit status: 9", "device lost", "o/cpu/"],
+        &["head cannot run it", "exit status: 9", "device lost", "o/cpu/"],
     );
     check_fault(
         "signal",
         "[ $verb = measure ] && kill -SEGV $$",
-        &["head signal", "signal: 11"],
+        &["head cannot run it", "signal: 11"],
     );
     check_fault(
         "hang",
         "[ $verb = measure ] && sleep 30",
-        &["said nothing for 1s at o/cpu/", "was stopped"],
+        &["gave no answer within 1s at o/cpu/", "was stopped"],
+    );
+    check_fault(
+        "endless",
+        "[ $verb = measure ] && while :; do echo x; done",
+        &["gave no answer within 1s at o/cpu/"],
+    );
+    check_fault(
+        "silent",
+        "[ $verb = measure ] && { exec 1>&-; exec sleep 9999; }",
+        &["closed its standard output without an answer at o/cpu/"],
     );
     check_fault("babble", "say 'what?'; continue", &["makes no sense", "what?"]);
     check_fault("zero", "ns=0", &["makes no sense"]);
     check_fault("negative", "[ $verb = measure ] && ns=-5", &["makes no sense"]);
+}
+
+#[test]
+fn a_case_that_crashes_leaves_the_others_their_verdicts() {
+    let repository = Repository::new();
+    let fault = "[ $case = o/cpu/2 ] && [ $verb = measure ] && { echo 'device lost' >&2; exit 9; }";
+    repository.commit("crash", Program { fault, ..PLAIN });
+    let said = [
+        "o/cpu/2: not measured: head cannot run it",
+        "device lost",
+        "1 pass, 1 not measured",
+    ];
+    check(&repository.ab(&["plain", "crash"]), 1, &said);
+    check(
+        &repository.ab(&["crash", "plain"]),
+        0,
+        &["o/cpu/2: not measured: base cannot run it"],
+    );
+    check(
+        &repository.ab(&["crash", "crash"]),
+        0,
+        &["o/cpu/2: not measured: base cannot run it"],
+    );
+}
+
+#[test]
+fn a_list_that_a_crash_cut_short_is_none() {
+    let repository = Repository::new();
+    fs::write(
+        repository.path("repo/bench.sh"),
+        "#!/bin/sh\necho 'o/1: benchmark'\nexit 9\n",
+    )
+    .unwrap();
+    repository.save("cut");
+    check(
+        &repository.ab(&["cut", "cut"]),
+        1,
+        &["exit status: 9", "its list of benchmarks"],
+    );
+}
+
+#[test]
+fn without_a_base_the_work_tree_is_never_compared_with_itself() {
+    let repository = Repository::new();
+    check(&repository.ab(&[]), 2, &["name the base"]);
+    repository.commit("slow", Program { ns: 105_000, ..PLAIN });
+    check(&repository.ab(&[]), 3, &["regression: 2 slower"]);
+    // With changes it is compared with where its branch left main, as ever.
+    fs::write(repository.path("repo/new"), "").unwrap();
+    check(&repository.ab(&[]), 0, &["pass: 2 pass"]);
 }
 
 #[test]
@@ -278,7 +359,9 @@ fn a_criterion_program_is_driven_as_it_is_however_old() {
         "{windows}"
     );
     let asked = fs::read_to_string(asked).unwrap();
-    assert!(asked.starts_with("0.05 0.1\n1 1\n0.05 0.1\n1 1\n"), "{asked}");
+    // It is found out once, for both revisions.
+    assert!(asked.starts_with("0.05 0.1\n1 1\n1 1\n"), "{asked}");
+    assert_eq!(asked.matches("0.05").count(), 1, "{asked}");
 }
 
 #[test]
@@ -305,7 +388,14 @@ fn an_interrupted_comparison_goes_on() {
         2,
         &["exists", "--resume"],
     );
-    check(&repository.ab(&["--resume", out]), 3, &["regression: 2 slower"]);
+    // As the hint has it: the comparison knows whose benches it is about.
+    let mut resume = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    resume
+        .args(["ab", "--resume", out])
+        .env("CARGO", repository.path("cargo"))
+        .env("CARGO_TARGET_DIR", repository.path("own-target"))
+        .env_remove("GITHUB_ACTIONS");
+    check(&resume.output().unwrap(), 3, &["regression: 2 slower"]);
     let lines = || fs::read_to_string(Path::new(out).join("windows.jsonl")).unwrap();
     let whole = lines();
     fs::write(Path::new(out).join("windows.jsonl"), &whole[..whole.len() / 2]).unwrap();
@@ -415,5 +505,9 @@ fn bisect_finds_the_commit_and_passes_over_those_that_do_not_build() {
         1,
         &["plain has no case o/cpu/9"],
     );
-    check(&bisect(&["later", "plain", "o/cpu/1"]), 2, &["no commit lies between"]);
+    check(&bisect(&["plain", "plain", "o/cpu/1"]), 2, &["no commit lies between"]);
+    check(&bisect(&["later", "plain", "o/cpu/1"]), 2, &["is no ancestor of"]);
+    let fault = r#"[ $case = o/cpu/1 ] && { say '{"failed":"wrong result"}'; continue; }"#;
+    repository.commit("wrong", Program { fault, ..slow });
+    check(&bisect(&["later", "wrong", "o/cpu/1"]), 4, &["not measured"]);
 }

@@ -147,19 +147,11 @@ fn take_look(
     let faster = family(|view| view.p_faster, Verdict::Faster);
     for (index, views) in views.iter().enumerate() {
         let Some(views) = views else { continue };
-        let mut conviction = None;
-        for (gate, view) in views.iter().enumerate() {
+        let p = |gate: usize| {
             let entry = index * GATES.len() + gate;
-            let change = if slower[entry] <= look.level && view.effect.estimate > view.floor {
-                Some((Verdict::Slower, slower[entry]))
-            } else if faster[entry] <= look.level && -view.effect.estimate > view.floor {
-                Some((Verdict::Faster, faster[entry]))
-            } else {
-                None
-            };
-            conviction = conviction.or(change.map(|(verdict, p)| (gate, verdict, p)));
-        }
-        let describe = |gate: usize, verdict, p| Judged {
+            (slower[entry], faster[entry])
+        };
+        let describe = |(gate, verdict, p): (usize, Verdict, f64)| Judged {
             p_adjusted: Some(p),
             ..describe(
                 &cases[index],
@@ -171,25 +163,64 @@ fn take_look(
                 cases.len(),
             )
         };
-        judged[index] = match conviction {
-            Some((gate, verdict, p)) if views[gate].sentinel_differs() => {
-                let note = format!(
-                    "would be {}, but the base differs from itself by {:+.1} %",
-                    verdict.word(),
-                    percent(views[gate].sentinel.estimate)
-                );
-                Some(Judged {
-                    note: Some(note),
-                    ..describe(gate, Verdict::Noisy, p)
-                })
+        judged[index] = match convict(views, p, look.level) {
+            Conviction::Sure(conviction) => Some(describe(conviction)),
+            // More blocks may tell.
+            Conviction::InQuestion(_) if look.blocks < LAST.blocks => None,
+            Conviction::InQuestion(conviction) => Some(questioned(views, conviction, describe)),
+            Conviction::None if views.iter().all(|view| view.is_within(view.floor)) => {
+                let (slower, faster) = p(0);
+                Some(describe((0, Verdict::Pass, slower.min(faster))))
             }
-            Some((gate, verdict, p)) => Some(describe(gate, verdict, p)),
-            None if views.iter().all(|view| view.is_within(view.floor)) => {
-                let entry = index * GATES.len();
-                Some(describe(0, Verdict::Pass, slower[entry].min(faster[entry])))
-            }
-            None => None,
+            Conviction::None => None,
         };
+    }
+}
+
+/// What the gates find in a case: the gate, the verdict, and its adjusted p.
+enum Conviction {
+    Sure((usize, Verdict, f64)),
+    /// The base differs from itself by so much that it may be that.
+    InQuestion((usize, Verdict, f64)),
+    None,
+}
+
+/// The first gate's conviction that is not in question, slower before faster: what is slower in any way is not to be called faster. `p` gives
+/// a gate's adjusted p for slower and for faster.
+fn convict(views: &[View; GATES.len()], p: impl Fn(usize) -> (f64, f64), level: f64) -> Conviction {
+    let slower = |(gate, view): (usize, &View)| {
+        (p(gate).0 <= level && view.effect.estimate > view.floor).then_some((gate, Verdict::Slower, p(gate).0))
+    };
+    let faster = |(gate, view): (usize, &View)| {
+        (p(gate).1 <= level && -view.effect.estimate > view.floor).then_some((gate, Verdict::Faster, p(gate).1))
+    };
+    let gates = || views.iter().enumerate();
+    let all: Vec<(usize, Verdict, f64)> = gates().filter_map(slower).chain(gates().filter_map(faster)).collect();
+    let is_sure = |(gate, ..): &&(usize, Verdict, f64)| !views[*gate].is_in_question();
+    let is_slower = |(_, verdict, _): &(usize, Verdict, f64)| *verdict == Verdict::Slower;
+    match (all.iter().find(is_sure), all.first()) {
+        // Faster for sure, but perhaps slower in another way.
+        (Some(sure), Some(first)) if is_slower(first) && !is_slower(sure) => Conviction::InQuestion(*first),
+        (Some(sure), _) => Conviction::Sure(*sure),
+        (None, Some(first)) => Conviction::InQuestion(*first),
+        (None, None) => Conviction::None,
+    }
+}
+
+/// A conviction that may be noise.
+fn questioned(
+    views: &[View; GATES.len()],
+    (gate, verdict, p): (usize, Verdict, f64),
+    describe: impl Fn((usize, Verdict, f64)) -> Judged,
+) -> Judged {
+    let note = format!(
+        "would be {}, but the base differs from itself by {:+.1} %",
+        verdict.word(),
+        percent(views[gate].sentinel.estimate)
+    );
+    Judged {
+        note: Some(note),
+        ..describe((gate, Verdict::Noisy, p))
     }
 }
 
@@ -232,20 +263,46 @@ fn conclude(case: &str, recorded: &Blocks<'_>, cases: usize) -> Judged {
         );
     }
     let views = views(recorded, blocks);
-    let describe = |verdict, note: Option<String>| Judged {
-        note,
-        ..describe(case, recorded, blocks, &views[0], 0, verdict, cases)
+    let describe = |(gate, verdict, p): (usize, Verdict, f64)| Judged {
+        p_adjusted: Some(p),
+        ..describe(case, recorded, blocks, &views[gate], gate, verdict, cases)
     };
-    if views
+    // The looks that the case was kept from have left their error to one at the end, adjusted by Bonferroni: the others were of
+    // families of their own.
+    let unspent: f64 = LOOKS
         .iter()
-        .all(|view| view.is_within(view.floor.max(TOLERANCE.ln_1p())))
-    {
-        describe(Verdict::Pass, None)
-    } else if blocks < LAST.blocks {
-        let note = format!("{blocks} of {} blocks measured", LAST.blocks);
-        describe(Verdict::Inconclusive, Some(note))
+        .filter(|look| look.blocks > blocks)
+        .map(|look| look.level)
+        .sum();
+    let tests = (cases * GATES.len()) as f64;
+    let p = |gate: usize| {
+        let view: &View = &views[gate];
+        ((view.p_slower * tests).min(1.0), (view.p_faster * tests).min(1.0))
+    };
+    let measured = (blocks < LAST.blocks).then(|| format!("{blocks} of {} blocks measured", LAST.blocks));
+    match convict(&views, p, unspent) {
+        Conviction::Sure(conviction) if unspent > 0.0 => {
+            let judged = describe(conviction);
+            return Judged {
+                note: judged.note.clone().or(measured),
+                ..judged
+            };
+        }
+        Conviction::InQuestion(conviction) if unspent > 0.0 => return questioned(&views, conviction, describe),
+        _ => {}
+    }
+    let (slower, faster) = p(0);
+    let is_passed = views
+        .iter()
+        .all(|view| view.is_within(view.floor.max(TOLERANCE.ln_1p())) && !view.is_suspicious());
+    if is_passed {
+        describe((0, Verdict::Pass, slower.min(faster)))
     } else {
-        describe(Verdict::Inconclusive, None)
+        let judged = describe((0, Verdict::Inconclusive, slower.min(faster)));
+        Judged {
+            note: judged.note.clone().or(measured),
+            ..judged
+        }
     }
 }
 
@@ -280,7 +337,9 @@ fn describe(
         } else {
             Vec::new()
         },
-        note: None,
+        note: recorded
+            .counters_differ()
+            .map(|counters| format!("the base's own calls differ: {counters}")),
     }
 }
 

@@ -23,13 +23,19 @@ pub(crate) fn apply(verdicts: &mut [CaseVerdict], judged: &[Judged], revision: &
         if !is_in_doubt(verdict.verdict) {
             continue;
         }
-        // A comparison that does not tell leaves the matter as it was.
-        if judged.change_percent.is_none() || judged.verdict == Verdict::Inconclusive {
-            continue;
-        }
         let at_first = verdict
             .change_percent
             .map_or_else(String::new, |percent| format!("{percent:+.1} % against the baseline; "));
+        if !matches!(judged.verdict, Verdict::Pass | Verdict::Slower | Verdict::Faster) {
+            // A comparison that does not tell leaves the matter as it was, unless it is sure that the change is another one.
+            if let Some((low, high)) = contradiction(verdict, judged) {
+                verdict.verdict = Verdict::Inconclusive;
+                verdict.note = Some(format!(
+                    "{at_first}A/B has it between {low:+.1} and {high:+.1} %, and cannot tell more"
+                ));
+            }
+            continue;
+        }
         let phases: Vec<String> = judged
             .phases
             .iter()
@@ -52,6 +58,15 @@ pub(crate) fn apply(verdicts: &mut [CaseVerdict], judged: &[Judged], revision: &
     }
 }
 
+/// The interval of a comparison that has no verdict, if the change that the baseline convicts lies outside.
+fn contradiction(verdict: &CaseVerdict, judged: &Judged) -> Option<(f64, f64)> {
+    let is_convicted = matches!(verdict.verdict, Verdict::Slower | Verdict::Faster);
+    let (low, high) = (judged.low_percent?, judged.high_percent?);
+    let claimed = verdict.change_percent?;
+    let is_outside = is_convicted && judged.verdict == Verdict::Inconclusive && !(low..=high).contains(&claimed);
+    is_outside.then_some((low, high))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,10 +80,12 @@ mod tests {
             tasks: 1,
             size,
         };
-        let mut verdicts: Vec<CaseVerdict> = [1, 2, 3, 4]
+        let mut verdicts: Vec<CaseVerdict> = [1, 2, 3, 4, 5, 6]
             .map(|size| CaseVerdict::new(case(size), Verdict::Slower))
             .into();
         verdicts[0].change_percent = Some(9.0);
+        verdicts[4].change_percent = Some(40.0);
+        verdicts[5].change_percent = Some(30.0);
         let judged = |size: u64, verdict, change_percent| Judged {
             case: case(size).to_string(),
             verdict,
@@ -90,12 +107,26 @@ mod tests {
             judged(1, Verdict::Pass, Some(0.1)),
             judged(2, Verdict::NotMeasured, None),
             judged(3, Verdict::Inconclusive, Some(4.0)),
+            // Confirmed, but the second base was off: no acquittal.
+            judged(5, Verdict::Noisy, Some(40.0)),
+            Judged {
+                low_percent: Some(-5.5),
+                high_percent: Some(3.0),
+                ..judged(6, Verdict::Inconclusive, Some(-1.0))
+            },
         ];
         apply(&mut verdicts, &all, "0123456789abcdef");
         let words: Vec<Verdict> = verdicts.iter().map(|verdict| verdict.verdict).collect();
         assert_eq!(
             words,
-            [Verdict::Pass, Verdict::Slower, Verdict::Slower, Verdict::Slower]
+            [
+                Verdict::Pass,
+                Verdict::Slower,
+                Verdict::Slower,
+                Verdict::Slower,
+                Verdict::Slower,
+                Verdict::Inconclusive
+            ]
         );
         assert_eq!(
             verdicts[0].note.as_deref(),

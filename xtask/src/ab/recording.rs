@@ -44,6 +44,9 @@ pub(crate) struct Window {
     pub(crate) mean_ns: f64,
     /// Fastest tenth of the calibration kernel's times in this window.
     pub(crate) calibration_ns: f64,
+    /// What the kernel might take at that time for the window to count; recordings of before it was written down have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limit_ns: Option<f64>,
     /// Calls into wgpu per call, where the program counts them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) counters: BTreeMap<String, u64>,
@@ -77,6 +80,7 @@ impl Measured {
             p50_ns: quantile(&self.samples_ns, 0.50),
             mean_ns: tidy(self.samples_ns.iter().sum::<f64>() / self.samples_ns.len().max(1) as f64),
             calibration_ns: fastest_tenth(&self.calibrations_ns),
+            limit_ns: None,
             counters: self.counters,
             phases_ns: self
                 .phases_ns
@@ -147,6 +151,7 @@ pub(crate) mod tests {
             p50_ns: p10_ns + 10.0,
             mean_ns: p10_ns + 20.0,
             calibration_ns: 18_000.0,
+            limit_ns: None,
             counters: BTreeMap::new(),
             phases_ns: BTreeMap::new(),
         }

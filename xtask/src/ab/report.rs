@@ -2,7 +2,10 @@
 
 mod ci;
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use anstyle::Style;
 use serde::{Deserialize, Serialize};
@@ -55,6 +58,8 @@ pub(crate) struct Report<'a> {
     verdicts: &'a [Judged],
     rules: Rules,
     exit: Exit,
+    /// Cases that the head cannot run though the base can.
+    failed: BTreeSet<String>,
 }
 
 /// What `ab.json` says of a comparison that was part of a run.
@@ -114,7 +119,17 @@ impl<'a> Report<'a> {
             verdicts,
             rules,
             exit,
+            failed: BTreeSet::new(),
         }
+    }
+
+    /// With cases that the head cannot run though the base can: they fail whatever the rules.
+    pub(crate) fn with_failed(self, failed: BTreeSet<String>) -> Self {
+        Self { failed, ..self }
+    }
+
+    fn fails(&self, judged: &Judged) -> bool {
+        self.failed.contains(&judged.case) || self.rules.failure(judged).is_some()
     }
 
     /// The files that tell of the verdicts, by their names in the comparison's folder.
@@ -210,7 +225,7 @@ impl<'a> Report<'a> {
         }
         let case = |judged| Case {
             judged,
-            fails: self.rules.failure(judged).is_some(),
+            fails: self.fails(judged),
         };
         files::json(&Comparison {
             headline: self.headline(),

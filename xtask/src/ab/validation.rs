@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use crate::{
     ab::{
         compare,
-        judge::{SHORT_NS, judge},
+        judge::{Judged, SHORT_NS, judge},
         recording::{Arm, Window},
     },
     stat::{
@@ -55,8 +55,11 @@ const TOOLS: [&str; 4] = [
 ];
 
 /// What every tool says of a case.
-fn opinions(case: &str, windows: &[Window], ours: Verdict, random: &mut SplitMix64) -> [Change; 4] {
-    let ours = match ours {
+fn opinions(kind: Kind, judged: &Judged, windows: &[Window], random: &mut SplitMix64) -> [Change; 4] {
+    let case = judged.case.as_str();
+    let ours = match judged.verdict {
+        // Other counters fail a comparison like a case that is slower.
+        _ if kind == Kind::Unchanged && judged.counters.is_some() => Change::Slower,
         Verdict::Slower => Change::Slower,
         Verdict::Faster => Change::Faster,
         _ => Change::None,
@@ -101,7 +104,9 @@ pub(crate) struct Counts {
     /// For each tool, cases called slower, and faster.
     pub(crate) slower: [usize; 4],
     pub(crate) faster: [usize; 4],
-    /// Cases that this gate called neither.
+    /// Cases of which this gate said something: pass, slower or faster.
+    pub(crate) judged: usize,
+    /// Cases of which it did not.
     pub(crate) inconclusive: usize,
     pub(crate) noisy: usize,
     pub(crate) blocks: usize,
@@ -114,7 +119,7 @@ impl Counts {
         judged.retain(|judged| only.is_none_or(|case| judged.case == *case));
         let all: Vec<[Change; 4]> = judged
             .iter()
-            .map(|judged| opinions(&judged.case, &suite.windows, judged.verdict, random))
+            .map(|judged| opinions(suite.kind, judged, &suite.windows, random))
             .collect();
         self.suites += 1;
         self.cases += judged.len();
@@ -127,6 +132,7 @@ impl Counts {
             self.suites_faster[tool] += usize::from(faster > 0);
         }
         let verdicts = |verdict| judged.iter().filter(|judged| judged.verdict == verdict).count();
+        self.judged += verdicts(Verdict::Pass) + verdicts(Verdict::Slower) + verdicts(Verdict::Faster);
         self.inconclusive += verdicts(Verdict::Inconclusive);
         self.noisy += verdicts(Verdict::Noisy);
         self.blocks += judged.iter().map(|judged| judged.blocks).sum::<usize>();
@@ -296,10 +302,11 @@ pub(crate) fn table(suites: &[Suite], pseudo: &[(i32, Counts)]) -> String {
     line(String::new());
     for (kind, counts) in &counts {
         line(format!(
-            "- {}: {} suites, {} cases, {} inconclusive, {} noisy, {:.1} blocks a case",
+            "- {}: {} suites, {} cases, {} judged, {} inconclusive, {} noisy, {:.1} blocks a case",
             kind.name(),
             counts.suites,
             counts.cases,
+            counts.judged,
             counts.inconclusive,
             counts.noisy,
             counts.blocks as f64 / counts.cases.max(1) as f64,
@@ -361,6 +368,20 @@ mod tests {
         let slower = relabelled(&suites, 20, 5).unwrap();
         assert_eq!((slower.suites, slower.slower[0]), (20, 20));
         let table = table(&suites, &[(0, pseudo), (5, slower)]);
+        let mut chatty = suites[0].clone();
+        for window in &mut chatty.windows {
+            window.counters = [("dispatches".to_owned(), 1 + window.arm.program() as u64)].into();
+        }
+        let counts = count(&[chatty]);
+        assert_eq!(
+            counts[&Kind::Unchanged].suites_slower[0],
+            1,
+            "a counter that differs is an alarm"
+        );
+        assert!(
+            table.contains("- unchanged: 2 suites, 2 cases, 2 judged, 0 inconclusive"),
+            "{table}"
+        );
         assert!(table.contains("| relabelled: false \"slower\" | 0 of 20 |"), "{table}");
         assert!(table.contains("| **+5 %, all cases** | 1 of 1 |"), "{table}");
         assert!(table.contains("| +5 %: a (+4.9 %) | 1 of 1 |"), "{table}");

@@ -10,9 +10,13 @@ use std::{
 };
 
 pub(crate) use flags::{Flags, Source};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    ab::report::{Plan, Report, Rules, Side},
+    ab::{
+        judge::{Judged, judge},
+        report::{Plan, Report, Rules, Side},
+    },
     error::Error,
     exit::Exit,
     files,
@@ -27,29 +31,33 @@ use crate::{
         turns::{PATIENCE, Turns},
         workspace,
     },
+    verdict::Verdict,
 };
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let _lock = Lock::take(&workspace::runs())?;
     interrupt::note();
-    let project = project(&flags.source)?;
+    let resumed = flags.resume.as_deref().map(resumed).transpose()?;
+    let project = project(resumed.as_ref().map_or(&flags.source, |(_, begun)| &begun.source))?;
     let program = project.is_own.then(build::listing).transpose()?;
     let listing = program.as_deref().map(adapters::list).transpose()?;
-    let environment = environment(listing.as_ref(), flags);
-    let (folder, plan) = match &flags.resume {
-        Some(folder) => {
-            let folder = std::path::absolute(folder).map_err(Error::io("find", folder))?;
-            let plan = resumed(&folder)?;
-            (folder, plan)
-        }
+    let (folder, begun) = match resumed {
+        Some(resumed) => resumed,
         None => {
+            let environment = environment(listing.as_ref(), flags);
             let tuning = match (&program, &listing) {
                 (Some(program), Some(listing)) => tuning(program, listing, flags.is_bound())?,
                 _ => BTreeMap::new(),
             };
-            begin(flags, &project, &environment, tuning)?
+            begin(flags, &project, environment, tuning)?
         }
     };
+    let Begun {
+        plan,
+        environment,
+        lost,
+        ..
+    } = begun;
     console::status(
         "Comparing",
         &format!(
@@ -76,16 +84,17 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             .map(|seconds| Instant::now() + Duration::from_secs(seconds)),
     }
     .run()?;
-    let verdicts = finished.verdicts;
+    let mut verdicts = finished.verdicts;
+    verdicts.extend(missing(&lost));
     let rules = Rules {
         allow_counters: flags.allow_counters,
         strict: flags.strict,
     };
     let exit = match rules.exit(&verdicts) {
-        Exit::Pass if finished.head_failed => Exit::ToolFailed,
+        Exit::Pass | Exit::Inconclusive if !finished.failed.is_empty() => Exit::ToolFailed,
         exit => exit,
     };
-    let report = Report::new(&plan, &verdicts, rules, exit);
+    let report = Report::new(&plan, &verdicts, rules, exit).with_failed(finished.failed);
     // Whoever asked gets an answer, also where the folder cannot be written.
     console::result(&report.text(console::style));
     github::say(&report.annotations(), &report.markdown());
@@ -160,13 +169,37 @@ pub(super) fn is_software(listing: Option<&Listing>, backend: &str) -> bool {
     })
 }
 
+/// What is written down when a comparison begins, so that it goes on as it began.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    #[serde(flatten)]
+    plan: Plan,
+    #[serde(default)]
+    source: Source,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    /// Cases that were asked for and that only the base has.
+    #[serde(default)]
+    lost: Vec<String>,
+}
+
+/// What is said of cases that only the base has.
+fn missing(lost: &[String]) -> Vec<Judged> {
+    let mut verdicts = judge(lost, &[]).cases;
+    for judged in &mut verdicts {
+        judged.verdict = Verdict::Missing;
+        judged.note = Some("only the base has it".to_owned());
+    }
+    verdicts
+}
+
 /// Builds both revisions, asks them for their cases, and writes down what is going to be compared.
 fn begin(
     flags: &Flags,
     project: &Project,
-    environment: &BTreeMap<String, String>,
+    environment: BTreeMap<String, String>,
     tuning: BTreeMap<String, String>,
-) -> Result<(PathBuf, Plan), Error> {
+) -> Result<(PathBuf, Begun), Error> {
     project.tidy()?;
     let base = match &flags.base {
         Some(base) => base.clone(),
@@ -189,7 +222,7 @@ fn begin(
             folder.display()
         )));
     }
-    let (cases, serving) = cases(flags, [&base, &head], environment, &folder)?;
+    let (cases, lost, serving) = cases(flags, [&base, &head], &environment, &folder)?;
     let plan = Plan {
         schema: SCHEMA,
         started,
@@ -205,8 +238,14 @@ fn begin(
         tuning,
         serving,
     };
-    files::write(&folder.join("plan.json"), files::json(&plan).as_bytes())?;
-    Ok((folder, plan))
+    let begun = Begun {
+        plan,
+        source: flags.source.absolute()?,
+        environment,
+        lost,
+    };
+    files::write(&folder.join("plan.json"), files::json(&begun).as_bytes())?;
+    Ok((folder, begun))
 }
 
 /// How tasks reach the adapters: found out once and told to both revisions, so that they are compared as they are and not by what each
@@ -293,13 +332,13 @@ pub(super) fn serves(
     Ok(serving)
 }
 
-/// The cases both programs have and that were asked for, and whether both serve windows of them.
+/// The cases both programs have and that were asked for, those that only the base has, and whether both serve windows of them.
 fn cases(
     flags: &Flags,
     sides: [&Side; 2],
     environment: &BTreeMap<String, String>,
     folder: &Path,
-) -> Result<(Vec<String>, bool), Error> {
+) -> Result<(Vec<String>, Vec<String>, bool), Error> {
     let ([base_cases, head_cases], serving) = ask(sides, environment, folder, flags.patience())?;
     let only = |these: &[String], those: &[String]| -> Vec<String> {
         these
@@ -308,10 +347,8 @@ fn cases(
             .cloned()
             .collect()
     };
-    for (word, cases) in [
-        ("base", only(&base_cases, &head_cases)),
-        ("head", only(&head_cases, &base_cases)),
-    ] {
+    let lost = only(&base_cases, &head_cases);
+    for (word, cases) in [("base", &lost), ("head", &only(&head_cases, &base_cases))] {
         if !cases.is_empty() {
             console::warning(&format!("only {word} has {}: not compared", cases.join(", ")));
         }
@@ -326,18 +363,19 @@ fn cases(
             sides[0].revision, sides[1].revision
         )));
     }
-    Ok((common, serving))
+    Ok((common, lost, serving))
 }
 
 /// Reads the plan of an interrupted comparison.
-fn resumed(folder: &Path) -> Result<Plan, Error> {
+fn resumed(folder: &Path) -> Result<(PathBuf, Begun), Error> {
+    let folder = std::path::absolute(folder).map_err(Error::io("find", folder))?;
     let path = folder.join("plan.json");
-    let plan: Plan = serde_json::from_str(&files::read(&path)?).map_err(|error| Error::Data {
+    let begun: Begun = serde_json::from_str(&files::read(&path)?).map_err(|error| Error::Data {
         path: path.clone(),
         line: error.line() as u64,
         message: error.to_string(),
     })?;
-    for side in [&plan.base, &plan.head] {
+    for side in [&begun.plan.base, &begun.plan.head] {
         if !side.program.exists() {
             return Err(Error::Failed(format!(
                 "{} is gone, so that {} cannot be resumed; compare anew",
@@ -346,5 +384,5 @@ fn resumed(folder: &Path) -> Result<Plan, Error> {
             )));
         }
     }
-    Ok(plan)
+    Ok((folder, begun))
 }

@@ -51,13 +51,17 @@ enum Change {
 }
 
 impl Change {
-    /// Whether a comparison with the good commit shows it; `None` if that cannot be told.
-    fn is_in(self, judged: &Judged) -> Option<bool> {
+    /// Whether a comparison with the good commit shows it, as that of `bad` did; `None` if that cannot be told. A case that passes may
+    /// well have become slower, by less than is called a change: only one that cannot have half of it is good.
+    fn is_in(self, judged: &Judged, bad: &Judged) -> Option<bool> {
         match (self, judged.verdict) {
             (_, Verdict::NotMeasured) => None,
             (Self::Counters, _) => Some(judged.counters.is_some()),
             (Self::Slower, Verdict::Slower) => Some(true),
-            (Self::Slower, Verdict::Pass | Verdict::Faster) => Some(false),
+            (Self::Slower, Verdict::Pass | Verdict::Faster | Verdict::Inconclusive) => {
+                let (most, change) = (judged.high_percent?, bad.change_percent?);
+                (most < change / 2.0).then_some(false)
+            }
             (Self::Slower, _) => None,
         }
     }
@@ -94,7 +98,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     };
     console::status("Bisecting", &format!("{} commits, seed {}", commits.len(), bench.seed));
     let judged = bench.compare(&project, &bad)?;
-    let change = if Change::Slower.is_in(&judged) == Some(true) {
+    let change = if judged.verdict == Verdict::Slower {
         Change::Slower
     } else if judged.counters.is_some() {
         Change::Counters
@@ -106,9 +110,13 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             flags.good,
             judged.verdict.word()
         ));
-        return Ok(Exit::Pass);
+        return Ok(match judged.verdict {
+            Verdict::Pass | Verdict::Faster => Exit::Pass,
+            _ => Exit::Inconclusive,
+        });
     };
-    let mut culprit = judged;
+    let mut culprit = judged.clone();
+    let last = judged;
     let found = search(&commits, |index| {
         let judged = match bench.compare(&project, &commits[index]) {
             Ok(judged) => judged,
@@ -119,7 +127,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             }
             Err(error) => return Err(error),
         };
-        let answer = change.is_in(&judged);
+        let answer = change.is_in(&judged, &last);
         console::status(
             "Judged",
             &format!("{}: {}", &commits[index][..12], judged.verdict.word()),
@@ -155,7 +163,11 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             console::result(&format!("{}: {:+.1} %\n", phase.name, phase.change_percent));
         }
     }
-    Ok(Exit::Pass)
+    Ok(if suspects.len() == 1 {
+        Exit::Pass
+    } else {
+        Exit::Inconclusive
+    })
 }
 
 /// Comparisons of one case with one commit.
@@ -242,6 +254,29 @@ fn search(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ab::judge::judge;
+
+    #[test]
+    fn a_case_that_passes_is_good_only_if_it_cannot_have_half_of_the_change() {
+        let judged = |verdict, change, high| Judged {
+            verdict,
+            change_percent: Some(change),
+            high_percent: Some(high),
+            ..judge(&["o".to_owned()], &[]).cases.remove(0)
+        };
+        let bad = judged(Verdict::Slower, 6.0, 7.0);
+        let check = |verdict, high, expected| {
+            let found = Change::Slower.is_in(&judged(verdict, 0.0, high), &bad);
+            assert_eq!(found, expected, "{verdict:?} {high}");
+        };
+        check(Verdict::Pass, 2.9, Some(false));
+        check(Verdict::Pass, 3.1, None);
+        check(Verdict::Faster, -1.0, Some(false));
+        check(Verdict::Inconclusive, 1.0, Some(false));
+        check(Verdict::Inconclusive, 5.0, None);
+        check(Verdict::Noisy, 1.0, None);
+        check(Verdict::Slower, 4.0, Some(true));
+    }
 
     #[test]
     fn the_first_bad_commit_is_found_and_silent_ones_are_passed_over() {

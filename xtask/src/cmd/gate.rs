@@ -85,23 +85,30 @@ pub(crate) fn judged(place: &Path, flags: &How) -> Result<Exit, Error> {
 
 /// Cases in doubt that the run had compared with the baseline's revision keep what that found.
 fn overrule(place: &Path, run: &Run, baseline: &Baseline, verdicts: &mut [CaseVerdict]) -> Result<(), Error> {
-    let path = place.join("ab.json");
-    if !path.exists() {
+    let first = place.join("ab.json");
+    let compared: Vec<PathBuf> = (1..)
+        .map(|number| files::numbered(&first, number))
+        .take_while(|path| path.exists())
+        .collect();
+    if compared.is_empty() {
         return Ok(());
     }
     if let Some(recording) = baseline.recordings.iter().find(|r| r.date > run.plan.started) {
         console::warning(&format!(
             "{}: compared with the revision of a baseline that was recorded anew since ({}): left out",
-            path.display(),
+            first.display(),
             recording.date
         ));
         return Ok(());
     }
-    let Kept { base, verdicts: judged } = serde_json::from_str(&files::read(&path)?).map_err(|error| Error::Data {
-        path,
-        line: error.line() as u64,
-        message: error.to_string(),
-    })?;
-    ab::overrule::apply(verdicts, &judged, &base.revision);
+    for path in compared {
+        let Kept { base, verdicts: judged } =
+            serde_json::from_str(&files::read(&path)?).map_err(|error| Error::Data {
+                path,
+                line: error.line() as u64,
+                message: error.to_string(),
+            })?;
+        ab::overrule::apply(verdicts, &judged, &base.revision);
+    }
     Ok(())
 }

@@ -70,6 +70,17 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     ] {
         files::write(&out.partial.join(name), content.as_bytes())?;
     }
+    // What shards had compared counts for the whole.
+    let mut number = 0;
+    for folder in &flags.runs {
+        let first = folder.join("ab.json");
+        let compared = (1..).map(|number| files::numbered(&first, number));
+        for path in compared.take_while(|path| path.exists()) {
+            number += 1;
+            let place = files::numbered(&out.partial.join("ab.json"), number);
+            files::write(&place, files::read(&path)?.as_bytes())?;
+        }
+    }
     let exit = gate::judged(&out.partial, &flags.how)?;
     let place = out.publish()?;
     console::status("Wrote", &place.display().to_string());

@@ -60,8 +60,10 @@ pub(crate) struct Prepared {
 pub(crate) enum Refusal {
     /// The program lives and says why it cannot do this; it may be able to do other things.
     Case(String),
-    /// The program is gone, hangs, or does not make sense.
+    /// The program is gone, hangs, or does not make sense; a fresh one may be able to do other things.
     Program(Error),
+    /// It is not the program's fault.
+    Tool(Error),
 }
 
 /// Asks a program what it is and which cases it has.
@@ -82,14 +84,15 @@ pub(crate) fn inspect(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
         }
         cases.extend(criterion::listed_case(&line));
     }
+    // A list that a crash cut short is none.
+    if !running.ended().is_some_and(|status| status.success()) {
+        return Err(running.gone("its list of benchmarks"));
+    }
     if cases.is_empty() {
-        return Err(match running.child.wait() {
-            Ok(status) if status.success() => Error::Failed(format!(
-                "{} lists no benchmarks; is it a criterion program?",
-                running.name
-            )),
-            _ => running.gone("its list of benchmarks"),
-        });
+        return Err(Error::Failed(format!(
+            "{} lists no benchmarks; is it a criterion program?",
+            running.name
+        )));
     }
     Ok((Kind::Criterion, cases))
 }
@@ -111,7 +114,7 @@ impl Serving {
             Ok(Answer::Serving { .. }) => Ok(serving),
             Ok(other) => Err(Error::Failed(format!("{} does not serve: {other:?}", serving.0.name))),
             Err(Refusal::Case(message)) => Err(Error::Failed(message)),
-            Err(Refusal::Program(error)) => Err(error),
+            Err(Refusal::Program(error) | Refusal::Tool(error)) => Err(error),
         }
     }
 
@@ -141,6 +144,7 @@ impl Serving {
     }
 
     fn ask(&mut self, request: &str, case: &str) -> Result<Answer, Refusal> {
+        self.0.begin();
         let stdin = self.0.stdin.as_mut().expect("open until it is dropped");
         if writeln!(stdin, "{request}").and_then(|()| stdin.flush()).is_err() {
             return Err(Refusal::Program(self.0.gone(case)));

@@ -73,7 +73,7 @@ impl Project {
                 .ignore_stderr()
                 .read()?;
             if !base.is_empty() {
-                return Ok(base);
+                return self.or_before(base);
             }
         }
         Err(Error::Usage(
@@ -81,9 +81,41 @@ impl Project {
         ))
     }
 
+    /// A commit, or the one before it if the work tree has nothing else: a comparison of equals says nothing.
+    fn or_before(&self, base: String) -> Result<String, Error> {
+        let sh = self.git()?;
+        let mut diff = Command::new("git");
+        diff.current_dir(&self.folder).args(["diff", "--quiet", &base]);
+        let is_same = diff.status().map_err(Error::io("run", Path::new("git")))?.success();
+        let others = cmd!(sh, "git ls-files --others --exclude-standard :/").quiet().read()?;
+        if !is_same || !others.is_empty() {
+            return Ok(base);
+        }
+        let parent = format!("{base}^");
+        let parent = cmd!(sh, "git rev-parse --verify --quiet {parent}")
+            .quiet()
+            .ignore_status()
+            .read()?;
+        if parent.is_empty() {
+            return Err(Error::Usage(
+                "the work tree is what it would be compared with; name the base: `cargo xtask ab BASE`".to_owned(),
+            ));
+        }
+        Ok(parent)
+    }
+
     /// Commits after `good` up to `bad`, oldest first.
     pub(crate) fn commits_between(&self, good: &str, bad: &str) -> Result<Vec<String>, Error> {
         let sh = self.git()?;
+        let mut ancestor = Command::new("git");
+        ancestor
+            .current_dir(&self.folder)
+            .args(["merge-base", "--is-ancestor", good, bad]);
+        if !ancestor.status().map_err(Error::io("run", Path::new("git")))?.success() {
+            return Err(Error::Usage(format!(
+                "{good} is no ancestor of {bad}: what lies between them is not all there is between their programs"
+            )));
+        }
         let range = format!("{good}..{bad}");
         let list = cmd!(sh, "git rev-list --first-parent --reverse {range}")
             .quiet()

@@ -3,7 +3,7 @@
 mod block;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Write as _,
     path::Path,
@@ -14,6 +14,7 @@ use block::{Block, State};
 
 use crate::{
     ab::{
+        compare,
         judge::{Judged, Judgement, judge},
         recording::{self, Arm, Window},
         report::Plan,
@@ -51,8 +52,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// A finished comparison.
 pub(crate) struct Finished {
     pub(crate) verdicts: Vec<Judged>,
-    /// Whether the head could not run a case that it has.
-    pub(crate) head_failed: bool,
+    /// Cases that the head could not run though the base could.
+    pub(crate) failed: BTreeSet<String>,
 }
 
 impl Turns<'_> {
@@ -100,7 +101,8 @@ impl Turns<'_> {
             if interrupt::is_noted() {
                 return Err(Error::Failed(format!("interrupted{}", self.how_to_go_on)));
             }
-            let measured = measured?;
+            let mut measured = measured?;
+            compare::settle(&windows, &mut measured);
             append(&path, &measured)?;
             windows.extend(measured);
             for case in due {
@@ -148,6 +150,10 @@ fn finish(judgement: Judgement, refused: &BTreeMap<String, (Arm, String)>, timed
     }
     Finished {
         verdicts,
-        head_failed: refused.values().any(|(arm, _)| *arm == Arm::Head),
+        failed: refused
+            .iter()
+            .filter(|(_, (arm, _))| *arm == Arm::Head)
+            .map(|(case, _)| case.clone())
+            .collect(),
     }
 }

@@ -7,7 +7,7 @@ use crate::stat::signed_rank;
 /// An effect and the interval that holds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Effect {
-    /// The median of the means of all pairs of differences, each paired with itself as well.
+    /// Of differences: the median of the means of all pairs, each paired with itself as well.
     pub(crate) estimate: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,

@@ -37,6 +37,7 @@ mod tests {
     fn the_looks_spend_one_per_cent_and_the_first_can_convict_a_hundred_cases() {
         assert!((LOOKS.iter().map(|look| look.level).sum::<f64>() - 0.01).abs() < 1e-12);
         assert!(LOOKS.is_sorted_by(|a, b| a.blocks < b.blocks));
-        assert!(100.0 * 0.5_f64.powi(LOOKS[0].blocks as i32) < LOOKS[0].level);
+        // Two times a case, and as small as the aligned rank test gets.
+        assert!(100.0 * 2.0 * 3.0_f64.powi(-(LOOKS[0].blocks as i32)) < LOOKS[0].level);
     }
 }

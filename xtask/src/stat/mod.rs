@@ -1,5 +1,6 @@
 //! Statistics of paired comparisons: functions of numbers, each checked against published values.
 
+pub(crate) mod aligned;
 pub(crate) mod detectable;
 pub(crate) mod hodges_lehmann;
 pub(crate) mod holm;

@@ -67,13 +67,69 @@ fn what_is_not_decided_needs_more_blocks_until_the_last_look() {
 #[test]
 fn a_base_that_differs_from_itself_convicts_nobody() {
     let mut random = SplitMix64(3);
-    let mut windows = blocks(&mut random, "a", 16, 0.10, 0.005);
-    for window in windows.iter_mut().filter(|window| window.arm == Arm::Again) {
-        window.p10_ns *= 1.04;
-    }
-    let (judged, _) = one(&windows);
+    let mut off_by = |blocks_measured: u64, factor: f64| {
+        let mut windows = blocks(&mut random, "a", blocks_measured, 0.05, 0.005);
+        for window in windows.iter_mut().filter(|window| window.arm == Arm::Again) {
+            window.p10_ns *= factor;
+        }
+        windows
+    };
+    let (judged, open) = one(&off_by(16, 1.04));
+    assert_eq!(
+        (judged.verdict, open),
+        (Verdict::Noisy, true),
+        "more blocks may tell: {judged:?}"
+    );
+    let (judged, _) = one(&off_by(40, 1.04));
     assert_eq!(judged.verdict, Verdict::Noisy, "{judged:?}");
     assert!(judged.note.unwrap().contains("differs from itself by +"));
+}
+
+#[test]
+fn an_effect_far_beyond_what_the_base_differs_by_is_convicted_all_the_same() {
+    let mut random = SplitMix64(8);
+    let mut windows = blocks(&mut random, "a", 16, 0.40, 0.002);
+    for window in windows.iter_mut().filter(|window| window.arm == Arm::Again) {
+        window.p10_ns *= 1.015;
+    }
+    let (judged, _) = one(&windows);
+    assert_eq!(judged.verdict, Verdict::Slower, "{judged:?}");
+    assert!(judged.sentinel_percent.unwrap() > 1.0, "{judged:?}");
+}
+
+#[test]
+fn what_is_slower_in_any_way_is_not_called_faster() {
+    let mut random = SplitMix64(9);
+    let mut windows = blocks(&mut random, "a", 16, -0.05, 0.002);
+    for window in windows.iter_mut().filter(|window| window.arm == Arm::Head) {
+        window.p50_ns *= 1.6;
+    }
+    let (judged, _) = one(&windows);
+    assert_eq!(
+        (judged.verdict, judged.quantile.as_str()),
+        (Verdict::Slower, "median"),
+        "{judged:?}"
+    );
+}
+
+/// A comparison that the machine cut short, or a time budget: what the looks have not spent is left for one at the end.
+#[test]
+fn fewer_blocks_than_the_first_look_needs_are_judged_when_the_measuring_is_over() {
+    let mut random = SplitMix64(10);
+    let check = |blocks_measured: u64, effect: f64, expected: Verdict, random: &mut SplitMix64| {
+        let (judged, open) = one(&blocks(random, "a", blocks_measured, effect, 0.003));
+        assert_eq!(
+            (judged.verdict, open),
+            (expected, true),
+            "{blocks_measured}, {effect}: {judged:?}"
+        );
+    };
+    check(15, 0.046, Verdict::Slower, &mut random);
+    check(13, 0.046, Verdict::Slower, &mut random);
+    check(15, 0.69, Verdict::Slower, &mut random);
+    check(10, -0.10, Verdict::Faster, &mut random);
+    check(15, 0.0, Verdict::Pass, &mut random);
+    check(7, 0.69, Verdict::Inconclusive, &mut random);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::{
         compare::{Blocks, Time},
         recording::Arm,
     },
-    stat::{detectable, hodges_lehmann::Effect, signed_rank},
+    stat::{aligned, detectable, hodges_lehmann::Effect, signed_rank},
 };
 
 /// A time by which cases are compared.
@@ -51,15 +51,17 @@ pub(super) struct View {
 pub(super) fn views(recorded: &Blocks<'_>, blocks: usize) -> [View; GATES.len()] {
     GATES.each_ref().map(|gate| {
         let differences = recorded.differences(gate.time, blocks);
+        let times: Vec<[f64; 3]> = differences.iter().map(|d| d.times).collect();
+        let negative_times: Vec<[f64; 3]> = times.iter().map(|times| times.map(|time| -time)).collect();
         let head: Vec<f64> = differences.iter().map(|d| d.head).collect();
         let again: Vec<f64> = differences.iter().map(|d| d.again).collect();
         let negative = |values: &[f64]| values.iter().map(|d| -d).collect::<Vec<_>>();
         let typical_ns = recorded.typical_ns(Arm::Base, gate.time, blocks).unwrap_or_default();
         View {
-            effect: Effect::of(&head, INTERVAL_ERROR),
+            effect: aligned::effect(&times, INTERVAL_ERROR),
             sentinel: Effect::of(&again, INTERVAL_ERROR),
-            p_slower: signed_rank::p_greater(&head),
-            p_faster: signed_rank::p_greater(&negative(&head)),
+            p_slower: aligned::p_greater(&times),
+            p_faster: aligned::p_greater(&negative_times),
             p_sentinel: signed_rank::p_greater(&again).min(signed_rank::p_greater(&negative(&again))),
             floor: (gate.floor)(typical_ns).ln_1p(),
             deviation: detectable::deviation(&head),
@@ -68,8 +70,16 @@ pub(super) fn views(recorded: &Blocks<'_>, blocks: usize) -> [View; GATES.len()]
 }
 
 impl View {
-    pub(super) fn sentinel_differs(&self) -> bool {
-        self.p_sentinel <= SENTINEL_LEVEL && self.sentinel.estimate.abs() > self.floor / 2.0
+    /// Whether the base differs from itself, and by so much that the effect may be nothing else.
+    pub(super) fn is_in_question(&self) -> bool {
+        let differs = self.p_sentinel <= SENTINEL_LEVEL && self.sentinel.estimate.abs() > self.floor / 2.0;
+        let most = self.sentinel.low.abs().max(self.sentinel.high.abs());
+        differs && self.effect.estimate.abs() - most <= self.floor
+    }
+
+    /// Whether there is a change, for all that is known, that is more than the floor.
+    pub(super) fn is_suspicious(&self) -> bool {
+        self.effect.estimate.abs() > self.floor && (self.effect.low > 0.0 || self.effect.high < 0.0)
     }
 
     pub(super) fn is_within(&self, bound: f64) -> bool {

@@ -30,7 +30,7 @@ pub(super) fn junit(report: &Report<'_>) -> String {
 
 fn test(report: &Report<'_>, judged: &Judged) -> Test {
     let outcome = match judged.verdict {
-        _ if report.rules.failure(judged).is_some() => Outcome::Failed,
+        _ if report.fails(judged) => Outcome::Failed,
         Verdict::Inconclusive | Verdict::Noisy | Verdict::Missing | Verdict::NotMeasured => Outcome::Skipped,
         _ => Outcome::Passed,
     };
@@ -47,7 +47,7 @@ fn test(report: &Report<'_>, judged: &Judged) -> Test {
 /// A note for every case that needs a look, counters first.
 pub(super) fn annotations(report: &Report<'_>) -> String {
     let level = |judged: &Judged| match word(judged) {
-        _ if report.rules.failure(judged).is_some() => Some("error"),
+        _ if report.fails(judged) => Some("error"),
         Verdict::Inconclusive | Verdict::Noisy | Verdict::Missing | Verdict::CountersChanged => Some("warning"),
         Verdict::Faster => Some("notice"),
         _ => None,

@@ -2,7 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::host::{affinity, turns::PATIENCE};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::Error,
+    host::{affinity, turns::PATIENCE},
+};
 
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = "\
@@ -38,7 +43,7 @@ pub(crate) struct Flags {
     /// Stop after so many seconds of measuring, and judge by what is there
     #[arg(long, value_name = "SECONDS")]
     pub(super) time_budget: Option<u64>,
-    /// A program that says nothing for so many seconds hangs [default: 120]
+    /// A program that takes so many seconds for an answer hangs [default: 120]
     #[arg(long, value_name = "SECONDS")]
     pub(super) patience: Option<u64>,
     /// Seed of the random order [default: another one each time]
@@ -50,7 +55,7 @@ pub(crate) struct Flags {
     /// End with 4 if a case is inconclusive, noisy or not measured
     #[arg(long)]
     pub(super) strict: bool,
-    /// Go on with an interrupted comparison, with the flags it was begun with
+    /// Go on with an interrupted comparison, of the project and the cases it was begun with
     #[arg(long, value_name = "DIR", conflicts_with_all = ["base", "head", "seed", "out"])]
     pub(super) resume: Option<PathBuf>,
     /// Folder for the result [default: target/ab/TIME]
@@ -59,7 +64,7 @@ pub(crate) struct Flags {
 }
 
 // Whose benches are compared; a doc comment would become the help of the commands that have these flags.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
 pub(crate) struct Source {
     /// Manifest of another project, whose criterion benches are compared
     #[arg(long, value_name = "PATH")]
@@ -70,6 +75,17 @@ pub(crate) struct Source {
     /// Bench target of that project
     #[arg(long, value_name = "NAME", requires = "manifest_path")]
     pub(super) bench: Option<String>,
+}
+
+impl Source {
+    /// The same from any folder.
+    pub(super) fn absolute(&self) -> Result<Self, Error> {
+        let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::io("find", path));
+        Ok(Self {
+            manifest_path: self.manifest_path.as_ref().map(absolute).transpose()?,
+            ..self.clone()
+        })
+    }
 }
 
 impl Flags {

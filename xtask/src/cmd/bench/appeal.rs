@@ -13,7 +13,8 @@ use crate::{
         overrule,
         report::{Plan, Report, Rules, Side},
     },
-    baseline::Baseline,
+    baseline::{self, Baseline},
+    case::CaseId,
     cmd::ab,
     error::Error,
     files,
@@ -42,7 +43,7 @@ pub(super) struct Court<'a> {
     pub(super) bound: bool,
     /// Folder for what is recorded meanwhile.
     pub(super) folder: &'a Path,
-    /// File for what came of it.
+    /// File for what came of it; where cases were recorded from several commits, the others' are `ab-2.json` and so on beside it.
     pub(super) place: &'a Path,
 }
 
@@ -54,26 +55,50 @@ impl Court<'_> {
         let in_doubt = |verdict: &&CaseVerdict| {
             overrule::is_in_doubt(verdict.verdict) && (!is_quick || verdict.verdict == Verdict::Slower)
         };
-        let cases: Vec<String> = verdicts.iter().filter(in_doubt).map(|v| v.case.to_string()).collect();
+        let cases: Vec<CaseId> = verdicts.iter().filter(in_doubt).map(|v| v.case.clone()).collect();
         if cases.is_empty() {
             return Ok(());
         }
         interrupt::note();
-        match self.compare(&cases) {
-            Ok((revision, judged)) => overrule::apply(verdicts, &judged, &revision),
-            Err(error) if !interrupt::is_noted() => {
-                console::warning(&format!("no comparison with the baseline's revision: {error}"));
+        let more = u32::try_from(cases.len().saturating_sub(5)).unwrap_or(u32::MAX);
+        let time = MOST_FOR_FIVE + MOST_PER_CASE * more;
+        let mut number = 1;
+        for (commit, of_commit) in by_commit(self.baseline, &cases) {
+            let place = files::numbered(self.place, number);
+            let share = time.mul_f64(of_commit.len() as f64 / cases.len() as f64);
+            match self.compare(
+                &commit,
+                &of_commit,
+                &self.folder.join(number.to_string()),
+                &place,
+                share,
+            ) {
+                Ok(judged) => {
+                    overrule::apply(verdicts, &judged, &commit);
+                    number += 1;
+                }
+                Err(error) if !interrupt::is_noted() => console::warning(&format!(
+                    "no comparison of {} with the baseline's revision: {error}",
+                    of_commit.join(", ")
+                )),
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    fn compare(&self, cases: &[String]) -> Result<(String, Vec<Judged>), Error> {
+    fn compare(
+        &self,
+        revision: &str,
+        cases: &[String],
+        folder: &Path,
+        place: &Path,
+        time: Duration,
+    ) -> Result<Vec<Judged>, Error> {
         let project = ab::own_project();
+        is_known(&project, revision)?;
         project.tidy()?;
-        let revision = self.revision(&project)?;
-        let base = project.side(&revision)?;
+        let base = project.side(revision)?;
         let head = Side {
             revision: WORKTREE.to_owned(),
             commit: WORKTREE.to_owned(),
@@ -88,7 +113,7 @@ impl Court<'_> {
             ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), self.plan.sizes.join(",")),
             ("GPU_EXECUTOR_BENCH_OPS".to_owned(), ops.join(",")),
         ]);
-        let serving = ab::serves([&base, &head], cases, &environment, self.folder)?;
+        let serving = ab::serves([&base, &head], cases, &environment, folder)?;
         let plan = Plan {
             schema: SCHEMA,
             started: self.plan.started.clone(),
@@ -105,34 +130,84 @@ impl Court<'_> {
             "Comparing",
             &format!("{} with {revision}, seed {}", cases.join(", "), plan.seed),
         );
-        files::write(&self.folder.join("plan.json"), files::json(&plan).as_bytes())?;
-        let more = u32::try_from(cases.len().saturating_sub(5)).unwrap_or(u32::MAX);
+        files::write(&folder.join("plan.json"), files::json(&plan).as_bytes())?;
         let finished = Turns {
             plan: &plan,
             environment: [&environment, &environment],
             is_software: &|backend| ab::is_software(Some(self.listing), backend),
-            folder: self.folder,
+            folder,
             patience: PATIENCE,
             how_to_go_on: "",
-            deadline: Some(Instant::now() + MOST_FOR_FIVE + MOST_PER_CASE * more),
+            deadline: Some(Instant::now() + time),
         }
         .run()?;
         let rules = Rules::default();
-        let report = Report::new(&plan, &finished.verdicts, rules, rules.exit(&finished.verdicts));
-        files::write(self.place, report.json().as_bytes())?;
-        Ok((revision, finished.verdicts))
+        let report =
+            Report::new(&plan, &finished.verdicts, rules, rules.exit(&finished.verdicts)).with_failed(finished.failed);
+        files::write(place, report.json().as_bytes())?;
+        Ok(finished.verdicts)
+    }
+}
+
+/// The cases by the commits their rows were recorded from.
+fn by_commit(baseline: &Baseline, cases: &[CaseId]) -> BTreeMap<String, Vec<String>> {
+    let mut by_commit: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for case in cases {
+        let commit = baseline::commit(baseline, case).unwrap_or(UNKNOWN);
+        by_commit.entry(commit.to_owned()).or_default().push(case.to_string());
+    }
+    by_commit
+}
+
+/// What a baseline says that was recorded outside of a repository.
+const UNKNOWN: &str = "unknown";
+
+/// Whether the commit that cases were recorded from can be built here. No other will do: the work tree may be all that another one has.
+fn is_known(project: &Project, commit: &str) -> Result<(), Error> {
+    let why = if commit == UNKNOWN {
+        "their baseline was recorded from an unknown commit".to_owned()
+    } else if commit.ends_with("-dirty") {
+        format!("their baseline was recorded from {commit}, whose changes were not committed")
+    } else if project.resolve(commit).is_err() {
+        format!("the commit their baseline was recorded from, {commit}, is not here (`git fetch --unshallow`)")
+    } else {
+        return Ok(());
+    };
+    Err(Error::Failed(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fingerprint::tests::example as fingerprint, rows::tests::example as row, run::tests::plan};
+
+    #[test]
+    fn cases_are_compared_with_the_commits_they_were_recorded_from() {
+        let rows = [row("cpu", 1000, 1, 100.0), row("vulkan", 1000, 1, 2000.0)];
+        let first = Baseline::updated(None, &fingerprint(), &plan(), &rows, Vec::new()).unwrap();
+        let mut later = plan();
+        later.backends = vec!["vulkan".to_owned()];
+        later.commit = "89abcde".to_owned();
+        let both = Baseline::updated(Some(first), &fingerprint(), &later, &rows[1..], Vec::new()).unwrap();
+        let cases = rows.each_ref().map(|row| row.case.clone());
+        let found: Vec<(String, Vec<String>)> = by_commit(&both, &cases).into_iter().collect();
+        let expected = [("0123456", &cases[0]), ("89abcde", &cases[1])];
+        assert_eq!(
+            found,
+            expected.map(|(commit, case)| (commit.to_owned(), vec![case.to_string()]))
+        );
     }
 
-    /// The commit of the latest recording, or where the branch left main if that is unknown here.
-    fn revision(&self, project: &Project) -> Result<String, Error> {
-        let recorded = self
-            .baseline
-            .recordings
-            .last()
-            .map(|recording| recording.commit.as_str());
-        match recorded.filter(|commit| !commit.ends_with("-dirty")) {
-            Some(commit) if project.resolve(commit).is_ok() => Ok(commit.to_owned()),
-            _ => project.merge_base(),
-        }
+    #[test]
+    fn no_other_commit_takes_the_place_of_one_that_is_not_known() {
+        let project = ab::own_project();
+        is_known(&project, "HEAD").unwrap();
+        let check = |commit: &str, expected: &str| {
+            let message = is_known(&project, commit).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        };
+        check("unknown", "unknown commit");
+        check("HEAD-dirty", "were not committed");
+        check(&"0".repeat(40), "is not here");
     }
 }

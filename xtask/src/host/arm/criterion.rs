@@ -36,6 +36,9 @@ pub(crate) fn listed(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
     while let Some(line) = running.line("its list of benchmarks")? {
         cases.extend(listed_case(&line));
     }
+    if !running.ended().is_some_and(|status| status.success()) {
+        return Err(running.gone("its list of benchmarks"));
+    }
     Ok((Kind::Criterion, cases))
 }
 
@@ -44,45 +47,51 @@ const TIMES: [[&str; 2]; 2] = [["0.05", "0.1"], ["1", "1"]];
 /// Samples a window: short enough for the fastest tenth of them to fall into a quiet moment.
 const SAMPLES: &str = "20";
 
-/// Measures one case in one fresh criterion process, with the calibration kernel beside it.
-pub(crate) fn criterion(start: &Start<'_>, case: &str) -> Result<Measured, Refusal> {
+/// Measures one case in one fresh criterion process, with the calibration kernel beside it. /// `whole_seconds` is set by a
+/// program that takes no others, and holds for all of a comparison.
+pub(crate) fn criterion(start: &Start<'_>, case: &str, whole_seconds: &mut bool) -> Result<Measured, Refusal> {
     let environment = without_serving(start);
     let start = &Start {
         environment: &environment,
         ..start.clone()
     };
-    let run = || -> Result<Measured, Error> {
+    let nonsense = |message: String| Refusal::Program(Error::Failed(message));
+    let run = |[warm_up, measurement]: [&str; 2]| -> Result<Measured, Refusal> {
         let home = start.folder.join("criterion");
         if home.exists() {
-            fs::remove_dir_all(&home).map_err(Error::io("remove", &home))?;
+            fs::remove_dir_all(&home).map_err(|error| Refusal::Tool(Error::io("remove", &home)(error)))?;
         }
         let filter = format!("^{}$", escape(case));
-        // The outer error is one that the other times would meet as well.
-        let process = |[warm_up, measurement]: [&str; 2]| -> Result<Result<(), Error>, Error> {
+        let process = || -> Result<(), Refusal> {
             let times = ["--warm-up-time", warm_up, "--measurement-time", measurement];
             let size = ["--sample-size", SAMPLES, "--nresamples", "1000"];
             let rest = ["--bench", "--noplot", &filter];
-            let mut running = Running::start(start, &[&times[..], &size[..], &rest[..]].concat())?;
-            while running.line(case)?.is_some() {}
-            let status = running.child.wait().map_err(Error::io("wait for", start.program))?;
-            Ok(if status.success() {
-                Ok(())
-            } else {
-                Err(running.gone(case))
-            })
+            let mut running =
+                Running::start(start, &[&times[..], &size[..], &rest[..]].concat()).map_err(Refusal::Tool)?;
+            let mut refusal = None;
+            while let Some(line) = running.line(case).map_err(Refusal::Program)? {
+                refusal = refusal.or(refuses_times(&line).then_some(line));
+            }
+            if running.ended().is_some_and(|status| status.success()) {
+                return Ok(());
+            }
+            let error = running.gone(case);
+            Err(
+                match refusal.or(Some(error.to_string()).filter(|text| refuses_times(text))) {
+                    Some(line) => Refusal::Case(line),
+                    None => Refusal::Program(error),
+                },
+            )
         };
-        let (ended, kernel_ns) = calibration::beside(start.bound, || match process(TIMES[0])? {
-            Ok(()) => Ok(()),
-            Err(_) => process(TIMES[1])?,
-        });
+        let (ended, kernel_ns) = calibration::beside(start.bound, process);
         ended?;
         let samples = if home.exists() {
-            measure::samples(&home)?
+            measure::samples(&home).map_err(Refusal::Program)?
         } else {
             Vec::new()
         };
         let sample = samples.into_iter().find(|(id, _)| id == case).map(|(_, sample)| sample);
-        let sample = sample.ok_or_else(|| Error::Failed(format!("{} measured no {case}", start.program.display())))?;
+        let sample = sample.ok_or_else(|| nonsense(format!("{} measured no {case}", start.program.display())))?;
         let samples_ns: Vec<f64> = sample
             .times
             .iter()
@@ -90,7 +99,7 @@ pub(crate) fn criterion(start: &Start<'_>, case: &str) -> Result<Measured, Refus
             .map(|(time, calls)| time / calls)
             .collect();
         if samples_ns.is_empty() || !samples_ns.iter().all(|ns| *ns > 0.0 && ns.is_finite()) {
-            return Err(Error::Failed(format!(
+            return Err(nonsense(format!(
                 "criterion's samples of {case} are no times: {samples_ns:?}"
             )));
         }
@@ -100,7 +109,19 @@ pub(crate) fn criterion(start: &Start<'_>, case: &str) -> Result<Measured, Refus
             ..Measured::default()
         })
     };
-    run().map_err(Refusal::Program)
+    match run(TIMES[usize::from(*whole_seconds)]) {
+        Err(Refusal::Case(_)) if !*whole_seconds => {
+            *whole_seconds = true;
+            run(TIMES[1])
+        }
+        done => done,
+    }
+}
+
+/// Whether a program says that it does not take the times: clap's words, or those of the library for numbers.
+fn refuses_times(text: &str) -> bool {
+    let text = text.to_lowercase();
+    text.contains("invalid") && ["digit", "value", "argument"].iter().any(|word| text.contains(word))
 }
 
 /// The time that a quarter of the kernel's times are below: for so much of a window the machine was as quiet at the least, and from then are

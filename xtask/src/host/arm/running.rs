@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -24,7 +24,14 @@ pub(super) struct Running {
     folder: PathBuf,
     pub(super) name: String,
     patience: Duration,
+    /// When the answer to the present request is due.
+    deadline: Instant,
 }
+
+/// Lines that may wait to be read; who says more waits as well.
+const MOST_LINES: usize = 1000;
+/// How long a program may take to end that has closed its standard output.
+const GRACE: Duration = Duration::from_secs(5);
 
 impl Running {
     pub(super) fn start(start: &Start<'_>, args: &[&str]) -> Result<Self, Error> {
@@ -36,7 +43,7 @@ impl Running {
         };
         let mut child = spawned.map_err(Error::io("run", start.program))?;
         let stdout = child.stdout.take().expect("standard output is piped");
-        let (sender, lines) = mpsc::channel();
+        let (sender, lines) = mpsc::sync_channel(MOST_LINES);
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -51,16 +58,23 @@ impl Running {
             folder: start.folder.to_owned(),
             name: start.program.display().to_string(),
             patience: start.patience,
+            deadline: Instant::now() + start.patience,
         })
+    }
+
+    /// From now on the program has its time for another answer, however much else it says.
+    pub(super) fn begin(&mut self) {
+        self.deadline = Instant::now() + self.patience;
     }
 
     /// The next line; `None` if there are no more.
     pub(super) fn line(&mut self, at: &str) -> Result<Option<String>, Error> {
-        match self.lines.recv_timeout(self.patience) {
-            Ok(line) => Ok(Some(line)),
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        match self.lines.recv_timeout(left) {
+            Ok(line) if !left.is_zero() => Ok(Some(line)),
             Err(mpsc::RecvTimeoutError::Disconnected) => Ok(None),
-            Err(mpsc::RecvTimeoutError::Timeout) => Err(Error::Failed(format!(
-                "{} said nothing for {:?} at {at} and was stopped{}",
+            _ => Err(Error::Failed(format!(
+                "{} gave no answer within {:?} at {at} and was stopped (--patience){}",
                 self.name,
                 self.patience,
                 complaints(&self.folder)
@@ -70,15 +84,23 @@ impl Running {
 
     /// Says how it ended, when it ended though it should not have.
     pub(super) fn gone(&mut self, at: &str) -> Error {
-        let status = self
-            .child
-            .wait()
-            .map_or_else(|error| error.to_string(), |status| status.to_string());
-        Error::Failed(format!(
-            "{} ended with {status} at {at}{}",
-            self.name,
-            complaints(&self.folder)
-        ))
+        let how = match self.ended() {
+            Some(status) => format!("ended with {status}"),
+            None => "closed its standard output without an answer".to_owned(),
+        };
+        Error::Failed(format!("{} {how} at {at}{}", self.name, complaints(&self.folder)))
+    }
+
+    /// How it ended after its last line; `None` if it goes on for longer than programs take to end.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        let deadline = Instant::now() + GRACE.min(self.patience);
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
+                _ => return None,
+            }
+        }
     }
 }
 

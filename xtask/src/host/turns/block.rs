@@ -1,7 +1,7 @@
 //! One block: fresh processes, one of each arm, measured case by case.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     host::{
         arm::{self, Refusal, Serving, Start},
+        interrupt,
         progress::Progress,
     },
     screen::MOST_DISTURBANCE,
@@ -36,6 +37,8 @@ pub(super) struct State<'a> {
     pub(super) calibrations: [Vec<f64>; 2],
     /// Cases that an arm cannot run, and why.
     pub(super) refused: BTreeMap<String, (Arm, String)>,
+    /// Whether a criterion program was met that takes times in whole seconds only.
+    whole_seconds: bool,
     progress: &'a Progress,
 }
 
@@ -44,6 +47,7 @@ impl<'a> State<'a> {
         Self {
             calibrations: [Vec::new(), Vec::new()],
             refused: BTreeMap::new(),
+            whole_seconds: false,
             progress,
         }
     }
@@ -56,14 +60,18 @@ impl<'a> State<'a> {
         arm: Arm,
         answer: Result<T, Refusal>,
     ) -> Result<Option<T>, Error> {
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(Refusal::Case(message)) => {
-                self.refused.insert(case.to_owned(), (arm, message));
-                Ok(None)
-            }
-            Err(Refusal::Program(error)) => Err(block.blame(arm, &error)),
+        let message = match answer {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(Refusal::Case(message)) => message,
+            // An interruption ends programs as well.
+            Err(Refusal::Program(error)) if !interrupt::is_noted() => error.to_string(),
+            Err(Refusal::Program(error) | Refusal::Tool(error)) => return Err(block.blame(arm, &error)),
+        };
+        // What the base cannot run either is not the head's fault, whichever was asked first.
+        if arm != Arm::Head || !self.refused.contains_key(case) {
+            self.refused.insert(case.to_owned(), (arm, message));
         }
+        Ok(None)
     }
 }
 
@@ -81,12 +89,8 @@ impl Block<'_> {
         let mut random = SplitMix64(plan.seed.wrapping_add(self.number.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
         let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for case in self.cases {
-            // Cases of one backend share processes, where ids say which that is.
-            let group = if plan.serving {
-                case.split('/').nth(1).unwrap_or_default()
-            } else {
-                ""
-            };
+            // Cases of one backend share processes, or what processes are told, where ids say which that is.
+            let group = case.split('/').nth(1).unwrap_or_default();
             groups.entry(group).or_default().push(case);
         }
         let mut groups: Vec<(&str, Vec<&str>)> = groups.into_iter().collect();
@@ -114,21 +118,28 @@ impl Block<'_> {
         let bound = self.is_bound(group);
         let mut order = Arm::ALL;
         random.shuffle(&mut order);
-        let mut processes = BTreeMap::new();
-        for arm in order {
-            let folder = self.folder(arm);
-            let process =
-                Serving::start(&self.start(arm, group, bound, &folder)).map_err(|error| self.blame(arm, &error))?;
-            processes.insert(arm, process);
-        }
+        let mut processes: BTreeMap<Arm, Serving> = BTreeMap::new();
         let mut windows = Vec::new();
         for case in cases {
+            // All of them at first, later those that went with a case.
+            for arm in order {
+                if let Entry::Vacant(place) = processes.entry(arm) {
+                    let folder = self.folder(arm);
+                    let process = Serving::start(&self.start(arm, group, bound, &folder))
+                        .map_err(|error| self.blame(arm, &error))?;
+                    place.insert(process);
+                }
+            }
             state.progress.begin(case);
             let mut call_ns = f64::INFINITY;
             for arm in order {
                 let process = processes.get_mut(&arm).expect("every arm has a process");
-                let Some(prepared) = state.accept(self, case, arm, process.prepare(case))? else {
-                    break;
+                let answer = process.prepare(case);
+                if matches!(answer, Err(Refusal::Program(_))) {
+                    processes.remove(&arm);
+                }
+                let Some(prepared) = state.accept(self, case, arm, answer)? else {
+                    continue;
                 };
                 state.calibrations[arm.program()].push(prepared.calibration_ns);
                 call_ns = call_ns.min(prepared.call_ns);
@@ -143,14 +154,22 @@ impl Block<'_> {
             let mut is_done = BTreeMap::from(Arm::ALL.map(|arm| (arm, false)));
             let orders = schedule::rounds(Arm::ALL.len(), ROUNDS + MORE_ROUNDS, random);
             for (round, order) in orders.into_iter().enumerate() {
+                if state.refused.contains_key(*case) {
+                    break;
+                }
                 for arm in order.into_iter().map(|index| Arm::ALL[index]) {
                     // Decided by the calibration kernel, without a look at the calls.
                     if round >= ROUNDS && is_done[&arm] {
                         continue;
                     }
                     let limit_ns = MOST_DISTURBANCE * fastest_tenth(&state.calibrations[arm.program()]);
-                    let process = processes.get_mut(&arm).expect("every arm has a process");
+                    let process = processes
+                        .get_mut(&arm)
+                        .expect("a round ends the case of one that is gone");
                     let answer = process.measure(case, keep, batch, limit_ns);
+                    if matches!(answer, Err(Refusal::Program(_))) {
+                        processes.remove(&arm);
+                    }
                     if let Some(measured) = state.accept(self, case, arm, answer)? {
                         is_done.insert(arm, is_done[&arm] || !measured.samples_ns.is_empty());
                         turns.push((round as u64 + 1, arm, measured));
@@ -182,11 +201,19 @@ impl Block<'_> {
             let orders = schedule::rounds(Arm::ALL.len(), 1 + MORE_ROUNDS, random);
             for (round, order) in (1..).zip(orders) {
                 for arm in order.into_iter().map(|index| Arm::ALL[index]) {
-                    if is_done[&arm] || state.refused.contains_key(*case) {
+                    // All are asked once, so that it is known whose fault it is.
+                    if is_done[&arm] || (round > 1 && state.refused.contains_key(*case)) {
                         continue;
                     }
                     let folder = self.folder(arm);
-                    let answer = arm::criterion(&self.start(arm, group, bound, &folder), case);
+                    let knew = state.whole_seconds;
+                    let answer =
+                        arm::criterion(&self.start(arm, group, bound, &folder), case, &mut state.whole_seconds);
+                    if state.whole_seconds != knew {
+                        // Windows of other lengths are not compared with these.
+                        windows.retain(|window: &Window| window.case != **case);
+                        is_done = BTreeMap::from(Arm::ALL.map(|arm| (arm, false)));
+                    }
                     if let Some(measured) = state.accept(self, case, arm, answer)? {
                         let window = measured.window(case, self.number, round, arm);
                         let calibrations_ns = &mut state.calibrations[arm.program()];

@@ -1,0 +1,208 @@
+//! The aligned rank test of blocks of three, exact: no assumption but that without an effect each of the three may as well have been
+//! the treated one. Differences from the mean of the other two are skewed where times are, which a test of signs and ranks would take for an
+//! effect.
+//!
+//! Source: J. L. Hodges and E. L. Lehmann, "Rank methods for combination of independent experiments in analysis of variance", Annals of
+//! Mathematical Statistics 33 (1962).
+
+use statrs::distribution::{ContinuousCDF as _, Normal};
+
+use super::hodges_lehmann::Effect;
+
+/// How likely a sum of the treated's ranks as large as this is, if any of each block's three had been the treated one.
+///
+/// `blocks` has shape `[n][3]`, the treated first. One-sided: small if the treated tend to be larger. Of equal values each takes
+/// the mean of their ranks, and the distribution is the one these ranks have.
+pub(crate) fn p_greater(blocks: &[[f64; 3]]) -> f64 {
+    let ranks = doubled_ranks(blocks, 0.0);
+    let sum: usize = ranks.iter().map(|ranks| ranks[0]).sum();
+    let most: usize = ranks.iter().map(|ranks| ranks.iter().max().expect("three")).sum();
+    let mut probabilities = vec![0.0; most + 1];
+    probabilities[0] = 1.0;
+    let mut reached = 0;
+    for ranks in &ranks {
+        let mut next = vec![0.0; most + 1];
+        for (sum, probability) in probabilities.iter().enumerate().take(reached + 1) {
+            for rank in ranks {
+                if let Some(next) = next.get_mut(sum + rank) {
+                    *next += probability / 3.0;
+                }
+            }
+        }
+        reached += ranks.iter().max().expect("three");
+        probabilities = next;
+    }
+    probabilities[sum..].iter().sum::<f64>().min(1.0)
+}
+
+/// The effect that, taken from the treated, would leave nothing to be seen, with the effects that a test at `error` would not reject:
+/// the same test, its distribution taken for normal.
+pub(crate) fn effect(blocks: &[[f64; 3]], error: f64) -> Effect {
+    let z = Normal::standard().inverse_cdf(1.0 - error / 2.0);
+    let differences = blocks.iter().flat_map(|[head, a, b]| [head - a, head - b]);
+    let (low, high) = differences.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), d| {
+        (low.min(d), high.max(d))
+    });
+    // The larger the effect that is taken away, the smaller the sum of ranks.
+    let crossing = |limit: f64, at_once: bool| {
+        let margin = 1e-9 + (high - low) * 1e-9;
+        let (mut below, mut above) = (low - margin, high + margin);
+        for _ in 0..32 {
+            let middle = f64::midpoint(below, above);
+            let z = deviation(blocks, middle);
+            if z > limit || (z == limit && !at_once) {
+                below = middle;
+            } else {
+                above = middle;
+            }
+        }
+        f64::midpoint(below, above)
+    };
+    Effect {
+        estimate: f64::midpoint(crossing(0.0, true), crossing(0.0, false)),
+        low: crossing(z, true),
+        high: crossing(-z, false),
+    }
+}
+
+/// By how many standard deviations the sum of the treated's ranks is off, if `effect` is taken from them.
+fn deviation(blocks: &[[f64; 3]], effect: f64) -> f64 {
+    let (mut off, mut variance) = (0.0, 0.0);
+    for ranks in doubled_ranks(blocks, effect) {
+        let ranks = ranks.map(|rank| rank as f64);
+        let mean = ranks.iter().sum::<f64>() / 3.0;
+        off += ranks[0] - mean;
+        variance += ranks.iter().map(|rank| (rank - mean).powi(2)).sum::<f64>() / 3.0;
+    }
+    if variance > 0.0 { off / variance.sqrt() } else { 0.0 }
+}
+
+/// Twice the rank of each value among all, the mean of its block taken away.
+fn doubled_ranks(blocks: &[[f64; 3]], effect: f64) -> Vec<[usize; 3]> {
+    let aligned = |&[head, a, b]: &[f64; 3]| {
+        let values = [head - effect, a, b];
+        let mean = values.iter().sum::<f64>() / 3.0;
+        // What is equal but for rounding is equal.
+        values.map(|value| ((value - mean) * 1e12).round())
+    };
+    let aligned: Vec<[f64; 3]> = blocks.iter().map(aligned).collect();
+    let mut sorted: Vec<(f64, usize, usize)> = Vec::with_capacity(3 * aligned.len());
+    for (block, values) in aligned.iter().enumerate() {
+        sorted.extend(values.iter().enumerate().map(|(arm, value)| (*value, block, arm)));
+    }
+    sorted.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
+    let mut ranks = vec![[0; 3]; aligned.len()];
+    let mut before = 0;
+    for ties in sorted.chunk_by(|(a, ..), (b, ..)| a == b) {
+        for &(_, block, arm) in ties {
+            ranks[block][arm] = 2 * before + ties.len() + 1;
+        }
+        before += ties.len();
+    }
+    ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stat::random::SplitMix64;
+
+    fn uniform(random: &mut SplitMix64) -> f64 {
+        (random.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn blocks(random: &mut SplitMix64, n: usize, effect: f64, noise: impl Fn(&mut SplitMix64) -> f64) -> Vec<[f64; 3]> {
+        (0..n)
+            .map(|_| [effect + noise(random), noise(random), noise(random)])
+            .collect()
+    }
+
+    #[test]
+    fn the_distribution_is_that_of_all_ways_to_name_the_treated() {
+        let mut random = SplitMix64(1);
+        for n in 1..=6 {
+            // Coarse, so that there are ties.
+            let blocks = blocks(&mut random, n, 0.2, |random| (8.0 * uniform(random)).floor() / 8.0);
+            let ranks = doubled_ranks(&blocks, 0.0);
+            let observed: usize = ranks.iter().map(|ranks| ranks[0]).sum();
+            let ways = 3_usize.pow(n as u32);
+            let sum = |way: usize| -> usize {
+                (0..n)
+                    .map(|block| ranks[block][way / 3_usize.pow(block as u32) % 3])
+                    .sum()
+            };
+            let as_large = (0..ways).filter(|&way| sum(way) >= observed).count();
+            let p = p_greater(&blocks);
+            assert!((p - as_large as f64 / ways as f64).abs() < 1e-12, "{blocks:?}: {p}");
+        }
+    }
+
+    #[test]
+    fn ranks_are_those_of_the_values_without_their_blocks() {
+        // Without the means 20 and 3: 0, −10, 10 and 3, −2, −1.
+        let ranks = doubled_ranks(&[[20.0, 10.0, 30.0], [6.0, 1.0, 2.0]], 0.0);
+        assert_eq!(ranks, [[8, 2, 12], [10, 4, 6]]);
+        assert_eq!(doubled_ranks(&[[1.0, 1.0, 1.0]], 0.0), [[4, 4, 4]]);
+    }
+
+    #[test]
+    fn the_extremes_are_powers_of_three() {
+        let check = |n: usize, effect: f64, expected: f64| {
+            let blocks: Vec<[f64; 3]> = (0..n).map(|i| [effect, 0.001 * i as f64, 0.0]).collect();
+            let p = p_greater(&blocks);
+            assert!((p - expected).abs() < 1e-12 * expected.max(1e-9), "{n}, {effect}: {p}");
+        };
+        check(16, 10.0, 3.0_f64.powi(-16));
+        check(40, 10.0, 3.0_f64.powi(-40));
+        check(16, -10.0, 1.0);
+        assert_eq!(p_greater(&[[1.0; 3]; 16]), 1.0);
+        assert_eq!(p_greater(&[]), 1.0);
+    }
+
+    #[test]
+    fn an_effect_is_found_with_an_interval_that_holds_it() {
+        let mut random = SplitMix64(2);
+        let normal = |random: &mut SplitMix64| 0.02 * ((0..12).map(|_| uniform(random)).sum::<f64>() - 6.0);
+        let mut held = 0;
+        for _ in 0..200 {
+            let effect = effect(&blocks(&mut random, 24, 0.05, normal), 0.05);
+            assert!(
+                effect.low <= effect.estimate && effect.estimate <= effect.high,
+                "{effect:?}"
+            );
+            assert!((effect.estimate - 0.05).abs() < 0.025, "{effect:?}");
+            held += usize::from(effect.low <= 0.05 && 0.05 <= effect.high);
+        }
+        assert!((180..=199).contains(&held), "{held} of 200");
+        let constant = effect(&[[0.07, 0.02, 0.02]; 16], 0.01);
+        assert!(
+            [constant.low, constant.estimate, constant.high]
+                .iter()
+                .all(|e| (e - 0.05).abs() < 1e-6),
+            "{constant:?}"
+        );
+    }
+
+    /// Processes that are slow by a fifth now and then, or mostly: either way an unchanged head is called slower as seldom as faster, and as
+    /// seldom as it says.
+    #[test]
+    fn skewed_noise_is_no_effect() {
+        let mut random = SplitMix64(3);
+        for slow in [0.2, 0.8] {
+            let noise =
+                |random: &mut SplitMix64| 0.01 * uniform(random) + if uniform(random) < slow { 0.2 } else { 0.0 };
+            let (mut slower, mut faster) = (0, 0);
+            for _ in 0..2000 {
+                let blocks = blocks(&mut random, 24, 0.0, noise);
+                let negative: Vec<[f64; 3]> = blocks.iter().map(|block| block.map(|value| -value)).collect();
+                slower += usize::from(p_greater(&blocks) <= 0.01);
+                faster += usize::from(p_greater(&negative) <= 0.01);
+            }
+            // 20 are expected; 38 or more come of a true rate of 1 % in one of 5,000 tries.
+            assert!(
+                slower < 38 && faster < 38,
+                "{slow}: {slower} slower, {faster} faster of 2000"
+            );
+        }
+    }
+}
