@@ -136,6 +136,20 @@ fn a_wait_that_takes_too_long_is_an_error_and_later_calls_are_right() {
     }
 }
 
+#[test]
+fn a_calibration_does_not_time_out_with_its_executor() {
+    // Nothing else in this process calibrates, so that there is none to be found.
+    let options = Options {
+        tuning: None,
+        timeout: Duration::ZERO,
+        chunk_bytes: 4096,
+        ..common::options()
+    };
+    for adapter in common::adapters() {
+        Executor::on(&adapter, options.clone()).unwrap();
+    }
+}
+
 /// Polls a future whenever it asks for it, and says how often that was.
 fn polled<F: Future>(future: F) -> (F::Output, usize) {
     let mut future = std::pin::pin!(future);

@@ -77,7 +77,7 @@ impl Gpu {
                 });
             }
             let mut engine = Engine::new(info, adapter, options, &store)?;
-            calibration::tune(&mut engine, info, options, &store)?;
+            calibration::tune(&mut engine, info, adapter, options, &store)?;
             engine
         };
         Ok(Self {
