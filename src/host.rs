@@ -2,7 +2,10 @@
 
 use std::{
     mem::MaybeUninit,
-    sync::{LazyLock, OnceLock},
+    sync::{
+        LazyLock, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use crate::{
@@ -56,6 +59,39 @@ fn helpers() -> Option<&'static rayon::ThreadPool> {
             (helpers > 0).then(|| pool.build().ok()).flatten()
         })
         .as_ref()
+}
+
+/// The helpers, unless this thread is a worker of a pool of rayon's: that would do other jobs of its pool while it waits for
+/// them, and a job that calls an executor would wait for the turn that this thread has.
+fn free_helpers() -> Option<&'static rayon::ThreadPool> {
+    rayon::current_thread_index().is_none().then(helpers).flatten()
+}
+
+/// What `map` makes of each item, by several threads where there are some that are free.
+///
+/// Not by rayon's common pool: all of its workers may be waiting for this thread's turn.
+pub(crate) fn map_each<I: Sync, O: Send + Sync>(items: &[I], map: impl Fn(&I) -> O + Sync) -> Vec<O> {
+    let Some(helpers) = free_helpers().filter(|_| items.len() > 1) else {
+        return items.iter().map(map).collect();
+    };
+    let outputs: Vec<OnceLock<O>> = items.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && let (Some(item), Some(output)) = (items.get(number), outputs.get(number))
+        {
+            let is_new = output.set(map(item)).is_ok();
+            debug_assert!(is_new, "each number is taken once");
+        }
+    };
+    helpers.in_place_scope(|scope| {
+        for _ in 1..items.len().min(threads()) {
+            scope.spawn(|_| work());
+        }
+        work();
+    });
+    let outputs = outputs.into_iter().map(OnceLock::into_inner);
+    outputs.map(|output| output.expect("all are done")).collect()
 }
 
 /// Memory that a copy goes to, and that can be shared out to threads.
@@ -120,7 +156,7 @@ impl Copier {
         if (bytes as u64) < self.threads_from_bytes {
             None
         } else {
-            helpers()
+            free_helpers()
         }
     }
 
@@ -238,6 +274,22 @@ mod tests {
             "0x41 0xd0c"
         );
         assert!(!processor().is_empty());
+    }
+
+    #[test]
+    fn each_item_is_mapped_in_its_place_by_threads_that_wait_for_nobody() {
+        let items: Vec<usize> = (0..100).collect();
+        let doubled: Vec<usize> = items.iter().map(|n| n * 2).collect();
+        for n in [0, 1, 2, 100] {
+            assert_eq!(map_each(&items[..n], |n| n * 2), doubled[..n]);
+        }
+        let copier = Copier { threads_from_bytes: 0 };
+        assert_eq!(copier.shares(1 << 20, 4).is_some(), threads() > 1);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        pool.install(|| {
+            assert!(copier.shares(1 << 20, 4).is_none(), "a pool's worker copies alone");
+            assert_eq!(map_each(&items, |n| n * 2), doubled);
+        });
     }
 
     #[test]

@@ -39,6 +39,19 @@ struct Seat {
     part: Option<Part>,
     /// The mapped inputs, while they are written.
     view: Option<wgpu::BufferViewMut>,
+    /// The mapped output, while it is read. Here and not in [`Output`], which may be forgotten.
+    output: Option<wgpu::BufferView>,
+}
+
+impl Seat {
+    /// Ends the reading of the output.
+    fn close(&mut self) {
+        if self.output.take().is_some()
+            && let Some(part) = &self.part
+        {
+            self.gpu.close(part);
+        }
+    }
 }
 
 impl<T: Elementwise> InPlace<T> {
@@ -53,6 +66,7 @@ impl<T: Elementwise> InPlace<T> {
                 spec: T::SPEC,
                 parameter,
                 view: None,
+                output: None,
             })),
         })
     }
@@ -160,16 +174,17 @@ impl<T: Elementwise> InPlace<T> {
             }
             Memory::Device(seat) => {
                 seat.view = None;
+                seat.close();
                 let mut part = match seat.part.take() {
                     Some(part) => part,
                     None => seat.gpu.seat(seat.spec, self.elements, seat.parameter)?,
                 };
                 match seat.gpu.compute(&mut part) {
-                    Ok(view) => Ok(Output(View::Device {
-                        view: Some(view),
-                        part: seat.part.insert(part),
-                        gpu: &seat.gpu,
-                    })),
+                    Ok(view) => {
+                        seat.part = Some(part);
+                        seat.output = Some(view);
+                        Ok(Output(View::Device(seat)))
+                    }
                     // The device may still use its buffers.
                     Err(error) => {
                         seat.gpu.drop_part(part);
@@ -192,6 +207,7 @@ fn strides<T: Elementwise>() -> &'static [usize] {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.view = None;
+        self.close();
         if let Some(part) = self.part.take() {
             self.gpu.leave(part);
         }
@@ -209,12 +225,8 @@ pub struct Output<'a, I>(View<'a, I>);
 
 enum View<'a, I> {
     Host(&'a [I]),
-    Device {
-        /// Present until it is dropped.
-        view: Option<wgpu::BufferView>,
-        part: &'a Part,
-        gpu: &'a Gpu,
-    },
+    /// A seat whose output is mapped.
+    Device(&'a mut Seat),
 }
 
 impl<I: bytemuck::Pod> Deref for Output<'_, I> {
@@ -223,7 +235,7 @@ impl<I: bytemuck::Pod> Deref for Output<'_, I> {
     fn deref(&self) -> &[I] {
         match &self.0 {
             View::Host(items) => items,
-            View::Device { view, .. } => bytemuck::cast_slice(view.as_ref().expect("present until it is dropped")),
+            View::Device(seat) => bytemuck::cast_slice(seat.output.as_ref().expect("mapped until this is dropped")),
         }
     }
 }
@@ -237,7 +249,7 @@ impl<I: bytemuck::Pod + Send + Sync> Output<'_, I> {
         assert_eq!(to.len(), self.len(), "the slice is as long as the output");
         let copier = match &self.0 {
             View::Host(_) => Copier::ALONE,
-            View::Device { gpu, .. } => Copier::new(&gpu.tuning()),
+            View::Device(seat) => Copier::new(&seat.gpu.tuning()),
         };
         copier.copy(to, self);
     }
@@ -245,9 +257,8 @@ impl<I: bytemuck::Pod + Send + Sync> Output<'_, I> {
 
 impl<I> Drop for Output<'_, I> {
     fn drop(&mut self) {
-        if let View::Device { view, part, gpu } = &mut self.0 {
-            *view = None;
-            gpu.close(part);
+        if let View::Device(seat) = &mut self.0 {
+            seat.close();
         }
     }
 }

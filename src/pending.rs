@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use crate::{
@@ -34,6 +35,8 @@ enum State<I> {
 struct Flying<I> {
     gpu: Arc<Gpu>,
     flights: VecDeque<Flight>,
+    /// When the first flight was first found on its way.
+    since: Option<Instant>,
     output: Appended<I>,
 }
 
@@ -43,7 +46,12 @@ impl<I> Pending<I> {
     }
 
     pub(crate) fn on_its_way(gpu: Arc<Gpu>, flights: VecDeque<Flight>, output: Appended<I>) -> Self {
-        Self(State::OnItsWay(Flying { gpu, flights, output }))
+        Self(State::OnItsWay(Flying {
+            gpu,
+            flights,
+            since: None,
+            output,
+        }))
     }
 }
 
@@ -77,12 +85,14 @@ impl<I: bytemuck::Pod + Send + Sync> Flying<I> {
     /// Takes what is there; the first flight that is not over is told to wake the task.
     fn poll(&mut self, context: &Context<'_>) -> Poll<Result<(), Error>> {
         while let Some(flight) = self.flights.pop_front() {
-            if !self.gpu.look(&flight)? {
-                self.gpu.wake(&flight, context.waker().clone());
+            let since = *self.since.get_or_insert_with(Instant::now);
+            if !self.gpu.look(&flight, since)? {
+                self.gpu.wake(&flight, since, context.waker().clone());
                 self.flights.push_front(flight);
                 return Poll::Pending;
             }
             self.finish(flight)?;
+            self.since = None;
         }
         Poll::Ready(Ok(()))
     }

@@ -1,11 +1,9 @@
 //! Strings of bytes on their way to the device: a table of where each begins and how long it is, and their words.
 
-use rayon::prelude::*;
-
 use crate::{
     error::Error,
     gpu::{Chunk, Cutter, TABLE_STRIDE},
-    host::{Copier, Target as _},
+    host::{Copier, Target as _, map_each},
     mapped::Mapped,
     op::{Digest, Shape, Task, word},
     work::Inputs,
@@ -211,7 +209,7 @@ pub(crate) fn write_words<T: Task>(
     }
     let mut digests = if some_are_too_long {
         let too_long: Vec<_> = inputs.strings(chunk).filter(|string| string.len() > longest).collect();
-        too_long.into_par_iter().map(digest).collect()
+        map_each(&too_long, |string| digest(string))
     } else {
         Vec::new()
     }

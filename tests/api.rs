@@ -110,6 +110,40 @@ fn a_submitted_task_is_a_future_that_wakes_its_task() {
     }
 }
 
+/// A waker that panics.
+struct Faulty;
+
+impl Wake for Faulty {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker's own fault");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_other_task_asleep() {
+    let (a, b) = (numbers(300_001, 1), numbers(300_001, 2));
+    let task = VectorAdd { a: &a, b: &b };
+    for executor in common::executors(&common::options()) {
+        let mut first = executor.submit(&task).unwrap();
+        let mut second = executor.submit(&task).unwrap();
+        let (sender, bell) = mpsc::channel();
+        // The thread serves this request only after the panic.
+        let bell_waker = Waker::from(Arc::new(Bell(sender)));
+        let is_pending = pin!(&mut first)
+            .poll(&mut Context::from_waker(&Waker::from(Arc::new(Faulty))))
+            .is_pending();
+        while pin!(&mut second)
+            .poll(&mut Context::from_waker(&bell_waker))
+            .is_pending()
+        {
+            bell.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+        }
+        if is_pending {
+            assert_eq!(first.wait().unwrap(), sums(&a, &b));
+        }
+    }
+}
+
 #[test]
 fn a_submitted_task_may_outlive_its_executor_or_be_dropped() {
     let (a, b) = (numbers(70_000, 1), numbers(70_000, 2));
@@ -174,6 +208,23 @@ fn what_no_buffer_holds_is_not_written_in_place() {
             let error = executor.in_place::<VectorAdd<'_>>(elements).unwrap_err();
             assert!(matches!(error, Error::NotInPlace { .. }), "{error}");
         }
+    }
+}
+
+#[test]
+fn an_output_that_was_forgotten_is_in_nobodys_way() {
+    for executor in common::executors(&common::options()) {
+        for _ in 0..2 {
+            let mut task = executor.in_place::<VectorAdd<'_>>(300).unwrap();
+            task.inputs::<f32, 2>().unwrap()[0].fill(3.0);
+            for _ in 0..2 {
+                std::mem::forget(task.run().unwrap());
+            }
+            assert_eq!(*task.run().unwrap(), [3.0; 300], "{}", executor.backend());
+            std::mem::forget(task.run().unwrap());
+        }
+        let ones = [1.0; 300];
+        assert_eq!(executor.run(&VectorAdd { a: &ones, b: &ones }).unwrap(), [2.0; 300]);
     }
 }
 
@@ -339,6 +390,41 @@ fn phases_are_parts_of_the_call() {
         // A timed call leaves nothing behind that an untimed one waits for.
         assert_eq!(executor.run(&task).unwrap(), sums(&a, &b));
     }
+}
+
+/// Whoever waits for helpers as a worker of rayon's does other jobs meanwhile, and these call the same executor.
+#[test]
+fn workers_of_a_pool_may_call_an_executor() {
+    use rayon::prelude::*;
+
+    // Some are too long for the device, so that the host digests them.
+    let messages: Vec<Vec<u8>> = (0..4).map(|n| vec![n; 200_000 << (n % 2)]).collect();
+    let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+    let executors = common::executors(&common::options());
+    let (sender, done) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let messages = &messages;
+        scope.spawn(move || {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+            for executor in executors {
+                let task = Sha256 { messages };
+                let expected = Executor::new(Backend::Cpu).unwrap().run(&task).unwrap();
+                let call = |_| assert_eq!(executor.run(&task).unwrap(), expected);
+                pool.install(|| (0..32).into_par_iter().for_each(call));
+                // And beside a thread of none.
+                std::thread::scope(|scope| {
+                    scope.spawn(|| (0..8).for_each(call));
+                    (0..32).into_par_iter().for_each(call);
+                });
+            }
+            sender.send(()).unwrap();
+        });
+        // A test that stands still should say so.
+        if done.recv_timeout(std::time::Duration::from_secs(300)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("calls from workers of a pool stand still");
+            std::process::abort();
+        }
+    });
 }
 
 #[test]

@@ -136,6 +136,68 @@ fn a_wait_that_takes_too_long_is_an_error_and_later_calls_are_right() {
     }
 }
 
+#[test]
+fn a_calibration_does_not_time_out_with_its_executor() {
+    // Nothing else in this process calibrates, so that there is none to be found.
+    let options = Options {
+        tuning: None,
+        timeout: Duration::ZERO,
+        chunk_bytes: 4096,
+        ..common::options()
+    };
+    for adapter in common::adapters() {
+        Executor::on(&adapter, options.clone()).unwrap();
+    }
+}
+
+/// Polls a future whenever it asks for it, and says how often that was.
+fn polled<F: Future>(future: F) -> (F::Output, usize) {
+    let mut future = std::pin::pin!(future);
+    let mut polls = 0;
+    let output = pollster::block_on(std::future::poll_fn(|context| {
+        polls += 1;
+        future.as_mut().poll(context)
+    }));
+    (output, polls)
+}
+
+#[test]
+fn a_future_times_out_as_its_wait_does() {
+    let data = vec![1.0_f32; 1 << 24];
+    let task = VectorAdd { a: &data, b: &data };
+    let options = Options {
+        timeout: Duration::from_millis(1),
+        chunk_bytes: u64::MAX,
+        ..common::options()
+    };
+    for adapter in common::adapters() {
+        if adapter.info().backend == Backend::Cpu {
+            continue;
+        }
+        let executor = Executor::on(&adapter, options.clone()).unwrap();
+        let (result, polls) = polled(executor.submit(&task).unwrap());
+        match result {
+            // lavapipe computes on other threads, for longer than that; OpenGL's driver while it is called.
+            Ok(sum) => assert!(executor.backend() != Backend::Vulkan && sum.iter().all(|&x| x == 2.0)),
+            Err(Error::Timeout { .. }) => println!("{}: timed out", executor.backend()),
+            Err(other) => panic!("{other}"),
+        }
+        assert!(polls < 50, "{polls} polls: a future sleeps until there is news");
+    }
+}
+
+#[test]
+fn a_future_ends_with_its_device() {
+    let data = vec![1.0_f32; 1 << 24];
+    for executor in common::gpu_executors(&common::options()) {
+        let pending = executor.submit(&VectorAdd { a: &data, b: &data }).unwrap();
+        executor.lose_device();
+        let (result, polls) = polled(pending);
+        assert!(matches!(result, Err(Error::DeviceLost { .. })), "{result:?}");
+        assert!(polls < 3, "{polls} polls");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_time_out_of_zero_is_one_where_the_device_works_on_its_own() {

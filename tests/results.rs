@@ -86,9 +86,12 @@ fn a_batch_that_begins_with_an_empty_task_of_another_parameter_is_right() {
 #[test]
 fn no_task_at_all_gives_no_output() {
     for executor in common::executors(&common::options()) {
-        assert!(executor.run_batch::<VectorAdd<'_>>(&[]).unwrap().is_empty());
         let before = executor.counters();
-        assert!(executor.run(&VectorAdd { a: &[], b: &[] }).unwrap().is_empty());
+        assert!(executor.run_batch::<VectorAdd<'_>>(&[]).unwrap().is_empty());
+        let empty = VectorAdd { a: &[], b: &[] };
+        assert!(executor.run(&empty).unwrap().is_empty());
+        assert!(executor.run_timed(&empty).unwrap().0.is_empty());
+        assert!(executor.submit(&empty).unwrap().wait().unwrap().is_empty());
         assert_eq!(executor.counters(), before, "an empty task must not reach the device");
     }
 }

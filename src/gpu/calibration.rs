@@ -22,7 +22,13 @@ static MADE: Mutex<Vec<(AdapterInfo, Tuning)>> = Mutex::new(Vec::new());
 
 /// Tunes a new engine: as the options say, else as stored for the adapter, else as calibrated now; in the latter two the
 /// environment has the last word.
-pub(super) fn tune(engine: &mut Engine, info: &AdapterInfo, options: &Options, store: &Store) -> Result<(), Error> {
+pub(super) fn tune(
+    engine: &mut Engine,
+    info: &AdapterInfo,
+    adapter: &wgpu::Adapter,
+    options: &Options,
+    store: &Store,
+) -> Result<(), Error> {
     if let Some(tuning) = options.tuning {
         engine.tune(tuning);
         return Ok(());
@@ -37,7 +43,14 @@ pub(super) fn tune(engine: &mut Engine, info: &AdapterInfo, options: &Options, s
         let known = lock(&MADE).iter().find_map(made);
         let tuning = match known {
             Some(tuning) => tuning,
-            None => calibrate(engine)?,
+            // It is kept for executors of all options, whatever this one's are.
+            None => {
+                let options = Options {
+                    cache_dir: options.cache_dir.clone(),
+                    ..Options::default()
+                };
+                calibrate(&mut Engine::new(info, adapter, &options, store)?)?
+            }
         };
         store.keep_tuning(info, tuning);
         if known.is_none() {

@@ -283,6 +283,20 @@ impl Device {
         }
     }
 
+    /// How long one that waits since then may still do so.
+    pub(super) fn left(&self, since: Instant) -> Duration {
+        self.timeout.saturating_sub(since.elapsed())
+    }
+
+    /// The error of one that waits since then, if that is too long.
+    pub(super) fn in_time(&self, since: Instant) -> Result<(), Error> {
+        if self.left(since).is_zero() {
+            Err(self.faults.timed_out(self.timeout))
+        } else {
+            Ok(())
+        }
+    }
+
     /// Waits until a submission and the mappings asked for with it are done: for `spin` by looking again and again, which
     /// costs this core and saves the time it takes to wake up, and then asleep.
     pub(super) fn wait<'m>(

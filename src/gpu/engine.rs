@@ -3,7 +3,10 @@
 use std::{
     collections::VecDeque,
     ops::Range,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -46,6 +49,8 @@ pub(super) struct Engine {
 /// One submission on its way: a chunk of each source that had one left.
 #[derive(Debug)]
 pub(crate) struct Flight {
+    /// Later ones have larger numbers.
+    pub(super) number: u64,
     pub(super) submission: wgpu::SubmissionIndex,
     parts: Vec<Part>,
     timed: bool,
@@ -84,6 +89,11 @@ impl Part {
     pub(super) fn close(&self) {
         self.slot.readback().unmap();
     }
+}
+
+/// Whether a source has nothing that a device should see.
+pub(super) fn is_empty(source: &dyn Source) -> bool {
+    source.lengths().iter().all(|&elements| elements == 0)
 }
 
 /// What is left of a source.
@@ -153,6 +163,9 @@ impl Engine {
         sinks: &mut [&mut dyn Sink],
         mut phases: Option<&mut Phases>,
     ) -> Result<(), Error> {
+        if sources.iter().all(|source| is_empty(*source)) {
+            return Ok(());
+        }
         let mut cuts = sources
             .iter()
             .map(|source| self.cut(*source))
@@ -234,7 +247,9 @@ impl Engine {
             phases.upload += written - begin;
             phases.queue += written.elapsed();
         }
+        static FLIGHTS: AtomicU64 = AtomicU64::new(0);
         Ok(Some(Flight {
+            number: FLIGHTS.fetch_add(1, Ordering::Relaxed),
             submission,
             parts,
             timed,
@@ -331,9 +346,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a flight is over.
-    pub(super) fn look(&self, flight: &Flight) -> Result<bool, Error> {
-        self.device.look(flight.mappings())
+    /// Whether a flight is over, for one that waits for it since then: an error if that is too long.
+    pub(super) fn look(&self, flight: &Flight, since: Instant) -> Result<bool, Error> {
+        let is_over = self.device.look(flight.mappings())?;
+        if !is_over {
+            self.device.in_time(since)?;
+        }
+        Ok(is_over)
     }
 
     /// Waits for a flight, hands its output to the sinks, and gives the slots back.

@@ -51,12 +51,14 @@ impl Faults {
             return Err(self.lost(reason.clone()));
         }
         let this = std::thread::current().id();
-        match reports.errors.iter().position(|(thread, _)| *thread == this) {
+        // All of them, so that none is left for the next call; the others follow from the first.
+        let first = reports
+            .errors
+            .extract_if(.., |(thread, _)| *thread == this)
+            .fold(None, |first: Option<wgpu::Error>, (_, error)| first.or(Some(error)));
+        match first {
             None => Ok(()),
-            Some(at) => {
-                let (_, error) = reports.errors.swap_remove(at);
-                Err(self.reported(&error, 0))
-            }
+            Some(error) => Err(self.reported(&error, 0)),
         }
     }
 
@@ -112,4 +114,30 @@ impl Faults {
 /// Locks, also after a panic of another thread: every value guarded here is whole between statements.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_call_that_failed_nothing_is_left_for_the_next() {
+        let report = |message: &str| wgpu::Error::Validation {
+            source: message.into(),
+            description: message.to_owned(),
+        };
+        let faults = Faults {
+            adapter: "x".to_owned(),
+            reports: Arc::default(),
+        };
+        let this = std::thread::current().id();
+        let other = std::thread::spawn(|| std::thread::current().id()).join().unwrap();
+        for (thread, message) in [(other, "another's"), (this, "first"), (this, "second"), (this, "third")] {
+            lock(&faults.reports).errors.push((thread, report(message)));
+        }
+        let error = faults.check().unwrap_err().to_string();
+        assert!(error.contains("first"), "{error}");
+        assert_eq!(faults.check(), Ok(()));
+        assert_eq!(lock(&faults.reports).errors.len(), 1, "another thread's");
+    }
 }

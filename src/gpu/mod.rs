@@ -27,7 +27,7 @@ pub(crate) use kernel::{MOST_INPUTS, TABLE_STRIDE};
 #[cfg(test)]
 pub(crate) use plan::Most;
 pub(crate) use plan::{Chunk, Cutter};
-use waker::WakerThread;
+use waker::{Request, WakerThread};
 
 use crate::{
     adapter::{AdapterInfo, setup_guard},
@@ -77,7 +77,7 @@ impl Gpu {
                 });
             }
             let mut engine = Engine::new(info, adapter, options, &store)?;
-            calibration::tune(&mut engine, info, options, &store)?;
+            calibration::tune(&mut engine, info, adapter, options, &store)?;
             engine
         };
         Ok(Self {
@@ -125,18 +125,21 @@ impl Gpu {
     /// All of its chunks start at once, each with buffers of its own.
     pub(crate) fn start(&self, source: &dyn Source) -> Result<VecDeque<Flight>, Error> {
         let _turn = self.turn()?;
-        let mut cuts = [self.engine().cut(source)?];
         let mut flights = VecDeque::new();
+        if engine::is_empty(source) {
+            return Ok(flights);
+        }
+        let mut cuts = [self.engine().cut(source)?];
         while let Some(flight) = self.engine().start(&mut cuts, &[source], None)? {
             flights.push_back(flight);
         }
         Ok(flights)
     }
 
-    /// Whether a flight is over.
-    pub(crate) fn look(&self, flight: &Flight) -> Result<bool, Error> {
+    /// Whether a flight is over, for one that waits for it since then: an error if that is too long.
+    pub(crate) fn look(&self, flight: &Flight, since: Instant) -> Result<bool, Error> {
         let _turn = self.turn()?;
-        self.engine().look(flight)
+        self.engine().look(flight, since)
     }
 
     /// Waits for a flight of one source and hands its output on.
@@ -151,27 +154,31 @@ impl Gpu {
         flights.clear();
     }
 
-    /// Wakes a task once a flight is over, or has failed.
-    pub(crate) fn wake(self: &Arc<Self>, flight: &Flight, waker: std::task::Waker) {
-        self.waker.wake(self, flight.submission.clone(), waker);
+    /// Wakes a task once a flight is over, or has failed, or was waited for too long, `since` then.
+    pub(crate) fn wake(self: &Arc<Self>, flight: &Flight, since: Instant, waker: std::task::Waker) {
+        self.waker.wake(Request {
+            gpu: Arc::clone(self),
+            number: flight.number,
+            submission: flight.submission.clone(),
+            since,
+            waker,
+        });
     }
 
-    /// Sleeps until a submission is done or has failed; the flight's own wait tells which.
-    fn sleep(&self, submission: &wgpu::SubmissionIndex) {
-        // On GLES whoever waits has the context, so that others get their turn in between.
-        let turn = match &self.turns {
-            None => Duration::from_secs(3600),
+    /// Sleeps for a while, and says whether a submission, waited for since then, needs no more of it: it is done, has
+    /// failed, or takes too long; a look at its flight tells which.
+    fn nap(&self, submission: &wgpu::SubmissionIndex, since: Instant) -> bool {
+        let device = &self.engine().device;
+        let most_asleep = match &self.turns {
+            None => Duration::from_millis(10),
+            // Whoever waits has the context.
             Some(_) => Duration::from_millis(1),
         };
-        loop {
-            let result = self
-                .turn()
-                .and_then(|_turn| self.engine().device.block(submission, Instant::now(), turn));
-            if !matches!(result, Err(Error::Timeout { .. })) {
-                return;
-            }
-            std::thread::yield_now();
-        }
+        let most = most_asleep.min(device.left(since));
+        let result = self
+            .turn()
+            .and_then(|_turn| device.block(submission, Instant::now(), most));
+        !matches!(result, Err(Error::Timeout { .. })) || device.left(since).is_zero()
     }
 
     /// A part whose inputs the caller writes in place.

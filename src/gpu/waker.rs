@@ -1,17 +1,22 @@
 //! The thread that wakes tasks: it sleeps until the device is done, so that no executor of futures has to look.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, mpsc},
     task::Waker,
+    time::Instant,
 };
 
 use super::{Gpu, faults::lock};
 
 /// A task to be woken, and what it waits for.
-struct Request {
-    gpu: Arc<Gpu>,
-    submission: wgpu::SubmissionIndex,
-    waker: Waker,
+pub(super) struct Request {
+    pub(super) gpu: Arc<Gpu>,
+    /// The flight's.
+    pub(super) number: u64,
+    pub(super) submission: wgpu::SubmissionIndex,
+    pub(super) since: Instant,
+    pub(super) waker: Waker,
 }
 
 /// A thread that begins with the first request and ends with the executor.
@@ -21,13 +26,8 @@ pub(super) struct WakerThread {
 }
 
 impl WakerThread {
-    /// Wakes a task once a submission is done or has failed.
-    pub(super) fn wake(&self, gpu: &Arc<Gpu>, submission: wgpu::SubmissionIndex, waker: Waker) {
-        let request = Request {
-            gpu: Arc::clone(gpu),
-            submission,
-            waker,
-        };
+    /// Wakes a task once its submission is done, has failed, or takes too long.
+    pub(super) fn wake(&self, request: Request) {
         let mut requests = lock(&self.requests);
         let unsent = match requests.as_ref() {
             Some(sender) => sender.send(request).err().map(|error| error.0),
@@ -37,12 +37,7 @@ impl WakerThread {
         let (sender, receiver) = mpsc::channel::<Request>();
         let spawned = std::thread::Builder::new()
             .name("gpu-executor-waker".to_owned())
-            .spawn(move || {
-                for request in receiver {
-                    request.gpu.sleep(&request.submission);
-                    request.waker.wake();
-                }
-            });
+            .spawn(move || serve(&receiver));
         match spawned {
             Ok(_) => {
                 let sent = sender.send(request);
@@ -51,6 +46,32 @@ impl WakerThread {
             }
             // Without a thread the task looks again at once: it costs a core, but comes to its end.
             Err(_) => request.waker.wake(),
+        }
+    }
+}
+
+/// Wakes those who wait for what was submitted first, first: they are over in that order, whoever asked first.
+fn serve(receiver: &mpsc::Receiver<Request>) {
+    let mut waiting: Vec<Request> = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            match receiver.recv() {
+                Ok(request) => waiting.push(request),
+                Err(_) => return,
+            }
+        }
+        for request in receiver.try_iter() {
+            // Of a flight the last waker counts, as the contract of futures has it.
+            waiting.retain(|earlier| earlier.number != request.number);
+            waiting.push(request);
+        }
+        let first = waiting.iter().enumerate().min_by_key(|(_, request)| request.number);
+        let Some((first, request)) = first else { continue };
+        if request.gpu.nap(&request.submission, request.since) {
+            let Request { gpu, waker, .. } = waiting.swap_remove(first);
+            // A waker is a stranger's: its panic, which its thread's hook has told, should not keep others asleep.
+            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            drop(gpu);
         }
     }
 }
