@@ -277,7 +277,7 @@ fn fold(groups: u32, most: u32, workgroup_size: u32) -> ([u32; 2], u32) {
 mod tests {
     use super::*;
 
-    use crate::op::{FieldMul, Keccak256, MerkleRoot, Sha256, Task, VectorAdd};
+    use crate::op::{SPECS, Task, VectorAdd};
 
     const LAYOUT: Layout = Layout {
         spec: VectorAdd::SPEC,
@@ -331,14 +331,7 @@ mod tests {
             max_compute_workgroups_per_dimension: 65_535,
             ..wgpu::Limits::default()
         };
-        let specs = [
-            VectorAdd::SPEC,
-            FieldMul::SPEC,
-            Sha256::<&[u8]>::SPEC,
-            Keccak256::<&[u8]>::SPEC,
-            MerkleRoot::SPEC,
-        ];
-        for spec in specs {
+        for spec in SPECS {
             let layout = Layout { spec, ..LAYOUT };
             let most = layout.most(&limits, u64::MAX);
             let cost = spec.cost.of(most.elements, most.words, 1);

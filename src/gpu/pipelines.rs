@@ -19,7 +19,7 @@ impl StoredPipelines {
         let data = store.read(&file);
         #[expect(unsafe_code, reason = "wgpu cannot know where the data comes from")]
         // SAFETY: the data must be what `PipelineCache::get_data` returned. Nothing but `keep` below writes that file, in
-        // a folder of the user's own, and as a whole: it is renamed into place. wgpu checks the header it put before the
+        // the user's cache folder or the one that options or environment name, and as a whole: it is renamed into place. wgpu checks the header it put before the
         // data (its version, adapter, driver, length) and drops data that does not fit, and so does the driver with its own.
         let cache = unsafe {
             device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {

@@ -204,16 +204,18 @@ pub const ALL: &[Operator] = &[
     },
 ];
 
+/// All operators, as the executor sees them.
+pub(crate) const SPECS: [Spec; 5] = [
+    VectorAdd::SPEC,
+    FieldMul::SPEC,
+    Sha256::<&[u8]>::SPEC,
+    Keccak256::<&[u8]>::SPEC,
+    MerkleRoot::SPEC,
+];
+
 /// The sources of all kernels.
 pub(crate) fn kernels() -> impl Iterator<Item = &'static str> {
-    let specs = [
-        VectorAdd::SPEC,
-        FieldMul::SPEC,
-        Sha256::<&[u8]>::SPEC,
-        Keccak256::<&[u8]>::SPEC,
-        MerkleRoot::SPEC,
-    ];
-    specs
+    SPECS
         .into_iter()
         .flat_map(|spec| [Some(spec.shader), spec.shader_int64])
         .flatten()

@@ -35,7 +35,7 @@ mod tests {
 
     /// What [`an_interruption_is_noted_and_the_second_one_ends_the_process`] starts as a process of its own.
     #[test]
-    #[ignore = "waits to be interrupted"]
+    #[ignore = "run by the test behind it, as a process of its own, to be interrupted"]
     #[allow(clippy::print_stdout, reason = "its parent reads it")]
     fn waits() {
         note();
