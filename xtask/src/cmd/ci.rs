@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cargo xtask ci\n  cargo xtask ci --windows")]
 pub(crate) struct Flags {
-    /// Run the Windows half as well, under Wine
+    /// Run the Windows half as well, under Wine [default: where CI=true]
     #[arg(long, overrides_with = "no_windows")]
     windows: bool,
     /// Leave the Windows half to another machine
@@ -31,7 +31,7 @@ pub(crate) struct Flags {
 impl Flags {
     /// On Windows, all of it is the Windows half.
     fn with_windows(&self) -> bool {
-        !cfg!(windows) && !self.no_windows && self.windows
+        !cfg!(windows) && !self.no_windows && (self.windows || is_ci())
     }
 }
 

@@ -43,9 +43,6 @@ const NEED_CARGO: [&str; 3] = [
     "every_certain_edge_is_one_that_cargo_tree_prints",
 ];
 
-/// Tests that interrupt a program from its console, which Wine has none of without a terminal; on Windows they run.
-const NEED_CONSOLE: [&str; 1] = ["an_interruption_is_noted_and_the_second_one_ends_the_process"];
-
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Flags {
     /// Only the library's tests on these backends, of dx12, vulkan, gles [default: all, and xtask's tests]
@@ -101,11 +98,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
         let tally = tests.run(&xtask)?;
         let left_out = match place {
             Place::Here => String::new(),
-            Place::Wine(_) => format!(
-                "not run, as Wine has no cargo: {}; and no console: {}",
-                NEED_CARGO.join(", "),
-                NEED_CONSOLE.join(", ")
-            ),
+            Place::Wine(_) => format!("not run, as Wine has no cargo: {}", NEED_CARGO.join(", ")),
         };
         say("xtask", tally, &left_out);
     }
@@ -204,7 +197,7 @@ impl Tests<'_> {
     fn test(&self, name: &str, built: &Built) -> Result<Tally, Error> {
         let mut command = self.place.command(&built.path);
         if let Place::Wine(_) = self.place {
-            for test in NEED_CARGO.iter().chain(&NEED_CONSOLE) {
+            for test in NEED_CARGO {
                 command.args(["--skip", test]);
             }
             // Each device has its threads, and the CPU for its driver; other programs run beside this one.
