@@ -30,7 +30,9 @@ pub(crate) struct Suite {
 pub(crate) enum Kind {
     /// A program with itself.
     Unchanged,
-    /// With itself and so many per cent more time.
+    /// A program with one that does the same and was built from another commit.
+    Rebuilt,
+    /// A program with itself and so many per cent more time.
     Planted(i32),
 }
 
@@ -38,8 +40,26 @@ impl Kind {
     pub(crate) fn name(self) -> String {
         match self {
             Self::Unchanged => "unchanged".to_owned(),
+            Self::Rebuilt => "rebuilt".to_owned(),
             Self::Planted(percent) => format!("planted{percent:+}"),
         }
+    }
+
+    /// The kind of a name.
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
+        let percent = || name.strip_prefix("planted")?.parse().ok();
+        match name {
+            "unchanged" => Ok(Self::Unchanged),
+            "rebuilt" => Ok(Self::Rebuilt),
+            _ => percent()
+                .map(Self::Planted)
+                .ok_or_else(|| format!("`{name}` is no kind: write unchanged, rebuilt, or planted+5")),
+        }
+    }
+
+    /// Whether any change that is found is a false alarm.
+    fn is_same(self) -> bool {
+        matches!(self, Self::Unchanged | Self::Rebuilt)
     }
 }
 
@@ -59,7 +79,7 @@ fn opinions(kind: Kind, judged: &Judged, windows: &[Window], random: &mut SplitM
     let case = judged.case.as_str();
     let ours = match judged.verdict {
         // Other counters fail a comparison like a case that is slower.
-        _ if kind == Kind::Unchanged && judged.counters.is_some() => Change::Slower,
+        _ if kind.is_same() && judged.counters.is_some() => Change::Slower,
         Verdict::Slower => Change::Slower,
         Verdict::Faster => Change::Faster,
         _ => Change::None,
@@ -110,6 +130,8 @@ pub(crate) struct Counts {
     pub(crate) inconclusive: usize,
     pub(crate) noisy: usize,
     pub(crate) blocks: usize,
+    /// The largest effect of a case, up or down.
+    pub(crate) most_percent: f64,
 }
 
 impl Counts {
@@ -136,6 +158,8 @@ impl Counts {
         self.inconclusive += verdicts(Verdict::Inconclusive);
         self.noisy += verdicts(Verdict::Noisy);
         self.blocks += judged.iter().map(|judged| judged.blocks).sum::<usize>();
+        let effects = judged.iter().filter_map(|judged| judged.change_percent);
+        self.most_percent = effects.map(f64::abs).fold(self.most_percent, f64::max);
     }
 }
 
@@ -154,7 +178,7 @@ pub(crate) fn count(suites: &[Suite]) -> BTreeMap<Kind, Counts> {
 /// then cases whose floor is 5 % are left out.
 pub(crate) fn relabelled(suites: &[Suite], n: usize, percent: i32) -> Option<Counts> {
     let mut pool: BTreeMap<&str, Vec<Vec<&Window>>> = BTreeMap::new();
-    for suite in suites.iter().filter(|suite| suite.kind == Kind::Unchanged) {
+    for suite in suites.iter().filter(|suite| suite.kind.is_same()) {
         let mut blocks: BTreeMap<(&str, u64), Vec<&Window>> = BTreeMap::new();
         for window in &suite.windows {
             blocks.entry((&window.case, window.block)).or_default().push(window);
@@ -270,8 +294,12 @@ pub(crate) fn table(suites: &[Suite], pseudo: &[(i32, Counts)]) -> String {
             format!("| {name}: false \"faster\" | {} |", cells(counts.suites_faster)),
         ]
     };
-    if let Some(counts) = counts.get(&Kind::Unchanged) {
-        rows("measured", counts).into_iter().for_each(&mut line);
+    for (kind, name) in [
+        (Kind::Unchanged, "measured"),
+        (Kind::Rebuilt, "measured, another build"),
+    ] {
+        let of_kind = counts.get(&kind).map(|counts| rows(name, counts));
+        of_kind.into_iter().flatten().for_each(&mut line);
     }
     for (_, counts) in pseudo.iter().filter(|(percent, _)| *percent == 0) {
         rows("relabelled", counts).into_iter().for_each(&mut line);
@@ -302,7 +330,7 @@ pub(crate) fn table(suites: &[Suite], pseudo: &[(i32, Counts)]) -> String {
     line(String::new());
     for (kind, counts) in &counts {
         line(format!(
-            "- {}: {} suites, {} cases, {} judged, {} inconclusive, {} noisy, {:.1} blocks a case",
+            "- {}: {} suites, {} cases, {} judged, {} inconclusive, {} noisy, {:.1} blocks a case, effects up to {:.1} %",
             kind.name(),
             counts.suites,
             counts.cases,
@@ -310,6 +338,7 @@ pub(crate) fn table(suites: &[Suite], pseudo: &[(i32, Counts)]) -> String {
             counts.inconclusive,
             counts.noisy,
             counts.blocks as f64 / counts.cases.max(1) as f64,
+            counts.most_percent,
         ));
     }
     md
@@ -337,22 +366,29 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_is_what_its_name_says() {
+        for kind in [Kind::Unchanged, Kind::Rebuilt, Kind::Planted(3), Kind::Planted(-5)] {
+            assert_eq!(Kind::named(&kind.name()), Ok(kind));
+        }
+        for name in ["", "planted", "plantedx", "Rebuilt"] {
+            assert!(Kind::named(name).unwrap_err().contains("is no kind"), "{name}");
+        }
+    }
+
+    #[test]
     fn suites_are_counted_by_kind() {
         let mut random = SplitMix64(1);
         let suites = [
             suite(Kind::Unchanged, 0.0, &mut random),
-            suite(Kind::Unchanged, 0.0, &mut random),
+            suite(Kind::Rebuilt, 0.0, &mut random),
             suite(Kind::Planted(5), 0.05, &mut random),
             suite(Kind::Planted(-5), -0.05, &mut random),
         ];
         let counts = count(&suites);
-        assert_eq!(
-            (
-                counts[&Kind::Unchanged].suites,
-                counts[&Kind::Unchanged].suites_slower[0]
-            ),
-            (2, 0)
-        );
+        for kind in [Kind::Unchanged, Kind::Rebuilt] {
+            assert_eq!((counts[&kind].suites, counts[&kind].suites_slower[0]), (1, 0));
+            assert!(counts[&kind].most_percent < 1.0, "{counts:?}");
+        }
         assert_eq!(counts[&Kind::Planted(5)].slower, [1; 4]);
         assert_eq!(counts[&Kind::Planted(-5)].faster, [1; 4]);
         let pseudo = relabelled(&suites, 20, 0).unwrap();
@@ -368,18 +404,20 @@ mod tests {
         let slower = relabelled(&suites, 20, 5).unwrap();
         assert_eq!((slower.suites, slower.slower[0]), (20, 20));
         let table = table(&suites, &[(0, pseudo), (5, slower)]);
-        let mut chatty = suites[0].clone();
-        for window in &mut chatty.windows {
-            window.counters = [("dispatches".to_owned(), 1 + window.arm.program() as u64)].into();
+        for mut chatty in suites[..2].iter().cloned() {
+            for window in &mut chatty.windows {
+                window.counters = [("dispatches".to_owned(), 1 + window.arm.program() as u64)].into();
+            }
+            let kind = chatty.kind;
+            let counts = count(&[chatty]);
+            assert_eq!(counts[&kind].suites_slower[0], 1, "a counter that differs is an alarm");
         }
-        let counts = count(&[chatty]);
-        assert_eq!(
-            counts[&Kind::Unchanged].suites_slower[0],
-            1,
-            "a counter that differs is an alarm"
+        assert!(
+            table.contains("- unchanged: 1 suites, 1 cases, 1 judged, 0 inconclusive"),
+            "{table}"
         );
         assert!(
-            table.contains("- unchanged: 2 suites, 2 cases, 2 judged, 0 inconclusive"),
+            table.contains("| measured, another build: false \"slower\" | 0 of 1 |"),
             "{table}"
         );
         assert!(table.contains("| relabelled: false \"slower\" | 0 of 20 |"), "{table}");
