@@ -9,30 +9,38 @@ use statrs::distribution::{ContinuousCDF as _, Normal};
 
 use super::hodges_lehmann::Effect;
 
-/// How likely a sum of the treated's ranks as large as this is, if any of each block's three had been the treated one.
+/// How likely a sum of the treated's ranks is that is as large as this, and one that is as small, if any of each block's three had been the
+/// treated one.
 ///
-/// `blocks` has shape `[n][3]`, the treated first. One-sided: small if the treated tend to be larger. Of equal values each takes
-/// the mean of their ranks, and the distribution is the one these ranks have.
-pub(crate) fn p_greater(blocks: &[[f64; 3]]) -> f64 {
+/// `blocks` has shape `[n][3]`, the treated first. The first is small if the treated tend to be larger, the second if they tend to be
+/// smaller. Of equal values each takes the mean of their ranks, and the distribution is the one these ranks have.
+pub(crate) fn p_greater_and_less(blocks: &[[f64; 3]]) -> (f64, f64) {
     let ranks = doubled_ranks(blocks, 0.0);
-    let sum: usize = ranks.iter().map(|ranks| ranks[0]).sum();
-    let most: usize = ranks.iter().map(|ranks| ranks.iter().max().expect("three")).sum();
-    let mut probabilities = vec![0.0; most + 1];
-    probabilities[0] = 1.0;
-    let mut reached = 0;
-    for ranks in &ranks {
-        let mut next = vec![0.0; most + 1];
-        for (sum, probability) in probabilities.iter().enumerate().take(reached + 1) {
-            for rank in ranks {
-                if let Some(next) = next.get_mut(sum + rank) {
-                    *next += probability / 3.0;
-                }
+    // Without ties all are even; and what all ways to name the treated have in common makes no difference.
+    let unit = if ranks.as_flattened().iter().any(|rank| rank % 2 == 1) {
+        1
+    } else {
+        2
+    };
+    let above = |ranks: &[usize; 3]| {
+        let least = ranks.iter().min().expect("three");
+        ranks.map(|rank| (rank - least) / unit)
+    };
+    let above: Vec<[usize; 3]> = ranks.iter().map(above).collect();
+    let sum: usize = above.iter().map(|above| above[0]).sum();
+    let mut probabilities = vec![1.0];
+    for above in &above {
+        let thirds: Vec<f64> = probabilities.iter().map(|probability| probability / 3.0).collect();
+        probabilities.fill(0.0);
+        probabilities.resize(thirds.len() + above.iter().max().expect("three"), 0.0);
+        for &above in above {
+            for (probability, third) in probabilities[above..].iter_mut().zip(&thirds) {
+                *probability += third;
             }
         }
-        reached += ranks.iter().max().expect("three");
-        probabilities = next;
     }
-    probabilities[sum..].iter().sum::<f64>().min(1.0)
+    let total = |probabilities: &[f64]| probabilities.iter().sum::<f64>().min(1.0);
+    (total(&probabilities[sum..]), total(&probabilities[..=sum]))
 }
 
 /// The effect that, taken from the treated, would leave nothing to be seen, with the effects that a test at `error` would not reject:
@@ -130,9 +138,19 @@ mod tests {
                     .map(|block| ranks[block][way / 3_usize.pow(block as u32) % 3])
                     .sum()
             };
-            let as_large = (0..ways).filter(|&way| sum(way) >= observed).count();
-            let p = p_greater(&blocks);
-            assert!((p - as_large as f64 / ways as f64).abs() < 1e-12, "{blocks:?}: {p}");
+            let share = |is_such: &dyn Fn(usize) -> bool| {
+                let such = (0..ways).filter(|&way| is_such(sum(way))).count();
+                such as f64 / ways as f64
+            };
+            let (greater, less) = p_greater_and_less(&blocks);
+            assert!(
+                (greater - share(&|sum| sum >= observed)).abs() < 1e-12,
+                "{blocks:?}: {greater}"
+            );
+            assert!(
+                (less - share(&|sum| sum <= observed)).abs() < 1e-12,
+                "{blocks:?}: {less}"
+            );
         }
     }
 
@@ -148,14 +166,14 @@ mod tests {
     fn the_extremes_are_powers_of_three() {
         let check = |n: usize, effect: f64, expected: f64| {
             let blocks: Vec<[f64; 3]> = (0..n).map(|i| [effect, 0.001 * i as f64, 0.0]).collect();
-            let p = p_greater(&blocks);
+            let (p, _) = p_greater_and_less(&blocks);
             assert!((p - expected).abs() < 1e-12 * expected.max(1e-9), "{n}, {effect}: {p}");
         };
         check(16, 10.0, 3.0_f64.powi(-16));
         check(40, 10.0, 3.0_f64.powi(-40));
         check(16, -10.0, 1.0);
-        assert_eq!(p_greater(&[[1.0; 3]; 16]), 1.0);
-        assert_eq!(p_greater(&[]), 1.0);
+        assert_eq!(p_greater_and_less(&[[1.0; 3]; 16]), (1.0, 1.0));
+        assert_eq!(p_greater_and_less(&[]), (1.0, 1.0));
     }
 
     #[test]
@@ -193,9 +211,9 @@ mod tests {
             let (mut slower, mut faster) = (0, 0);
             for _ in 0..2000 {
                 let blocks = blocks(&mut random, 24, 0.0, noise);
-                let negative: Vec<[f64; 3]> = blocks.iter().map(|block| block.map(|value| -value)).collect();
-                slower += usize::from(p_greater(&blocks) <= 0.01);
-                faster += usize::from(p_greater(&negative) <= 0.01);
+                let (greater, less) = p_greater_and_less(&blocks);
+                slower += usize::from(greater <= 0.01);
+                faster += usize::from(less <= 0.01);
             }
             // 20 are expected; 38 or more come of a true rate of 1 % in one of 5,000 tries.
             assert!(
