@@ -10,7 +10,7 @@ pub(crate) use table::table;
 
 use crate::{
     ab::{
-        judge::{Judged, SHORT_NS, judge},
+        judge::{Judged, is_short, judge},
         recording::{Arm, Window},
     },
     stat::{
@@ -194,8 +194,8 @@ pub(crate) fn relabelled(suites: &[Suite], n: usize, percent: i32) -> Option<Cou
     // Cases of which there is not even twice what a suite needs would make one suite again and again.
     pool.retain(|_, blocks| blocks.len() >= TRIES * LAST.blocks);
     if percent != 0 {
-        let is_long = |block: &Vec<&Window>| block.iter().any(|window| window.p10_ns >= SHORT_NS);
-        pool.retain(|_, blocks| blocks.iter().any(is_long));
+        let is_long = |case: &str, block: &[&Window]| block.iter().any(|window| !is_short(case, window.p10_ns));
+        pool.retain(|case, blocks| blocks.iter().any(|block| is_long(case, block)));
     }
     if pool.is_empty() || n == 0 {
         return None;
@@ -311,6 +311,7 @@ mod tests {
             table.contains("- unchanged: 1 suites, 1 cases, 1 judged, 0 inconclusive"),
             "{table}"
         );
+        assert!(table.contains("| another build: effect |"), "{table}");
         assert!(
             table.contains("| measured, another build: false \"slower\" | 0 of 1 |"),
             "{table}"

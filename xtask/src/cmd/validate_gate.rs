@@ -38,7 +38,7 @@ use crate::{
 
 /// Sizes of a suite of unchanged code.
 const SIZES: &str = "1000,20000,100000";
-/// Cases whose calls or processes have two speeds, the worst that a comparison meets; every suite has them besides.
+/// Cases whose calls or processes have two speeds, the worst that a comparison meets; suites of unchanged code have them besides.
 const TWO_SPEEDS: [&str; 2] = ["vector_add/cpu/250000", "vector_add/cpu/1000x256"];
 /// Kinds of suites, and how many of each make a validation.
 const TARGETS: [(Kind, usize); 6] = [
@@ -53,7 +53,7 @@ const TARGETS: [(Kind, usize); 6] = [
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask validate-gate                          all suites that are missing, about an hour
+  cargo xtask validate-gate                          all suites that are missing, about an hour and a half
   cargo xtask validate-gate --suites 1               one more
   cargo xtask validate-gate --kind rebuilt           those of another build alone
   cargo xtask validate-gate --suites 0               the table of what is there

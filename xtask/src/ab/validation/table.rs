@@ -1,9 +1,13 @@
 //! What a validation found, in Markdown.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{Counts, Kind, Suite, TOOLS, count, noise};
-use crate::{ab::compare, quantile::median, stat::random::SplitMix64};
+use crate::{
+    ab::{compare, judge::judge},
+    quantile::median,
+    stat::random::SplitMix64,
+};
 
 /// The change that a planted case really shows over all suites of a kind, in per cent: the median of its blocks. Time does not
 /// always grow as the elements do.
@@ -41,6 +45,39 @@ fn planted_rows(suites: &[Suite], kind: Kind, percent: i32, random: &mut SplitMi
         )
     };
     cases.into_iter().map(row).collect()
+}
+
+/// By how much programs of other commits differ that do the same: a table of the cases.
+fn rebuilt_rows(suites: &[Suite]) -> Vec<String> {
+    let mut cases: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for suite in suites.iter().filter(|suite| suite.kind == Kind::Rebuilt) {
+        for judged in judge(&suite.cases, &suite.windows).cases {
+            cases.entry(judged.case).or_default().extend(judged.change_percent);
+        }
+    }
+    cases.retain(|_, effects| !effects.is_empty());
+    if cases.is_empty() {
+        return Vec::new();
+    }
+    let row = |(case, mut effects): (String, Vec<f64>)| {
+        effects.sort_by(f64::total_cmp);
+        format!(
+            "| {case} | {:+.1} % | {:+.1} to {:+.1} % | {} |",
+            median(&effects),
+            effects[0],
+            effects[effects.len() - 1],
+            effects.len(),
+        )
+    };
+    let head = [
+        "",
+        "| another build: effect | median | from, to | suites |",
+        "|---|--:|--:|--:|",
+    ];
+    head.map(str::to_owned)
+        .into_iter()
+        .chain(cases.into_iter().map(row))
+        .collect()
 }
 
 /// For each tool, how many of the planted cases it found.
@@ -111,6 +148,7 @@ pub(crate) fn table(suites: &[Suite], pseudo: &[(i32, Counts)]) -> String {
             counts.most_percent,
         ));
     }
+    rebuilt_rows(suites).into_iter().for_each(&mut line);
     noise::rows(suites).into_iter().for_each(&mut line);
     md
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Setup, TWO_SPEEDS, windows};
+use super::{Setup, windows};
 use crate::{
     ab::{compare, validation::Kind},
     error::Error,
@@ -14,10 +14,11 @@ use crate::{
     quantile::median,
 };
 
-/// Cases that are slowed down besides those of two speeds. The one of the CPU is a case of more than 10 µs whose data stay in the
-/// second-level cache, on one thread: what it takes grows with its elements.
-const CASES: [&str; 5] = [
+/// Cases that are slowed down. The first one of the CPU is a case of more than 10 µs whose data stay in the second-level cache, on one
+/// thread: what it takes grows with its elements. The other has two speeds.
+const CASES: [&str; 6] = [
     "field_mul/cpu/800",
+    "vector_add/cpu/250000",
     "vector_add/gles/20000",
     "vector_add/gles/50000",
     "vector_add/vulkan/20000",
@@ -57,10 +58,7 @@ impl Trial {
 /// By how much the elements of each case grow in a trial.
 pub(super) fn tried(setup: &Setup, dir: &Path, trial: Trial) -> Result<BTreeMap<String, f64>, Error> {
     match trial {
-        Trial::Slope => {
-            let cases = [there(setup, &CASES), there(setup, &TWO_SPEEDS)].concat();
-            Ok(cases.into_iter().map(|case| (case, SLOPE)).collect())
-        }
+        Trial::Slope => Ok(there(setup, &CASES).into_iter().map(|case| (case, SLOPE)).collect()),
         Trial::Percent(percent) => {
             let first = tried(setup, dir, Trial::Slope)?;
             corrected(&first, &grown(&Trial::Slope.folder(dir))?, percent)
