@@ -3,7 +3,7 @@
 pub(crate) mod cells;
 pub(crate) mod crossover;
 pub(crate) mod github;
-mod history;
+pub(crate) mod history;
 mod json;
 mod junit;
 mod markdown;
@@ -20,6 +20,7 @@ use crate::{
     case::{CaseId, in_words},
     exit::Exit,
     fingerprint::{Affinity, Fingerprint},
+    noop,
     run::Plan,
     verdict::{CaseVerdict, Strictness, Verdict},
 };
@@ -51,7 +52,7 @@ pub(crate) struct Report<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) fingerprint: &'a Fingerprint,
     pub(crate) against: Against,
-    pub(crate) places: Places,
+    pub(crate) places: Vec<Places>,
     pub(crate) strictness: Strictness,
     pub(crate) verdicts: Vec<CaseVerdict>,
     pub(crate) crossovers: Vec<Crossover>,
@@ -100,13 +101,25 @@ impl Report<'_> {
     fn counters(&self) -> Option<String> {
         let has_counterpart =
             |v: &&CaseVerdict| !matches!(v.verdict, Verdict::New | Verdict::Missing | Verdict::NotMeasured);
-        let compared = self.verdicts.iter().filter(has_counterpart).count();
-        match (self.changed().count(), &self.against) {
-            (_, Against::NoBaseline | Against::NotJudged) => None,
-            _ if compared == 0 => None,
-            (0, _) => Some(format!("counters: as they were in all of {compared} cases")),
-            (changed, _) => Some(format!("counters: changed in {changed} of {compared} cases; {ACCEPT}")),
-        }
+        let compared = || self.verdicts.iter().filter(has_counterpart);
+        let of = match (compared().count(), compared().filter(is_noop).count()) {
+            (0, _) => return None,
+            (all, 0) => format!("{all} cases"),
+            (all, noop) => format!("{all} cases, {noop} of them without a driver (noop)"),
+        };
+        Some(match self.changed().count() {
+            0 => format!("counters: as they were in all of {of}"),
+            changed => format!(
+                "counters: changed in {changed} of {of}; {}",
+                accept(self.changed().all(|v| is_noop(&v)))
+            ),
+        })
+    }
+
+    /// The cases of the table: those without a driver have no times, and stand there only if something is to be said of them.
+    fn shown(&self) -> impl Iterator<Item = &CaseVerdict> {
+        let is_silent = |v: &&CaseVerdict| is_noop(v) && matches!(v.verdict, Verdict::Pass | Verdict::New);
+        self.verdicts.iter().filter(move |v| !is_silent(v))
     }
 
     /// The cases whose counters changed.
@@ -125,7 +138,11 @@ impl Report<'_> {
         }
         sentences.extend(self.crossovers.iter().map(ToString::to_string));
         let adapters = &self.fingerprint.adapters;
-        if adapters.iter().any(|a| a.kind == "software" && a.backend != "cpu") {
+        let is_measured = |backend: &String| self.plan.backends.contains(backend);
+        if adapters
+            .iter()
+            .any(|a| a.kind == "software" && a.backend != "cpu" && is_measured(&a.backend))
+        {
             sentences.push(
                 "software adapters compute on the CPU: their figures show this program's overhead, not a GPU's speed"
                     .to_owned(),
@@ -145,17 +162,34 @@ impl Report<'_> {
     fn conclusion(&self) -> String {
         match &self.against {
             Against::Baseline(name) => {
+                // Of a run without times all of it is counters.
+                let cases: Vec<&CaseVerdict> = match self.shown().next() {
+                    Some(_) => self.shown().collect(),
+                    None => self.verdicts.iter().collect(),
+                };
+                format!("{}: {}, against baseline {name}", self.headline(), counts(&cases))
+            }
+            Against::NoBaseline if self.plan.backends.is_empty() => {
                 format!(
-                    "{}: {}, against baseline {name}",
-                    self.headline(),
-                    counts(&self.verdicts)
+                    "no baseline for counters without a driver; {} records one",
+                    noop::RECORD
                 )
             }
             Against::NoBaseline => format!(
-                "no baseline for this machine ({}); `cargo xtask bench --save-baseline` records one",
+                "{}no baseline for this machine ({}); `cargo xtask bench --save-baseline` records one",
+                if self.exit == Exit::Regression {
+                    "regression; "
+                } else {
+                    ""
+                },
                 self.fingerprint.id()
             ),
-            Against::NotJudged => format!("{}: {} cases", self.headline(), self.verdicts.len()),
+            Against::NotJudged if self.plan.backends.is_empty() => format!(
+                "{}: {} cases without a driver (noop)",
+                self.headline(),
+                self.verdicts.len()
+            ),
+            Against::NotJudged => format!("{}: {} cases", self.headline(), self.shown().count()),
         }
     }
 
@@ -185,22 +219,41 @@ impl Report<'_> {
     }
 }
 
-/// How a changed counter becomes the one to compare with.
-const ACCEPT: &str =
-    "if that is meant, `cargo xtask bench --save-baseline` accepts it, and the baseline's diff shows it";
+/// How a changed counter becomes the one to compare with; those without a driver need no quiet machine.
+fn accept(is_noop: bool) -> String {
+    let command = if is_noop {
+        noop::RECORD
+    } else {
+        "`cargo xtask bench --save-baseline`"
+    };
+    format!("if that is meant, {command} accepts it, and the baseline's diff shows it")
+}
+
+/// Whether a case was counted without a driver.
+fn is_noop(verdict: &&CaseVerdict) -> bool {
+    verdict.case.backend == noop::BACKEND
+}
 
 /// Why a case has its verdict, in a sentence without the case.
 fn explanation(verdict: &CaseVerdict) -> String {
     match verdict.verdict {
-        Verdict::CountersChanged => format!("calls into wgpu changed: {}; {ACCEPT}", in_words(&verdict.counters)),
+        Verdict::CountersChanged => {
+            let accept = accept(is_noop(&verdict));
+            format!("calls into wgpu changed: {}; {accept}", in_words(&verdict.counters))
+        }
         Verdict::Slower | Verdict::Faster => {
             let quantile = verdict.quantile.as_deref().unwrap_or("time");
             let change = verdict.change_percent.unwrap_or_default().abs();
             let noticed = verdict
                 .detectable_percent
                 .map_or_else(String::new, |from| format!(" (noticed from {from:.1} %)"));
+            // Which phases moved, where the case was compared with the baseline's revision.
+            let note = verdict
+                .note
+                .as_ref()
+                .map_or_else(String::new, |note| format!("; {note}"));
             format!(
-                "{quantile} {} by {change:.1} %, confirmed in fresh processes{noticed}",
+                "{quantile} {} by {change:.1} %, confirmed in fresh processes{noticed}{note}",
                 verdict.verdict.word()
             )
         }
@@ -212,7 +265,7 @@ fn explanation(verdict: &CaseVerdict) -> String {
 }
 
 /// How many cases have which verdict.
-fn counts(verdicts: &[CaseVerdict]) -> String {
+fn counts(verdicts: &[&CaseVerdict]) -> String {
     let mut words: Vec<Verdict> = verdicts.iter().map(|v| v.verdict).collect();
     words.sort();
     words.dedup();
@@ -317,7 +370,7 @@ mod tests {
             plan: &plan,
             fingerprint: &fingerprint,
             against: Against::Baseline("machine".to_owned()),
-            places,
+            places: vec![places],
             strictness: Strictness {
                 timing: Timing::Enforced,
                 strict: false,
@@ -371,10 +424,15 @@ mod tests {
             let mut report = report.clone();
             report.verdicts.retain(|v| v.counters.is_empty());
             assert_eq!(report.counters().unwrap(), "counters: as they were in all of 4 cases");
-            for against in [Against::NoBaseline, Against::NotJudged] {
-                report.against = against;
-                assert_eq!(report.counters(), None);
-            }
+            // Counters without a driver have a baseline on every machine; nothing else has one here.
+            report.against = Against::NoBaseline;
+            report.verdicts.iter_mut().for_each(|v| v.verdict = Verdict::New);
+            assert_eq!(report.counters(), None);
+            let noop = verdict("noop", Verdict::Pass);
+            report.verdicts.push(CaseVerdict::new(noop.case, Verdict::Pass));
+            let said = "counters: as they were in all of 1 cases, 1 of them without a driver (noop)";
+            assert_eq!(report.counters().unwrap(), said);
+            assert!(!report.text(|_| Style::new()).contains("/noop/"), "it has no times");
         });
     }
 }

@@ -9,8 +9,10 @@ use crate::{
     error::Error,
     files,
     fingerprint::{Fingerprint, SCHEMA},
+    noop::{self, Noop},
     quantile::{harrell_davis, median_interval},
     record::Record,
+    report::Against,
     rows::{self, Row, Stage},
     screen::MOST_DISTURBANCE,
     shard::Shard,
@@ -40,7 +42,7 @@ pub(crate) struct Plan {
     pub(crate) pace: String,
     /// Processes per backend.
     pub(crate) runs: u64,
-    /// Backends measured.
+    /// Backends measured; none where only calls without a driver were counted.
     pub(crate) backends: Vec<String>,
     /// Backends not measured.
     pub(crate) skipped: Vec<Skipped>,
@@ -125,9 +127,20 @@ pub(crate) struct Run {
     pub(crate) plan: Plan,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) rows: Vec<Row>,
+    /// Counters without a driver; none in runs that did not count them.
+    pub(crate) noop: Option<Noop>,
 }
 
 impl Run {
+    /// What the run is held against: the baseline of its machine, or if it has nothing but counters without a driver, those.
+    pub(crate) fn against(&self, has_baseline: bool, has_noop: bool) -> Against {
+        let name = match self.plan.backends.is_empty() {
+            true => has_noop.then(|| noop::BACKEND.to_owned()),
+            false => has_baseline.then(|| self.fingerprint.id()),
+        };
+        name.map_or(Against::NoBaseline, Against::Baseline)
+    }
+
     /// Reads a finished run.
     ///
     /// # Errors
@@ -143,6 +156,7 @@ impl Run {
             plan: json(&folder.join("run.json"))?,
             fingerprint: json(&folder.join("fingerprint.json"))?,
             rows,
+            noop: Noop::load(folder)?,
         };
         if run.plan.schema != SCHEMA || run.fingerprint.schema != SCHEMA {
             return Err(Error::Data {
@@ -154,7 +168,7 @@ impl Run {
                 ),
             });
         }
-        if run.rows.is_empty() {
+        if run.rows.is_empty() && !run.plan.backends.is_empty() {
             return Err(Error::Data {
                 path: rows_path,
                 line: 1,

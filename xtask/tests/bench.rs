@@ -102,6 +102,17 @@ fn a_suspect_is_compared_with_the_baselines_revision_in_one_command() {
     );
     hold("100", 0, &["against the baseline; A/B with ", "pass: 2 pass"]);
     hold("", 3, &["slower by 30", "regression: 2 slower"]);
+    // What only one of the programs has stays with the baseline's verdict, and nothing else does.
+    machine.set("lost", "");
+    hold(
+        "120",
+        3,
+        &[
+            "has no case vector_add/cpu/200: not compared",
+            "vector_add/cpu/100: fastest tenth slower by 20",
+            "vector_add/cpu/200: fastest tenth slower by 30",
+        ],
+    );
     assert!(
         !machine.path("target/ab/trees").exists(),
         "a folder of worktrees is left"
@@ -114,8 +125,8 @@ fn a_case_is_measured_the_way_its_baseline_was() {
     machine.script(
         "executor",
         &BENCH.replacen(
-            "#!/bin/sh\n",
-            "#!/bin/sh\necho \"$GPU_EXECUTOR_TUNING\" >> \"$(dirname \"$0\")/tunings\"\n",
+            "exec 3<&0\n",
+            "exec 3<&0\necho \"$GPU_EXECUTOR_TUNING\" >> \"$here/tunings\"\n",
             1,
         ),
     );
@@ -142,6 +153,13 @@ fn a_case_is_measured_the_way_its_baseline_was() {
     by_hand.env("GPU_EXECUTOR_TUNING", "spin=7");
     check(&by_hand.output().unwrap(), 0, &["GPU_EXECUTOR_TUNING is set", "spin=7"]);
     check_tunings(&["spin=7"]);
+    let mut recorded = machine.command(&["--save-baseline"]);
+    recorded.env("GPU_EXECUTOR_TUNING", "spin=7");
+    check(
+        &recorded.output().unwrap(),
+        2,
+        &["GPU_EXECUTOR_TUNING is set", "unset it"],
+    );
     fs::remove_file(machine.baseline()).unwrap();
     check(&machine.bench(&[]), 0, &["no baseline"]);
     check_tunings(&["upload=staged"]);
@@ -263,6 +281,103 @@ fn a_recording_tells_who_measured_with_what_and_a_changed_counter_is_one_line() 
             "vector_add,cpu,100,1,1,1,1,0,0,0,0,8,4,2,1",
             "vector_add,cpu,100,1,1,1,2,0,0,0,0,8,4,2,1"
         )
+    );
+}
+
+/// They are the same on every machine, so that a machine without a baseline or a driver holds them as well.
+#[test]
+fn counters_without_a_driver_are_gated_on_every_machine_and_accepted_by_recording_them() {
+    let machine = Machine::new();
+    let noop = |flags: &[&str]| machine.bench(&[&["--backend", "noop"], flags].concat());
+    check(
+        &machine.bench(&[]),
+        0,
+        &["2 cases without a driver (noop): none of them is recorded"],
+    );
+    check(
+        &noop(&["--require-baseline"]),
+        5,
+        &["no baseline for counters without a driver"],
+    );
+    check(&noop(&["--save-baseline"]), 0, &["Recorded", "noop.csv"]);
+    let file = machine.path("baselines/noop.csv");
+    let recorded = fs::read_to_string(&file).unwrap();
+    check(
+        &noop(&["--strict", "--require-baseline"]),
+        0,
+        &["pass: 2 pass, against baseline noop"],
+    );
+    assert_eq!(fs::read_dir(machine.path("baselines")).unwrap().count(), 1);
+    check(
+        &machine.bench(&[]),
+        0,
+        &[
+            "in all of 2 cases, 2 of them without a driver (noop)\ncase ",
+            "no baseline for this machine",
+        ],
+    );
+
+    machine.set("noop_dispatches", "2");
+    let changed = [
+        "warning: vector_add/noop/1000: dispatches 1 → 2",
+        "counters: changed in 1 of 2 cases, 2 of them without a driver (noop); if that is meant, `cargo xtask bench --save-baseline --backend noop`",
+        "  vector_add/noop/1000: dispatches 1 → 2\ncase ",
+        "regression",
+    ];
+    let output = machine.bench(&[]);
+    check(&output, 3, &changed);
+    assert!(output.stdout.starts_with(b"counters: "), "{output:?}");
+    check(
+        &machine.bench(&["--require-baseline"]),
+        3,
+        &[changed[0], "no baseline for this machine"],
+    );
+    check(
+        &noop(&[]),
+        3,
+        &[changed[0], "regression: 1 counters changed, against baseline noop"],
+    );
+    // Whatever is recorded of the machine.
+    check(&machine.bench(&["--save-baseline"]), 0, &["Recorded"]);
+    check(
+        &machine.bench(&[]),
+        3,
+        &["counters: changed in 1 of 4 cases", "1 counters changed, 2 pass"],
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), recorded);
+    let latest = machine.latest();
+    let again = |actions: &str| {
+        let mut gate = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        gate.arg("gate")
+            .arg(&latest)
+            .arg("--baselines")
+            .arg(machine.path("baselines"));
+        gate.env("GITHUB_ACTIONS", actions)
+            .env_remove("GITHUB_STEP_SUMMARY")
+            .output()
+            .unwrap()
+    };
+    let annotation =
+        "::error title=counters changed%3A vector_add/noop/1000::calls into wgpu changed: dispatches 1 → 2; ";
+    check(&again("true"), 3, &[annotation]);
+
+    check(&noop(&["--save-baseline"]), 0, &["Recorded"]);
+    let accepted = fs::read_to_string(&file).unwrap();
+    let lines = [
+        "vector_add,noop,1000,1,1,1,1,0,0,0,0,8,4,2,1",
+        "vector_add,noop,1000,1,1,1,2,0,0,0,0,8,4,2,1",
+    ];
+    assert_eq!(differing(&recorded, &accepted), [(lines[0], lines[1])]);
+    check(&machine.bench(&[]), 0, &["pass: 2 pass"]);
+    check(&again("false"), 0, &["pass: 2 pass"]);
+
+    fs::write(&file, accepted.replacen("noop,1000,1,1,", "noop,1000,1,x,", 1)).unwrap();
+    check(&machine.bench(&[]), 1, &["noop.csv:4: `submits`", "--backend noop"]);
+    machine.set("no_noop", "");
+    check(
+        &machine.bench(&[]),
+        1,
+        &["cannot be counted without a driver", "wgpu is built without it"],
     );
 }
 

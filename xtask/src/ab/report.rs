@@ -133,11 +133,12 @@ impl<'a> Report<'a> {
     }
 
     /// The files that tell of the verdicts, by their names in the comparison's folder.
-    pub(crate) fn files(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn files(&self) -> [(&'static str, String); 4] {
         [
             ("verdicts.json", self.json()),
             ("summary.md", self.markdown()),
             ("junit.xml", ci::junit(self)),
+            ("benchmark.json", ci::history(self)),
         ]
     }
 

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -11,12 +10,15 @@ use std::{
 
 use crate::{
     error::Error,
-    host::{affinity, quiet_display},
+    host::{affinity, lines::lines, quiet_display},
     record::{self, Record, Sample},
 };
 
 /// The library's environment variable for how tasks reach the adapter.
 pub(crate) const TUNING_ENV: &str = "GPU_EXECUTOR_TUNING";
+
+/// Lines that may wait to be read; who says more waits as well.
+const MOST_LINES: usize = 1000;
 
 /// One process: a backend and the cases it measures.
 #[derive(Clone, Debug)]
@@ -110,9 +112,9 @@ fn watch(
     let stdout = child.stdout.take().expect("standard output is piped");
     // `wait` would close it, and the process takes that for our death.
     let _stdin = child.stdin.take();
-    let (sender, lines) = mpsc::channel();
+    let (sender, said) = mpsc::sync_channel(MOST_LINES);
     std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        for line in lines(stdout) {
             if sender.send(line).is_err() {
                 break;
             }
@@ -121,7 +123,7 @@ fn watch(
     let mut deadline = Instant::now() + limit;
     let mut at = "its start".to_owned();
     loop {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        match said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => {
                 if let Some((_, case)) = line
                     .strip_prefix("gpu-executor-bench: ")
