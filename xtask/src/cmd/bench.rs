@@ -2,6 +2,7 @@
 
 mod appeal;
 mod flags;
+mod record;
 
 use std::{
     collections::BTreeMap,
@@ -46,14 +47,6 @@ const MOST_AGAIN: [Duration; 2] = [Duration::from_secs(22), Duration::from_secs(
 /// When nothing more begins than the slowest suspect, so that all of it stays below a minute, or below five.
 const LAST_CALL: [Duration; 2] = [Duration::from_secs(48), Duration::from_secs(270)];
 
-/// The baseline that is going to be updated; none if it is damaged, which is what replaces it.
-fn replaced(folder: &Path, fingerprint: &Fingerprint) -> Option<Baseline> {
-    baseline::load(folder, fingerprint).unwrap_or_else(|error| {
-        console::warning(&format!("{error}; all of it is going to be replaced"));
-        None
-    })
-}
-
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     if flags.save_baseline && flags.runs() < baseline::RUNS && !flags.force {
         return Err(Error::Usage(format!(
@@ -97,7 +90,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         None
     };
     let replaced = (flags.save_baseline && is_timed)
-        .then(|| replaced(&folder, &fingerprint))
+        .then(|| record::replaced(&folder, &fingerprint))
         .flatten();
     if flags.save_baseline && is_timed && plan.commit.ends_with("-dirty") {
         console::warning("files differ from the commit: the baseline is marked, and nobody can measure the same again");
@@ -180,7 +173,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     github::tell(&report);
     console::status("Wrote", &place.display().to_string());
     if flags.save_baseline {
-        return save(flags, &folder, &run, replaced);
+        return record::save(flags, &folder, &run, replaced);
     }
     Ok(report.exit)
 }
@@ -374,47 +367,4 @@ pub(super) fn write(out: &Out, report: &Report<'_>, run: &Run, measured: &[Measu
         files::write(&out.partial.join(name), content.as_bytes())?;
     }
     Ok(())
-}
-
-/// Records what was asked for: nothing at all if the machine was too noisy to record its times.
-fn save(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Result<Exit, Error> {
-    let exit = if run.plan.backends.is_empty() {
-        Exit::Pass
-    } else {
-        save_times(flags, folder, run, old)?
-    };
-    if let Some(noop) = run.noop.as_ref().filter(|_| exit == Exit::Pass && flags.wants_noop()) {
-        let path = noop::path(folder);
-        files::write(&path, noop.render().as_bytes())?;
-        console::status("Recorded", &path.display().to_string());
-    }
-    Ok(exit)
-}
-
-/// Writes the run into this machine's baseline, unless the machine was too noisy. Cases that were not to be measured
-/// this time stay as they are.
-fn save_times(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Result<Exit, Error> {
-    let mut objections = baseline::noise(&run.rows, flags.runs());
-    objections.extend(
-        old.as_ref()
-            .and_then(|old| baseline::another_state(&old.rows, &run.rows)),
-    );
-    for objection in &objections {
-        console::warning(objection);
-    }
-    if !objections.is_empty() && !flags.force {
-        console::warning(
-            "nothing was recorded: the machine is too noisy to hold others against it; try again when it is quiet, or record \
-             with --force, which the baseline will say",
-        );
-        return Ok(Exit::Inconclusive);
-    }
-    if flags.runs() < baseline::RUNS {
-        objections.push(format!("{} of {} processes", flags.runs(), baseline::RUNS));
-    }
-    let baseline = Baseline::updated(old, &run.fingerprint, &run.plan, &run.rows, objections)?;
-    let path = baseline::path(folder, &run.fingerprint);
-    files::write(&path, baseline::render(&baseline).as_bytes())?;
-    console::status("Recorded", &path.display().to_string());
-    Ok(Exit::Pass)
 }

@@ -92,7 +92,8 @@ pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Resul
         let complaints: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
         let tail = complaints[complaints.len().saturating_sub(12)..].join("\n  ");
         if status.code() == Some(2) {
-            return Err(Error::Usage(tail));
+            // A person said it by a flag.
+            return Err(Error::Usage(tail.replace("GPU_EXECUTOR_BENCH_OPS", "--op")));
         }
         return Err(Error::Failed(format!(
             "the bench process for {} ended with {status} at {last_lines}:\n  {tail}",
@@ -307,8 +308,11 @@ mod tests {
 
     #[test]
     fn a_process_that_refuses_its_arguments_is_a_usage_error() {
-        let (result, _) = run_script("echo 'no operator is named `x`' >&2; exit 2", LONG);
-        assert!(matches!(result, Err(Error::Usage(message)) if message.contains("no operator")));
+        let (result, _) = run_script(
+            "echo 'GPU_EXECUTOR_BENCH_OPS: no operator is named `x`' >&2; exit 2",
+            LONG,
+        );
+        assert!(matches!(result, Err(Error::Usage(message)) if message == "--op: no operator is named `x`"));
     }
 
     #[test]
