@@ -117,10 +117,11 @@ impl Report<'_> {
         })
     }
 
-    /// The cases of the table: those without a driver have no times, and stand there only if something is to be said of them.
+    /// The cases of the table of times, in which those without a driver stand only if they are gone.
     fn shown(&self) -> impl Iterator<Item = &CaseVerdict> {
-        let is_silent = |v: &&CaseVerdict| is_noop(v) && matches!(v.verdict, Verdict::Pass | Verdict::New);
-        self.verdicts.iter().filter(move |v| !is_silent(v))
+        self.verdicts
+            .iter()
+            .filter(|v| !is_noop(v) || v.verdict == Verdict::Missing)
     }
 
     /// The cases whose counters changed.
@@ -163,11 +164,11 @@ impl Report<'_> {
     fn conclusion(&self) -> String {
         match &self.against {
             Against::Baseline(name) => {
-                // Of a run without times all of it is counters.
-                let cases: Vec<&CaseVerdict> = match self.shown().next() {
-                    Some(_) => self.shown().collect(),
-                    None => self.verdicts.iter().collect(),
-                };
+                // Counters that are as they were are not counted once more, but where there is nothing else.
+                let has_times = !self.plan.backends.is_empty();
+                let is_said =
+                    |v: &&CaseVerdict| has_times && is_noop(v) && matches!(v.verdict, Verdict::Pass | Verdict::New);
+                let cases: Vec<&CaseVerdict> = self.verdicts.iter().filter(|v| !is_said(v)).collect();
                 format!("{}: {}, against baseline {name}", self.headline(), counts(&cases))
             }
             Against::NoBaseline if self.plan.backends.is_empty() => {

@@ -155,7 +155,10 @@ fn counters_without_a_driver_are_gated_on_every_machine_and_accepted_by_recordin
     check(
         &noop(&[]),
         3,
-        &[changed[0], "regression: 1 counters changed, against baseline noop"],
+        &[
+            "  vector_add/noop/1000: dispatches 1 → 2\n",
+            "regression: 1 counters changed, 1 pass, against baseline noop",
+        ],
     );
     // Whatever is recorded of the machine.
     check(&machine.bench(&["--save-baseline"]), 0, &["Recorded"]);

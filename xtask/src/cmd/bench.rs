@@ -75,7 +75,8 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let recorded = if is_judged { Noop::load(&folder)? } else { None };
     let counted = noop.judge(recorded.as_ref());
     if is_judged {
-        say_counters(&counted);
+        // Where nothing is measured, the report follows at once.
+        say_counters(&counted, flags.timed().is_some_and(|backends| backends.is_empty()));
     }
     let listing = list(&programs.adapters)?;
     let affinity = affinity_of(flags);
@@ -179,7 +180,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 }
 
 /// Says what the calls without a driver cost before anything is measured, which changes nothing about it.
-fn say_counters(counted: &[CaseVerdict]) {
+fn say_counters(counted: &[CaseVerdict], is_short: bool) {
     let (cases, changed): (usize, Vec<&CaseVerdict>) = (
         counted.len(),
         counted.iter().filter(|v| !v.counters.is_empty()).collect(),
@@ -190,7 +191,7 @@ fn say_counters(counted: &[CaseVerdict]) {
         n => format!("counters changed in {n} of them"),
     };
     console::status("Counted", &format!("{cases} cases without a driver (noop): {verdict}"));
-    for verdict in changed {
+    for verdict in changed.into_iter().filter(|_| !is_short) {
         console::warning(&format!("{}: {}", verdict.case, in_words(&verdict.counters)));
     }
 }
@@ -274,7 +275,7 @@ fn nearest(folder: &Path, fingerprint: &Fingerprint) -> Result<String, Error> {
         {
             None => format!("there is no baseline at all in {}", folder.display()),
             Some((differences, name)) => format!(
-                "nothing is judged; the nearest baseline, {name}, differs in {}",
+                "no time is judged; the nearest baseline, {name}, differs in {}",
                 differences.join("; ")
             ),
         },
