@@ -63,7 +63,11 @@ fn a_machine_is_measured_recorded_and_judged() {
     );
     check(&machine.bench(&["--no-gate"]), 0, &["measured, not judged"]);
     machine.set("time_ns", "80");
-    check(&machine.bench(&["--quick"]), 0, &["2 faster"]);
+    check(
+        &machine.bench(&["--quick"]),
+        0,
+        &["2 inconclusive", "or the machine was slower"],
+    );
     machine.set("time_ns", "100");
     machine.set("dispatches", "2");
     check(&machine.bench(&[]), 3, &["counters changed", "dispatches 1 → 2"]);
@@ -91,6 +95,9 @@ fn a_suspect_is_compared_with_the_baselines_revision_in_one_command() {
         command.env("CARGO_MANIFEST_DIR", root.join("xtask")).output().unwrap()
     };
     check(&bench(&["--save-baseline"]), 0, &["Recorded"]);
+    machine.set("time_ns", "80");
+    let no_build = ["is not built: `cargo xtask ab ", "2 inconclusive"];
+    check(&bench(&["--quick"]), 0, &no_build);
     machine.set("time_ns", "130");
     let hold = |served_ns: &str, exit: i32, expected: &[&str]| {
         machine.set("served_ns", served_ns);
@@ -103,7 +110,18 @@ fn a_suspect_is_compared_with_the_baselines_revision_in_one_command() {
     );
     hold("100", 0, &["against the baseline; A/B with ", "pass: 2 pass"]);
     hold("", 3, &["slower by 30", "regression: 2 slower"]);
+    // Built by now, so that a quick run as well has a change compared that it would not fail for.
+    machine.set("time_ns", "80");
+    machine.set("served_ns", "80");
+    check(
+        &bench(&["--quick"]),
+        0,
+        &["against the baseline; A/B with ", "2 faster"],
+    );
+    machine.set("served_ns", "100");
+    check(&bench(&["--quick"]), 0, &["against the baseline; A/B with ", "2 pass"]);
     // What only one of the programs has stays with the baseline's verdict, and nothing else does.
+    machine.set("time_ns", "130");
     machine.set("lost", "");
     hold(
         "120",

@@ -52,16 +52,16 @@ pub(super) fn views(recorded: &Blocks<'_>, blocks: usize) -> [View; GATES.len()]
     GATES.each_ref().map(|gate| {
         let differences = recorded.differences(gate.time, blocks);
         let times: Vec<[f64; 3]> = differences.iter().map(|d| d.times).collect();
-        let negative_times: Vec<[f64; 3]> = times.iter().map(|times| times.map(|time| -time)).collect();
         let head: Vec<f64> = differences.iter().map(|d| d.head).collect();
         let again: Vec<f64> = differences.iter().map(|d| d.again).collect();
         let negative = |values: &[f64]| values.iter().map(|d| -d).collect::<Vec<_>>();
         let typical_ns = recorded.typical_ns(Arm::Base, gate.time, blocks).unwrap_or_default();
+        let (p_slower, p_faster) = aligned::p_greater_and_less(&times);
         View {
             effect: aligned::effect(&times, INTERVAL_ERROR),
             sentinel: Effect::of(&again, INTERVAL_ERROR),
-            p_slower: aligned::p_greater(&times),
-            p_faster: aligned::p_greater(&negative_times),
+            p_slower,
+            p_faster,
             p_sentinel: signed_rank::p_greater(&again).min(signed_rank::p_greater(&negative(&again))),
             floor: (gate.floor)(typical_ns).ln_1p(),
             deviation: detectable::deviation(&head),
