@@ -6,7 +6,7 @@ pub(crate) mod github;
 pub(crate) mod history;
 mod json;
 mod junit;
-mod markdown;
+pub(crate) mod markdown;
 mod text;
 pub(crate) mod xml;
 

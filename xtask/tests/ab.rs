@@ -91,6 +91,10 @@ fn what_machines_read_says_the_same_as_the_table() {
         let suite = junit.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
         let said = ["tests", "failures", "skipped"].map(|name| suite.attribute(name).unwrap());
         assert_eq!(said, ["2", counts[0], counts[1]], "{args:?}");
+        let summary = fs::read_to_string(out.join("summary.md")).unwrap();
+        if let Some(counters) = summary.find("calls into wgpu changed") {
+            assert!(counters < summary.find("| case |").unwrap(), "{summary}");
+        }
         let history = fs::read_to_string(out.join("benchmark.json")).unwrap();
         let history: Vec<serde_json::Value> = serde_json::from_str(&history).unwrap();
         for entry in &history {
@@ -321,4 +325,25 @@ fn revisions_without_a_lock_have_the_work_trees_dependencies() {
     check(&repository.ab(&["locked", "worktree"]), 0, &["2 pass"]);
     let locks = fs::read_to_string(repository.path("cargo.locks")).unwrap();
     assert_eq!(locks, "two\nthree\n");
+}
+
+#[test]
+fn the_seed_decides_the_order_and_nothing_else_does() {
+    let repository = Repository::new();
+    let order = |out: &str, seed: &str| -> Vec<String> {
+        let out = repository.path(out);
+        let args = ["plain", "plain", "--seed", seed, "--out", out.to_str().unwrap()];
+        check(&repository.ab(&args), 0, &["2 pass"]);
+        let windows = fs::read_to_string(out.join("windows.jsonl")).unwrap();
+        let order = |line: &str| {
+            let window: serde_json::Value = serde_json::from_str(line).unwrap();
+            ["block", "case", "round", "arm"]
+                .map(|name| window[name].to_string())
+                .join(" ")
+        };
+        windows.lines().map(order).collect()
+    };
+    let first = order("first", "5");
+    assert_eq!(order("again", "5"), first);
+    assert_ne!(order("other", "6"), first);
 }

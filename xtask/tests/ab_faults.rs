@@ -12,12 +12,36 @@ use std::{
     fs,
     os::unix::process::CommandExt as _,
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use repository::{PLAIN, Program, Repository};
 use support::check;
+
+fn wait_for(path: &Path) {
+    let start = Instant::now();
+    while !path.exists() {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{} does not appear",
+            path.display()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// As a terminal does, sends the signal to all processes of a group.
+fn interrupt(leader: &Child) {
+    let group = format!("-{}", leader.id());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", "--", &group])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
 
 #[test]
 fn a_program_that_crashes_hangs_or_talks_nonsense_gets_no_verdict() {
@@ -161,6 +185,56 @@ fn an_interrupted_comparison_goes_on() {
 }
 
 #[test]
+fn an_interruption_while_measuring_keeps_the_blocks_and_says_how_to_go_on() {
+    let repository = Repository::new();
+    let [out, hung, free] = ["out", "hung", "free"].map(|name| repository.path(name));
+    // Hangs once some blocks are there.
+    let fault = format!(
+        "[ $verb = measure ] && [ ! -e {free} ] && [ $(cat {out}/windows.jsonl 2>/dev/null | wc -l) -gt 20 ] && {{ echo > {hung}; sleep 60; }}",
+        free = free.display(),
+        out = out.display(),
+        hung = hung.display()
+    );
+    repository.commit(
+        "weak",
+        Program {
+            ns: 110_000,
+            fault: &fault,
+            ..PLAIN
+        },
+    );
+    let mut command = repository.command(&["plain", "weak", "--seed", "3", "--out", out.to_str().unwrap()]);
+    let child = command
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for(&hung);
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    check(
+        &output,
+        1,
+        &[
+            "interrupted",
+            &format!("`cargo xtask ab --resume {}` goes on", out.display()),
+        ],
+    );
+    repository.is_tidy();
+    let measured = fs::read_to_string(out.join("windows.jsonl")).unwrap();
+    assert!(measured.lines().count() > 20, "{measured}");
+    fs::write(&free, "").unwrap();
+    check(
+        &repository.ab(&["--resume", out.to_str().unwrap()]),
+        3,
+        &["seed 3", "regression: 2 slower"],
+    );
+    let all = fs::read_to_string(out.join("windows.jsonl")).unwrap();
+    assert!(all.starts_with(&measured), "what was measured is not measured again");
+}
+
+#[test]
 fn a_full_disk_is_an_error_and_no_verdict() {
     let repository = Repository::new();
     let out = repository.path("out");
@@ -193,23 +267,14 @@ fn an_interruption_while_building_leaves_no_worktree() {
     repository.commit("new", PLAIN);
     fs::write(repository.path("cargo.slow"), "").unwrap();
     let mut command = repository.command(&["plain", "new"]);
-    // As a terminal does, the signal goes to all processes of the group.
     let mut child = command
         .process_group(0)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let start = Instant::now();
-    while !repository.path("cargo.building").exists() {
-        assert!(start.elapsed() < Duration::from_secs(60), "the build does not begin");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let status = Command::new("kill")
-        .args(["-INT", "--", &format!("-{}", child.id())])
-        .status()
-        .unwrap();
-    assert!(status.success());
+    wait_for(&repository.path("cargo.building"));
+    interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(1));
     repository.is_tidy();
 }

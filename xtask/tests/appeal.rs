@@ -129,6 +129,29 @@ fn a_suspect_is_built_from_its_baselines_commit_and_compared_and_the_worktree_is
     check(&output, 0, &["+30.0 % against the baseline; A/B with ", "pass: 2 pass"]);
     repository.is_tidy();
 
+    // A commit that does not build convicts and acquits nobody.
+    fs::write(repository.root().join("src/lib.rs"), "pub const UPLOAD_NS: u64 =").unwrap();
+    let broken = repository.commit();
+    repository.git(&["checkout", "--quiet", &changed, "--", "src/lib.rs"]);
+    repository.set_upload_ns(40);
+    let folder = repository.root().join("baselines");
+    let file = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .next()
+        .unwrap();
+    let baseline = fs::read_to_string(&file).unwrap();
+    fs::write(&file, baseline.replace(&recorded, &broken)).unwrap();
+    let output = repository.bench(&[]).env("APPEAL_MOOD", "130").output().unwrap();
+    let said = [
+        "no comparison of vector_add/cpu/100, vector_add/cpu/200",
+        "cannot be measured",
+        "slower by 30.0 %",
+    ];
+    check(&output, 3, &said);
+    repository.is_tidy();
+    fs::write(&file, baseline).unwrap();
+
     // An interruption while the worktree is built, as a terminal sends it to all processes.
     fs::remove_dir_all(repository.target("ab")).unwrap();
     let hangs = repository.0.path().join("hangs");
@@ -164,6 +187,6 @@ fn a_suspect_is_built_from_its_baselines_commit_and_compared_and_the_worktree_is
             .unwrap()
             .filter(|entry| entry.as_ref().unwrap().path().join("run.json").exists())
             .count(),
-        3
+        4
     );
 }

@@ -37,7 +37,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
 }
 
 /// What would end a cell or a line, open a tag or begin emphasis is shown as it is. Backticks keep their meaning.
-fn escape(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     const SPECIAL: [char; 6] = ['|', '<', '&', '*', '\n', '\r'];
     if !text.contains(SPECIAL) {
         return Cow::Borrowed(text);
