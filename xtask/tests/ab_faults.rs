@@ -17,7 +17,7 @@ use std::{
 };
 
 use repository::{PLAIN, Program, Repository};
-use support::check;
+use support::{check, on_a_full_disk};
 
 fn wait_for(path: &Path) {
     let start = Instant::now();
@@ -244,19 +244,8 @@ fn a_full_disk_is_an_error_and_no_verdict() {
         0,
         &[],
     );
-    let xtask = repository.command(&["--resume", out.to_str().unwrap()]);
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", r#"trap '' XFSZ; ulimit -f 32; exec "$0" "$@""#])
-        .arg(xtask.get_program())
-        .args(xtask.get_args());
-    for (key, value) in xtask.get_envs() {
-        match value {
-            Some(value) => shell.env(key, value),
-            None => shell.env_remove(key),
-        };
-    }
-    let output = shell.output().unwrap();
+    let resume = repository.command(&["--resume", out.to_str().unwrap()]);
+    let output = on_a_full_disk(&resume, 32).output().unwrap();
     check(&output, 1, &["cannot write", "windows.jsonl"]);
     repository.is_tidy();
 }

@@ -17,7 +17,7 @@ use std::{
 };
 
 use machine::{BENCH, Machine, listing};
-use support::check;
+use support::{check, on_a_full_disk};
 
 #[test]
 fn a_machine_is_measured_recorded_and_judged() {
@@ -219,6 +219,20 @@ fn a_failing_bench_fails_the_tool_and_leaves_no_run() {
     machine.set("broken", "");
     check(&machine.bench(&[]), 1, &["the device is on fire", "cpu"]);
     assert!(!machine.path("target/bench/latest").exists());
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_leaves_no_run() {
+    let machine = Machine::new();
+    // What a process records has less than 2 KiB, the calls of three processes have more.
+    let command = machine.command(&["--no-ab", "--runs", "3"]);
+    check(
+        &on_a_full_disk(&command, 4).output().unwrap(),
+        1,
+        &["cannot write", "calls.csv"],
+    );
+    assert!(!machine.path("target/bench/latest").exists());
+    check(&machine.bench(&[]), 0, &["vector_add/cpu/200"]);
 }
 
 #[test]

@@ -176,15 +176,8 @@ fn a_disk_that_is_full_leaves_the_old_files_whole() {
     check(&machine.gate(&[]), 0, &[]);
     let verdicts = machine.run_dir().join("verdicts.json");
     let before = fs::read_to_string(&verdicts).unwrap();
-    let limited = Command::new("sh")
-        .args([
-            "-c",
-            "trap '' XFSZ; ulimit -f 0; exec \"$0\" gate \"$1\" --baselines \"$2\"",
-            env!("CARGO_BIN_EXE_xtask"),
-        ])
-        .args([machine.run_dir(), machine.baselines()])
-        .output()
-        .unwrap();
+    let command = run::command(&machine.run_dir(), &machine.baselines(), &[]);
+    let limited = support::on_a_full_disk(&command, 0).output().unwrap();
     check(&limited, 1, &["cannot write", "verdicts.json"]);
     assert_eq!(fs::read_to_string(&verdicts).unwrap(), before);
     let left: Vec<_> = fs::read_dir(machine.run_dir())
