@@ -267,7 +267,7 @@ fn explanation(verdict: &CaseVerdict) -> String {
 }
 
 /// How many cases have which verdict.
-fn counts(verdicts: &[&CaseVerdict]) -> String {
+pub(crate) fn counts(verdicts: &[&CaseVerdict]) -> String {
     let mut words: Vec<Verdict> = verdicts.iter().map(|v| v.verdict).collect();
     words.sort();
     words.dedup();

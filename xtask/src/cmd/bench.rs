@@ -34,10 +34,10 @@ use crate::{
     },
     judge::{disturbed, judge, suspects},
     noop::{self, Noop},
-    report::{Against, Report, crossover::crossovers},
+    report::{Against, Report, counts, crossover::crossovers},
     rows::{self, Stage},
     run::{self, Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv, slices_csv},
-    verdict::{self, CaseVerdict, Strictness, Timing, Verdict},
+    verdict::{self, CaseVerdict},
 };
 
 /// How often cases are repeated whose process was disturbed.
@@ -96,14 +96,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     if flags.save_baseline && is_timed && plan.commit.ends_with("-dirty") {
         console::warning("files differ from the commit: the baseline is marked, and nobody can measure the same again");
     }
-    let strictness = Strictness {
-        timing: if flags.advisory {
-            Timing::Advisory
-        } else {
-            Timing::Enforced
-        },
-        strict: flags.strict,
-    };
+    let strictness = flags.strictness();
     if is_judged && is_timed && baseline.is_none() && flags.require_baseline {
         let id = fingerprint.id();
         console::warning(&format!(
@@ -181,17 +174,11 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 
 /// Says what the calls without a driver cost before anything is measured, which changes nothing about it.
 fn say_counters(counted: &[CaseVerdict], is_short: bool) {
-    let (cases, changed): (usize, Vec<&CaseVerdict>) = (
-        counted.len(),
-        counted.iter().filter(|v| !v.counters.is_empty()).collect(),
-    );
-    let verdict = match changed.len() {
-        0 if counted.iter().all(|v| v.verdict == Verdict::New) => "none of them is recorded".to_owned(),
-        0 => "counters as recorded".to_owned(),
-        n => format!("counters changed in {n} of them"),
-    };
-    console::status("Counted", &format!("{cases} cases without a driver (noop): {verdict}"));
-    for verdict in changed.into_iter().filter(|_| !is_short) {
+    let all: Vec<&CaseVerdict> = counted.iter().collect();
+    let words = format!("{} cases without a driver (noop): {}", all.len(), counts(&all));
+    console::status("Counted", &words);
+    let changed = all.iter().filter(|verdict| !is_short && !verdict.counters.is_empty());
+    for verdict in changed {
         console::warning(&format!("{}: {}", verdict.case, in_words(&verdict.counters)));
     }
 }

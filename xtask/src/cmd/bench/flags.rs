@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::{baseline, noop, shard::Shard};
+use crate::{
+    baseline, noop,
+    shard::Shard,
+    verdict::{Strictness, Timing},
+};
 
 /// Sizes measured unless `--size` says otherwise: single tasks by their number of elements, and one batch.
 const SIZES: [&str; 8] = [
@@ -138,6 +142,17 @@ impl Flags {
             quick: true,
             advisory: true,
             ..Self::default()
+        }
+    }
+
+    pub(super) fn strictness(&self) -> Strictness {
+        Strictness {
+            timing: if self.advisory {
+                Timing::Advisory
+            } else {
+                Timing::Enforced
+            },
+            strict: self.strict,
         }
     }
 
