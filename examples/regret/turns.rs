@@ -28,15 +28,18 @@ pub(crate) struct Contest<'w> {
 pub(crate) enum Mode {
     /// Turns of some hundred microseconds: the machine's mood is the same for all, and a GPU sleeps most of the time.
     Turns,
-    /// Each in a loop of its own, as a program's: a GPU's clocks are those its own load gives it. Of each loop the second half counts.
+    /// Each in loops of its own, as a program's: a GPU's clocks are those its own load gives it. Of each loop the second half counts, and
+    /// loops take turns, in an order that is drawn.
     Loops,
 }
 
 /// What a contestant's calls took.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calls {
-    /// Seconds of a call in each turn, or of each call of a loop.
+    /// Seconds of a call in each turn; of each loop the median.
     pub(crate) seconds: Vec<f64>,
+    /// Of each loop the mean, in which every call counts.
+    means: Vec<f64>,
     /// Pages that were touched for the first time in all of them.
     faults: u64,
     calls: u64,
@@ -101,18 +104,16 @@ impl<'w> Contest<'w> {
                     .clamp(1, 1000);
             }
         }
-        if mode == Mode::Loops {
-            return (0..contestants)
-                .map(|c| self.alone(c, repeats[c], flags))
-                .collect::<Result<_, _>>()
-                .map(Some);
-        }
         let mut all = vec![Calls::default(); contestants];
         let mut order: Vec<usize> = (0..contestants).collect();
         let mut random = 0x9E37_79B9_7F4A_7C15_u64;
         let begin = Instant::now();
-        for round in 0..MOST_ROUNDS {
-            if round >= LEAST_ROUNDS && begin.elapsed() > flags.case {
+        for round in 0.. {
+            let is_over = match mode {
+                Mode::Turns => round >= MOST_ROUNDS || (round >= LEAST_ROUNDS && begin.elapsed() > flags.case),
+                Mode::Loops => round >= flags.rounds,
+            };
+            if is_over {
                 break;
             }
             // In an order that is drawn: whoever always came behind the same one would have its caches, memory and clocks.
@@ -123,6 +124,10 @@ impl<'w> Contest<'w> {
                 order.swap(at, (random % (at as u64 + 1)) as usize);
             }
             for &contestant in &order {
+                if mode == Mode::Loops {
+                    self.alone(contestant, repeats[contestant], flags, &mut all[contestant])?;
+                    continue;
+                }
                 self.call(contestant)?;
                 let faults = faults();
                 let mut sum = Duration::ZERO;
@@ -139,11 +144,10 @@ impl<'w> Contest<'w> {
     }
 
     /// One contestant in a loop.
-    fn alone(&self, contestant: usize, repeats: u32, flags: &Flags) -> Result<Calls, Error> {
-        let mut calls = Calls::default();
+    fn alone(&self, contestant: usize, repeats: u32, flags: &Flags, calls: &mut Calls) -> Result<(), Error> {
         let begin = Instant::now();
-        let (mut counted, mut before) = (0, faults());
-        while begin.elapsed() < flags.alone || counted < LEAST_ROUNDS {
+        let (mut seconds, mut before) = (Vec::new(), faults());
+        while begin.elapsed() < flags.alone || seconds.len() < LEAST_ROUNDS {
             let mut sum = Duration::ZERO;
             for _ in 0..repeats {
                 sum += self.call(contestant)?;
@@ -152,12 +156,13 @@ impl<'w> Contest<'w> {
                 before = faults();
                 continue;
             }
-            counted += 1;
-            calls.seconds.push((sum / repeats).as_secs_f64());
-            calls.calls += u64::from(repeats);
+            seconds.push((sum / repeats).as_secs_f64());
         }
-        calls.faults = faults().saturating_sub(before);
-        Ok(calls)
+        calls.seconds.push(median(&seconds));
+        calls.means.push(seconds.iter().sum::<f64>() / seconds.len() as f64);
+        calls.calls += seconds.len() as u64 * u64::from(repeats);
+        calls.faults += faults().saturating_sub(before);
+        Ok(())
     }
 
     fn call(&self, contestant: usize) -> Result<Duration, Error> {
@@ -202,13 +207,17 @@ pub(crate) fn median(numbers: &[f64]) -> f64 {
     }
 }
 
-/// How many times as long some calls took as others: in turns the median of the rounds' ratios, else the ratio of the medians.
-pub(crate) fn ratio(mode: Mode, times: &Calls, others: &Calls) -> f64 {
-    match mode {
-        Mode::Turns => {
-            let rounds = times.seconds.iter().zip(&others.seconds);
-            median(&rounds.map(|(a, b)| a / b).collect::<Vec<_>>())
-        }
-        Mode::Loops => times.median() / others.median(),
-    }
+/// How many times as long some calls took as others: the median of the rounds' ratios.
+pub(crate) fn ratio(times: &Calls, others: &Calls) -> f64 {
+    ratios(&times.seconds, &others.seconds)
+}
+
+/// The same of the means of loops; `None` in turns.
+pub(crate) fn ratio_of_means(times: &Calls, others: &Calls) -> Option<f64> {
+    (!times.means.is_empty()).then(|| ratios(&times.means, &others.means))
+}
+
+fn ratios(times: &[f64], others: &[f64]) -> f64 {
+    let rounds = times.iter().zip(others);
+    median(&rounds.map(|(a, b)| a / b).collect::<Vec<_>>())
 }

@@ -53,6 +53,18 @@ pub(super) struct Prediction {
     pub(super) fastest: Option<Backend>,
 }
 
+impl Prediction {
+    /// Has a device stay the fastest, unless another is more than `loyalty` times as fast.
+    pub(super) fn stay(&mut self, there: Option<Backend>, loyalty: f64) {
+        if let (Some(fastest), Some(there)) = (self.fastest, there) {
+            let [ns, least] = [there, fastest].map(|backend| self.ns[backend as usize]);
+            if ns > 0 && ns as f64 <= least as f64 * loyalty {
+                self.fastest = Some(there);
+            }
+        }
+    }
+}
+
 impl Table {
     /// A table of measured times.
     #[must_use]
