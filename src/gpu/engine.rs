@@ -270,10 +270,10 @@ impl Engine {
     }
 
     /// Records the commands of the next call like this one while the device is busy with this one, and the host would only
-    /// look whether it is done.
+    /// look whether it is done. Where sizes take turns, they would be recorded in vain: not before two calls in a row are alike.
     fn prepare(&self, part: &mut Part) {
         let is_small = part.offsets.end < Tuning::MEDIUM_FROM_BYTES;
-        if is_small && self.tuning.spin_us > 0 {
+        if part.slot.repeats(part.chunk.extent()) && is_small && self.tuning.spin_us > 0 {
             let commands = self.record(std::slice::from_ref(part), false);
             part.slot.prepare(part.chunk.extent(), commands);
         }

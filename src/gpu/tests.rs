@@ -126,6 +126,34 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
 }
 
 #[test]
+fn commands_are_recorded_ahead_where_calls_repeat_and_not_where_sizes_take_turns() {
+    let options = Options {
+        tuning: Some(Tuning {
+            spin_us: 50,
+            ..Tuning::plain(Transfer::STAGED)
+        }),
+        ..Options::default()
+    };
+    let executor = Executor::on(&Adapter::noop(), options).unwrap();
+    let data = vec![1.0_f32; 512];
+    let prepared = |n: usize| {
+        let (a, b) = (&data[..n], &data[..n]);
+        executor.run(&VectorAdd { a, b }).unwrap();
+        executor.gpu().unwrap().engine().prepared()
+    };
+    // All of them share a bucket, and so its buffers.
+    let sizes = [500, 500, 500, 501, 500, 501, 500, 500, 501, 501];
+    assert_eq!(sizes.map(prepared), [0, 1, 1, 0, 0, 0, 0, 1, 0, 1]);
+    let mut place = executor.in_place::<VectorAdd<'_>>(300).unwrap();
+    for _ in 0..3 {
+        place.inputs::<f32, 2>().unwrap();
+        drop(place.run().unwrap());
+    }
+    drop(place);
+    assert_eq!(executor.gpu().unwrap().engine().prepared(), 2);
+}
+
+#[test]
 fn without_a_driver_different_operators_are_one_submission_too() {
     let data = vec![1.0_f32; 1000];
     let sums = [VectorAdd { a: &data, b: &data }];
