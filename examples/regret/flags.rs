@@ -7,8 +7,8 @@ use super::{turns::Mode, uses};
 const HELP: &str = "\
 regret [--seconds S] [--alone-ms MS] [--rounds N] [--modes LIST] [--call-ms MS] [--sizes N,N,…] [--batches N,N,…] [OPERATOR…]
   --seconds S     how long a case is measured in turns at most, in seconds (0.5)
-  --alone-ms MS   how long each loop is (80)
-  --rounds N      loops of each contestant (3)
+  --alone-ms MS   how long each loop is (60)
+  --rounds N      loops of each contestant (5)
   --modes LIST    turns, loops, or both (turns,loops)
   --call-ms MS    cases with a longer call on any device are left out (400)
   --sizes LIST    sizes of single tasks
@@ -40,8 +40,8 @@ impl Flags {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut flags = Self {
             case: Duration::from_millis(500),
-            alone: Duration::from_millis(80),
-            rounds: 3,
+            alone: Duration::from_millis(60),
+            rounds: 5,
             modes: vec![Mode::Turns, Mode::Loops],
             call: Duration::from_millis(400),
             cases: Vec::new(),

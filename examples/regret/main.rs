@@ -53,6 +53,10 @@ struct Row {
     route: Route,
     /// What the router costs beyond the best device, as part of the best one's time.
     regret: f64,
+    /// What that lies in.
+    interval: [f64; 2],
+    /// What a device costs beyond itself: the measure's own error.
+    control: f64,
     /// The same of the mean in place of the median: every call counts, those that try another device too.
     mean_regret: Option<f64>,
     in_band: bool,
@@ -75,7 +79,7 @@ impl Row {
             .predicted()
             .find(|(backend, _)| *backend == self.route.backend);
         println!(
-            "| {} | {} | {:.3?} | {} | {} {:+.1} % | {} | {} | {:+.1} % | {} |",
+            "| {} | {} | {:.3?} | {} | {} {:+.1} % | {} | {} | {:+.1} % ({:+.1} to {:+.1}) | {:+.1} % | {} |",
             self.case(),
             self.best,
             Duration::from_secs_f64(self.best_s),
@@ -85,6 +89,9 @@ impl Row {
             self.route.backend,
             predicted.map_or_else(String::new, |(_, time)| format!("{time:.1?}")),
             self.regret * 100.0,
+            self.interval[0] * 100.0,
+            self.interval[1] * 100.0,
+            self.control * 100.0,
             if self.in_band { "crossover band" } else { "" }
         );
     }
@@ -166,8 +173,10 @@ fn compare(hybrid: &Hybrid, mode: Mode, tried: &Tried, flags: &Flags) -> Result<
     if mode == Mode::Turns {
         crossover::print(&crossovers);
     }
-    println!("\n| case | best | time | next best | by calibration alone | router | predicted | regret | |");
-    println!("|---|---|--:|--:|---|---|--:|--:|---|");
+    println!(
+        "\n| case | best | time | next best | by calibration alone | router | predicted | regret (interval) | control | |"
+    );
+    println!("|---|---|--:|--:|---|---|--:|--:|--:|---|");
     let mut rows = Vec::new();
     for Use { operator, most } in uses() {
         let mut of_operator = Vec::new();
@@ -233,7 +242,11 @@ fn measure(
     let best = by_time[0];
     let best_s = of_devices[best].median();
     let (_, route) = workload.run_routed(hybrid)?;
-    let regret_of = |calls| ratio(calls, &of_devices[best]) - 1.0;
+    let regret_of = |calls| ratio(calls, &of_devices[best]).median - 1.0;
+    let [of_router, of_control] = of_router else {
+        unreachable!("the router and the control behind the devices");
+    };
+    let regret = ratio(of_router, &of_devices[best]);
     let first_device = backends.iter().position(|&b| b == first).expect("one of them");
     let mut row = Row {
         operator: operator.name,
@@ -245,8 +258,10 @@ fn measure(
         first,
         first_regret: regret_of(&of_devices[first_device]),
         route,
-        regret: regret_of(&of_router[0]),
-        mean_regret: ratio_of_means(&of_router[0], &of_devices[best]).map(|ratio| ratio - 1.0),
+        regret: regret.median - 1.0,
+        interval: regret.interval.map(|ratio| ratio - 1.0),
+        control: ratio(of_control, &of_devices[contest.control()]).median - 1.0,
+        mean_regret: ratio_of_means(of_router, &of_devices[best]).map(|ratio| ratio - 1.0),
         in_band: false,
         devices: backends
             .iter()
@@ -268,8 +283,8 @@ fn measure(
         }
         row.details.push(format!(
             "router: {:.1?}, {:.1} faults a call; {}",
-            Duration::from_secs_f64(of_router[0].median()),
-            of_router[0].faults_per_call(),
+            Duration::from_secs_f64(of_router.median()),
+            of_router.faults_per_call(),
             row.route
         ));
     }
@@ -283,22 +298,24 @@ fn print(rows: &[Row]) {
             println!("  {line}");
         }
     }
-    println!("\n| regret | of the router | by calibration alone | target |\n|---|--:|--:|--:|");
+    println!("\n| regret | of the router | by calibration alone | of the control | target |\n|---|--:|--:|--:|--:|");
     let long: Vec<&Row> = rows.iter().filter(|row| row.best_s >= SHORT_S).collect();
     let outside: Vec<&Row> = long.iter().copied().filter(|row| !row.in_band).collect();
     let short: Vec<&Row> = rows.iter().filter(|row| row.best_s < SHORT_S).collect();
     let of_router: fn(&Row) -> f64 = |row| row.regret;
     let of_first: fn(&Row) -> f64 = |row| row.first_regret;
+    let of_control: fn(&Row) -> f64 = |row| row.control;
     let middle = |of: fn(&Row) -> f64| {
         let all: Vec<f64> = rows.iter().map(|row| of(row).max(0.0)).collect();
         if all.is_empty() { f64::NAN } else { median(&all) }
     };
     let verdict = |value: f64, most: f64| if value <= most { "met" } else { "missed" };
     println!(
-        "| median of all {} cases | {:.1} % | {:.1} % | 5 %: {} |",
+        "| median of all {} cases | {:.1} % | {:.1} % | {:.1} % | 5 %: {} |",
         rows.len(),
         middle(of_router) * 100.0,
         middle(of_first) * 100.0,
+        middle(of_control) * 100.0,
         verdict(middle(of_router), MOST_MEDIAN)
     );
     let worst = |rows: &[&Row], of: fn(&Row) -> f64| -> (f64, String) {
@@ -308,12 +325,22 @@ fn print(rows: &[Row]) {
     for (name, rows) in [("1 µs or more", &outside), ("less than 1 µs", &short)] {
         let (router, case) = worst(rows, of_router);
         let (first, first_case) = worst(rows, of_first);
+        let (control, control_case) = worst(rows, of_control);
         println!(
-            "| worst of {} cases of {name}, outside the crossover band | {:.1} % ({case}) | {:.1} % ({first_case}) | 20 %: {} |",
+            "| worst of {} cases of {name}, outside the crossover band | {:.1} % ({case}) | {:.1} % ({first_case}) | {:.1} % ({control_case}) | 20 %: {} |",
             rows.len(),
             router * 100.0,
             first * 100.0,
+            control * 100.0,
             verdict(router, MOST_WORST)
+        );
+        let over = |of: fn(&Row) -> f64| rows.iter().filter(|row| of(row) > MOST_WORST).count();
+        println!(
+            "| of these over 20 %; with all of the interval | {}; {} | {} | {} | |",
+            over(of_router),
+            over(|row| row.interval[0]),
+            over(of_first),
+            over(of_control)
         );
     }
     let mean = |row: &&Row| Some((row.mean_regret?, row.case()));
@@ -321,7 +348,7 @@ fn print(rows: &[Row]) {
     means.sort_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((most, case)) = means.last() {
         println!(
-            "| the same with means in place of medians, so that trials count: worst, and median | {:.1} % ({case}), {:.1} % | | |",
+            "| the same with means in place of medians, so that trials count: worst, and median | {:.1} % ({case}), {:.1} % | | | |",
             most * 100.0,
             means[means.len() / 2].0 * 100.0
         );
@@ -330,10 +357,10 @@ fn print(rows: &[Row]) {
         .iter()
         .map(|row| row.regret * row.best_s * 1e9)
         .fold(f64::NAN, f64::max);
-    println!("| most of cases of less than 1 µs | {most_ns:.0} ns | | |");
+    println!("| most of cases of less than 1 µs | {most_ns:.0} ns | | | |");
     let wrong = |of: fn(&Row) -> Backend| outside.iter().filter(|row| of(row) != row.best).count();
     println!(
-        "| outside the band on another device than the best | {} | {} | |",
+        "| outside the band on another device than the best | {} | {} | | |",
         wrong(|row| row.route.backend),
         wrong(|row| row.first)
     );

@@ -87,13 +87,9 @@ impl Gpu {
         })
     }
 
-    /// Has grids folded as an adapter would that allows so few workgroups per dimension.
     #[cfg(test)]
-    fn narrow(&mut self, groups: u32) {
-        self.engine
-            .as_mut()
-            .expect("present until it is dropped")
-            .narrow(groups);
+    fn engine_mut(&mut self) -> &mut Engine {
+        self.engine.as_mut().expect("present until it is dropped")
     }
 
     pub(crate) fn counters(&self) -> Counters {

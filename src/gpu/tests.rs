@@ -246,7 +246,7 @@ fn more_tasks_than_there_are_places_for_are_an_error_and_later_ones_run() {
 fn every_kernel_finds_its_place_in_a_grid_of_several_rows() {
     for mut executor in executors() {
         let name = executor.adapter().name.clone();
-        executor.gpu_mut().unwrap().narrow(3);
+        executor.gpu_mut().unwrap().engine_mut().narrow(3);
         // Around whole workgroups, rows and grids of 64 and of 1,024 items a workgroup.
         for size in [64, 191, 193, 257, 576, 577, 1000, 3073, 4097, 9216, 9217, 10_000] {
             for operator in op::ALL.iter().filter(|operator| operator.probe.is_some()) {

@@ -25,12 +25,15 @@ const HOPELESS: f64 = 2.0;
 /// A trial costs one part in so many of what calls take, at the most, and less each time that it is lost.
 const PATIENCE: f64 = 50.0;
 
-/// Calls before a device is tried for the first time.
+/// Calls at least before a device is tried for the first time; the second of two devices waits for twice as many.
 const FIRST_TRIAL: f64 = 10.0;
 
-/// Calls at least before it is tried again; twice as many for each trial that it has lost, [`MOST_LOST`] times at the most.
-const NEXT_TRIAL: f64 = 100.0;
-const MOST_LOST: u8 = 6;
+/// The first trial costs one part in so many of the calls before it, if the device takes as long as calibration has it.
+const FIRST_PATIENCE: f64 = 10.0;
+
+/// Calls at least before it is tried again; twice as many for each trial that it has lost, up to so many of them.
+const NEXT_TRIAL: f64 = 25.0;
+const MOST_LOST: u8 = 9;
 
 /// Devices that calibration has as slower by up to this part of the fastest one's time are tried as well: it may be off by as much.
 const WORTH_A_TRY: f64 = 2.0;
@@ -161,17 +164,15 @@ impl Slot {
         self.factor = Some((old * step).clamp(1.0 / MOST_FACTOR, MOST_FACTOR));
     }
 
-    /// Whether it is time for a trial.
-    fn is_due(&self, candidate: &Candidate) -> bool {
+    /// Whether it is time for a trial of the candidate of this number.
+    fn is_due(&self, candidate: &Candidate, number: u32) -> bool {
         if candidate.excess > WORTH_A_TRY && !candidate.is_calibrated {
             return false;
         }
+        let cost = candidate.excess * f64::from(TRIAL);
         let wanted = match self.last {
-            None => FIRST_TRIAL,
-            Some(_) => {
-                let calls = (candidate.excess * PATIENCE * f64::from(TRIAL)).max(NEXT_TRIAL);
-                calls * f64::from(1_u32 << self.lost.min(MOST_LOST))
-            }
+            None => (cost * FIRST_PATIENCE).max(FIRST_TRIAL) * f64::from(number + 1),
+            Some(_) => (cost * PATIENCE).max(NEXT_TRIAL) * f64::from(1_u32 << self.lost.min(MOST_LOST)),
         };
         f64::from(self.passed) >= wanted.min(f64::from(Self::MOST_PASSED))
     }
@@ -276,10 +277,10 @@ impl Feedback {
         candidates: impl Iterator<Item = Candidate>,
     ) -> Option<Backend> {
         let mut tried = None;
-        for candidate in candidates {
+        for (number, candidate) in (0..).zip(candidates) {
             let (place, mut slot) = self.slot(kind, candidate.backend);
             let is_on_trial = slot.trial > 0 && slot.passed == 0;
-            if tried.is_none() && (is_on_trial || slot.is_due(&candidate)) {
+            if tried.is_none() && (is_on_trial || slot.is_due(&candidate, number)) {
                 tried = Some(candidate.backend);
                 continue;
             }

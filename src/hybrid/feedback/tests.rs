@@ -284,9 +284,10 @@ fn a_trial_is_a_few_calls_in_a_row() {
         groups.filter(|group| group[0].1).map(<[_]>::len).collect()
     };
     let mut world = World::new([1000, 1500], [1000, 1200]);
-    world.run(60);
-    assert_eq!(trials(&world), [3], "after ten calls, and not again so soon");
-    assert_eq!(world.calls[10..13], [(1, true); 3]);
+    world.run(50);
+    assert_eq!(trials(&world), [3], "and not again so soon");
+    // Three calls that take half as long again are a tenth of fifteen.
+    assert_eq!(world.calls[15..18], [(1, true); 3]);
     // One that loses clearly is given up after two.
     let mut world = World::new([1000, 1500], [1000, 3000]);
     world.run(60);
