@@ -36,6 +36,7 @@ use crate::{
     op::{self, Load, Task},
     options::Options,
     store::Store,
+    tuning::Overrides,
 };
 
 /// Settings of a router.
@@ -143,7 +144,7 @@ impl Hybrid {
     /// A router over the CPU and given adapters: of each backend the first.
     ///
     /// # Errors
-    /// [`Error::AdapterUnusable`]; [`Error::BadRoute`] for what [`ROUTE_ENV`] says; [`Error::NotRouted`] if a device is forced
+    /// [`Error::AdapterUnusable`]; [`Error::BadTuning`]; [`Error::BadRoute`] for what [`ROUTE_ENV`] says; [`Error::NotRouted`] if a device is forced
     /// that is not among these.
     pub fn on(adapters: &[Adapter], options: HybridOptions) -> Result<Self, Error> {
         let HybridOptions {
@@ -165,6 +166,10 @@ impl Hybrid {
             if devices.iter().all(|device| device.backend() != adapter.info().backend) {
                 devices.push(Device::new(adapter.clone(), options.clone()));
             }
+        }
+        if options.tuning.is_none() && devices.len() > 1 {
+            // What is wrong in the environment is no fault of a device.
+            Overrides::from_env()?;
         }
         let infos = devices.iter().map(|device| device.info().clone()).collect();
         let cache = Cache::new(store, Fingerprint::of(infos, &options));
@@ -338,12 +343,15 @@ impl Hybrid {
         self.devices.iter().filter_map(failed).collect()
     }
 
-    /// Makes a new executor for a device that failed, so that it is used again.
+    /// Makes a new executor for a device that failed, so that it is used again. If operators were measured without it, the next process
+    /// measures them again.
     ///
     /// # Errors
     /// [`Error::NotRouted`], and what [`Executor::on`] returns: the device stays out of use.
     pub fn rebuild(&self, backend: Backend) -> Result<(), Error> {
-        self.device(backend)?.rebuild()
+        self.device(backend)?.rebuild()?;
+        self.cache.forget(backend);
+        Ok(())
     }
 
     fn device(&self, backend: Backend) -> Result<&Device, Error> {
@@ -374,3 +382,6 @@ const _: () = {
     const fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<Hybrid>();
 };
+
+#[cfg(test)]
+mod tests;

@@ -87,6 +87,12 @@ impl Gpu {
         })
     }
 
+    /// Ends the context of this crate's own that it is on.
+    #[cfg(all(test, target_os = "linux", feature = "gles"))]
+    pub(crate) fn end_context(&self) {
+        self.turns.as_ref().expect("a context of its own").end_context();
+    }
+
     #[cfg(test)]
     fn engine_mut(&mut self) -> &mut Engine {
         self.engine.as_mut().expect("present until it is dropped")
