@@ -322,7 +322,8 @@ fn print(rows: &[Row]) {
         let worst = rows.iter().max_by(|a, b| of(a).total_cmp(&of(b)));
         worst.map_or((f64::NAN, String::new()), |row| (of(row), row.case()))
     };
-    for (name, rows) in [("1 µs or more", &outside), ("less than 1 µs", &short)] {
+    let groups = [("1 µs or more", &outside), ("less than 1 µs", &short)];
+    for (name, rows) in groups.into_iter().filter(|(_, rows)| !rows.is_empty()) {
         let (router, case) = worst(rows, of_router);
         let (first, first_case) = worst(rows, of_first);
         let (control, control_case) = worst(rows, of_control);
@@ -357,7 +358,9 @@ fn print(rows: &[Row]) {
         .iter()
         .map(|row| row.regret * row.best_s * 1e9)
         .fold(f64::NAN, f64::max);
-    println!("| most of cases of less than 1 µs | {most_ns:.0} ns | | | |");
+    if !short.is_empty() {
+        println!("| most of cases of less than 1 µs | {most_ns:.0} ns | | | |");
+    }
     let wrong = |of: fn(&Row) -> Backend| outside.iter().filter(|row| of(row) != row.best).count();
     println!(
         "| outside the band on another device than the best | {} | {} | | |",

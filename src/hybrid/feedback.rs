@@ -29,7 +29,7 @@ const PATIENCE: f64 = 50.0;
 const FIRST_TRIAL: f64 = 10.0;
 
 /// The first trial costs one part in so many of the calls before it, if the device takes as long as calibration has it.
-const FIRST_PATIENCE: f64 = 10.0;
+const FIRST_PATIENCE: f64 = 5.0;
 
 /// Calls at least before it is tried again; twice as many for each trial that it has lost, up to so many of them.
 const NEXT_TRIAL: f64 = 25.0;

@@ -41,7 +41,7 @@ macro_rules! hash {
         operator: $operator:literal,
         shaders: [$($shader:literal),+],
         block: $block:expr,
-        probe: { $one:literal => 1, $many:literal => $depth:literal },
+        probe: { $($bytes:literal => $depth:literal),+ },
     ) => {
         $(#[$doc])*
         #[derive(Debug)]
@@ -108,13 +108,13 @@ macro_rules! hash {
             }
         }
 
-        /// Messages of one block and of many.
+        /// Messages of one block, of the usual lengths, and of many blocks.
         pub(super) const PROBE: super::Probe = super::Probe {
             generate: |items, depth| match depth {
-                1 => crate::workload::generated::<Input<$one>>(items, 1, 1),
-                _ => crate::workload::generated::<Input<$many>>(items, 1, 1),
+                $($depth => crate::workload::generated::<Input<$bytes>>(items, 1, 1),)+
+                other => unreachable!("{other} is none of the depths"),
             },
-            depths: &[1, $depth],
+            depths: &[$($depth),+],
         };
     };
 }
@@ -173,8 +173,8 @@ pub(super) fn append<M: AsRef<[u8]> + Sync>(messages: &[M], output: &mut Vec<[u8
 /// sleep. Of more messages any of every two or three is, by chance, as lengths may take turns.
 const MOST_LOOKED_AT: usize = 512;
 
-/// How much work messages are.
-#[inline]
+/// How much work messages are. Compiled for each hash, whose blocks are a number to divide by.
+#[inline(always)]
 pub(super) fn load<M: AsRef<[u8]>>(messages: &[M], block: Block) -> Load {
     // The host hashes longer ones, whatever the device.
     let blocks = |message: &M| block.count(message.as_ref().len().min(LONGEST_BYTES));

@@ -284,10 +284,14 @@ fn a_trial_is_a_few_calls_in_a_row() {
         groups.filter(|group| group[0].1).map(<[_]>::len).collect()
     };
     let mut world = World::new([1000, 1500], [1000, 1200]);
-    world.run(50);
+    world.run(35);
     assert_eq!(trials(&world), [3], "and not again so soon");
-    // Three calls that take half as long again are a tenth of fifteen.
-    assert_eq!(world.calls[15..18], [(1, true); 3]);
+    assert_eq!(world.calls[10..13], [(1, true); 3]);
+    // Three calls that take twice as long again are a fifth of thirty.
+    let mut world = World::new([1000, 3000], [1000, 1200]);
+    world.run(35);
+    assert_eq!(world.calls[30..33], [(1, true); 3]);
+    assert!(world.calls[..30].iter().all(|call| *call == (0, false)));
     // One that loses clearly is given up after two.
     let mut world = World::new([1000, 1500], [1000, 3000]);
     world.run(60);
