@@ -6,6 +6,7 @@ mod commands;
 mod device;
 mod engine;
 mod faults;
+mod flight;
 mod kernel;
 mod pipelines;
 mod plan;
@@ -22,7 +23,7 @@ use std::{
 };
 
 use engine::Engine;
-pub(crate) use engine::{Flight, Part};
+pub(crate) use flight::{Flight, Part};
 pub(crate) use kernel::{MOST_INPUTS, TABLE_STRIDE};
 #[cfg(test)]
 pub(crate) use plan::Most;
