@@ -103,6 +103,14 @@ impl Store {
         fs::read(self.folder.as_ref()?.join(name)).ok()
     }
 
+    /// Moves a file aside, so that there is none of its name.
+    pub(crate) fn move_aside(&self, name: &str, to: &str) {
+        if let Some(folder) = &self.folder {
+            // If that is not possible, it is read again and again, and no worse.
+            let _ = fs::rename(folder.join(name), folder.join(to));
+        }
+    }
+
     /// Writes a file, beside its place and renamed, and says whether that was possible: if not, it costs the next process some
     /// time, and is no reason for this one to fail.
     pub(crate) fn keep(&self, name: &str, contents: &[u8]) -> bool {

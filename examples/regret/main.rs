@@ -126,10 +126,11 @@ fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let hybrid = router(&folder)?;
     println!("gpu-executor {}", env!("CARGO_PKG_VERSION"));
     for info in hybrid.adapters() {
-        println!(
-            "{}: {} ({}, {} {})",
-            info.backend, info.name, info.kind, info.driver, info.driver_version
-        );
+        let driver = match info.backend {
+            Backend::Cpu => String::new(),
+            _ => format!(", {} {}", info.driver, info.driver_version),
+        };
+        println!("{}: {} ({}{driver})", info.backend, info.name, info.kind);
     }
     println!("threads: {}", std::thread::available_parallelism()?);
     calibrate(&hybrid)?;

@@ -51,8 +51,11 @@ pub(super) fn tune(
                     cache_dir: options.cache_dir.clone(),
                     ..Options::default()
                 };
+                let begin = Instant::now();
+                log::info!("finding how tasks reach {} fastest, in {BUDGET:?} at most", info.name);
                 let mut engine = Engine::new(info, adapter, &options, store)?;
                 let made = calibrate(&mut engine, stored, BUDGET)?;
+                log::info!("{} is tuned, after {:.1?}: {}", info.name, begin.elapsed(), made.0);
                 lock(&MADE).push((info.clone(), made));
                 made
             }

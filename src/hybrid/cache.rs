@@ -279,11 +279,8 @@ impl Cache {
             }
             Err(error) => {
                 // It may be a person's work with a comma too many.
-                self.store.keep(&format!("{}.damaged", self.file), &json);
-                log::warn!(
-                    "{}: {error}; a copy is kept with `.damaged` behind its name",
-                    self.name()
-                );
+                self.store.move_aside(&self.file, &format!("{}.damaged", self.file));
+                log::warn!("{}: {error}; it is kept with `.damaged` behind its name", self.name());
                 empty
             }
         }
