@@ -408,4 +408,23 @@ mod tests {
         check(1000, cpu, 3.0, gles);
         check(1_000_000, vulkan, 100.0, gles);
     }
+
+    #[test]
+    fn calls_stay_where_they_are_unless_another_device_is_clearly_faster() {
+        let check = |there: Option<Backend>, times: [u64; 3], expected: Backend| {
+            let mut prediction = Prediction {
+                fastest: Some(Backend::Cpu),
+                ..Prediction::default()
+            };
+            prediction.ns[..3].copy_from_slice(&times);
+            prediction.stay(there, 1.05);
+            assert_eq!(prediction.fastest, Some(expected), "{there:?} {times:?}");
+        };
+        check(None, [1000, 1001, 0], Backend::Cpu);
+        check(Some(Backend::Vulkan), [1000, 1050, 0], Backend::Vulkan);
+        check(Some(Backend::Vulkan), [1000, 1051, 0], Backend::Cpu);
+        check(Some(Backend::Cpu), [1000, 2000, 0], Backend::Cpu);
+        // Of this one nothing is predicted.
+        check(Some(Backend::Gles), [1000, 1001, 0], Backend::Cpu);
+    }
 }
