@@ -219,6 +219,7 @@ pub(crate) fn print(crossovers: &[Crossover]) {
                 let until = until.map_or_else(String::new, |size| format!(", below {size}"));
                 println!("| {operator} | {backend} | {size:.0}{until} | {low:.0} to {high:.0} |");
             }
+            Found::Never { least: (_, 0), .. } => println!("| {operator} | {backend} | no call was short enough | |"),
             Found::Never { faster, least, most } => {
                 let which = if faster == backend { "every size" } else { "no size" };
                 println!(
