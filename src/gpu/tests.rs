@@ -134,7 +134,7 @@ fn commands_are_recorded_ahead_where_calls_repeat_and_not_where_sizes_take_turns
         }),
         ..Options::default()
     };
-    let executor = Executor::on(&Adapter::noop(), options).unwrap();
+    let executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
     let data = vec![1.0_f32; 512];
     let prepared = |n: usize| {
         let (a, b) = (&data[..n], &data[..n]);
