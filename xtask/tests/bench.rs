@@ -177,6 +177,54 @@ fn cases_of_the_baseline_that_are_not_measured_are_named() {
 }
 
 #[test]
+fn shards_merged_are_the_run_that_one_machine_makes() {
+    let machine = Machine::new();
+    check(&machine.bench(&["--save-baseline"]), 0, &["Recorded"]);
+    machine.set("time_ns", "120");
+    let folder = |name: &str| machine.path(name).display().to_string();
+    let (whole, first, second, merged) = (folder("whole"), folder("first"), folder("second"), folder("merged"));
+    check(
+        &machine.bench(&["--out", &whole]),
+        3,
+        &["vector_add/cpu/100: fast", "vector_add/cpu/200: fast"],
+    );
+    for (shard, out) in [("1/2", &first), ("2/2", &second)] {
+        check(&machine.bench(&["--shard", shard, "--out", out]), 3, &["1 slower"]);
+    }
+    let merge = |shards: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .arg("merge")
+            .args(shards)
+            .args(["--out", &merged, "--baselines", &folder("baselines")]);
+        command.env("CARGO_TARGET_DIR", machine.path("target"));
+        command.env_remove("GITHUB_ACTIONS").output().unwrap()
+    };
+    check(&merge(&[&second, &first]), 3, &["regression: 2 slower"]);
+
+    let read = |run: &str, name: &str| fs::read_to_string(Path::new(run).join(name)).unwrap();
+    assert_eq!(read(&merged, "quantiles.csv"), read(&whole, "quantiles.csv"));
+    // Processes are numbered; every one of a shard is another one than those of the others.
+    let rows = |run: &str| -> Vec<String> {
+        let rows = read(run, "runs.csv");
+        rows.lines()
+            .map(|line| {
+                let (before, rest) = line.split_at(line.match_indices(',').nth(4).unwrap().0 + 1);
+                format!("{before}{}", &rest[rest.find(',').unwrap()..])
+            })
+            .collect()
+    };
+    assert_eq!(rows(&merged), rows(&whole));
+    let verdicts = |run: &str| {
+        let verdicts: serde_json::Value = serde_json::from_str(&read(run, "verdicts.json")).unwrap();
+        verdicts["cases"].clone()
+    };
+    assert_eq!(verdicts(&merged), verdicts(&whole));
+    check(&merge(&[&first]), 1, &["shard 2/2 is missing"]);
+    check(&merge(&[&first, &whole]), 1, &["number of shards 2 and none"]);
+}
+
+#[test]
 fn a_second_recording_leaves_other_cases_alone() {
     let machine = Machine::new();
     check(&machine.bench(&["--save-baseline"]), 0, &[]);
