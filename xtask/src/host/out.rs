@@ -53,7 +53,10 @@ impl Out {
     /// Moves the complete run to its place, and returns that.
     pub(crate) fn publish(&self) -> Result<&Path, Error> {
         let raw = self.partial.join("raw");
-        fs::remove_dir_all(&raw).map_err(Error::io("remove", &raw))?;
+        // What was put together from other runs has none.
+        if raw.exists() {
+            fs::remove_dir_all(&raw).map_err(Error::io("remove", &raw))?;
+        }
         if fs::read_dir(&self.place).is_ok_and(|mut entries| entries.next().is_some()) {
             fs::remove_dir_all(&self.place).map_err(Error::io("replace", &self.place))?;
         }
