@@ -191,15 +191,15 @@ fn shards_merged_are_the_run_that_one_machine_makes() {
     for (shard, out) in [("1/2", &first), ("2/2", &second)] {
         check(&machine.bench(&["--shard", shard, "--out", out]), 3, &["1 slower"]);
     }
-    let merge = |shards: &[&str]| {
+    let xtask = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command
-            .arg("merge")
-            .args(shards)
-            .args(["--out", &merged, "--baselines", &folder("baselines")]);
-        command.env("CARGO_TARGET_DIR", machine.path("target"));
+            .args(arguments)
+            .args(["--baselines", &folder("baselines")])
+            .env("CARGO_TARGET_DIR", machine.path("target"));
         command.env_remove("GITHUB_ACTIONS").output().unwrap()
     };
+    let merge = |shards: &[&str]| xtask(&[&["merge", "--out", &merged], shards].concat());
     check(&merge(&[&second, &first]), 3, &["regression: 2 slower"]);
 
     let read = |run: &str, name: &str| fs::read_to_string(Path::new(run).join(name)).unwrap();
@@ -220,6 +220,8 @@ fn shards_merged_are_the_run_that_one_machine_makes() {
         let verdicts: serde_json::Value = serde_json::from_str(&read(run, "verdicts.json")).unwrap();
         verdicts["cases"].clone()
     };
+    // From its files as well, whose numbers are rounded.
+    check(&xtask(&["gate", &whole]), 3, &["regression: 2 slower"]);
     assert_eq!(verdicts(&merged), verdicts(&whole));
     check(&merge(&[&first]), 1, &["shard 2/2 is missing"]);
     check(&merge(&[&first, &whole]), 1, &["number of shards 2 and none"]);
