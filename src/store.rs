@@ -2,9 +2,10 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -122,12 +123,26 @@ impl Store {
         let written = fs::create_dir_all(folder)
             .and_then(|()| fs::File::create(&part))
             .and_then(|mut file| file.write_all(contents))
-            .and_then(|()| fs::rename(&part, folder.join(name)));
+            .and_then(|()| replace(&part, &folder.join(name)));
         if written.is_err() {
             // Most likely it was never there.
             let _ = fs::remove_file(part);
         }
         written.is_ok()
+    }
+}
+
+/// Renames a file to a place where one may be. Windows refuses while another process or thread has that open, as it does to
+/// replace it itself; that is soon over.
+fn replace(part: &Path, place: &Path) -> io::Result<()> {
+    let end = Instant::now() + Duration::from_millis(500);
+    loop {
+        match fs::rename(part, place) {
+            Err(error) if cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            renamed => return renamed,
+        }
     }
 }
 

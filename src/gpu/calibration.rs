@@ -280,7 +280,7 @@ mod tests {
             tuning: Some(Tuning::plain(Transfer::STAGED)),
             ..Options::default()
         };
-        let mut executor = Executor::on(&Adapter::noop(), options).unwrap();
+        let mut executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
         let engine = executor.gpu_mut().unwrap().engine_mut();
         let whole = calibrate(engine, None, Duration::from_secs(60)).unwrap();
         assert_eq!(whole.1, STEPS.len());

@@ -92,7 +92,7 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
                 chunk_bytes,
                 ..Options::default()
             };
-            let executor = Executor::on(&Adapter::noop(), options).unwrap();
+            let executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
             executor.run_batch_flat(tasks).unwrap();
             let before = executor.counters();
             for _ in 0..3 {
@@ -134,7 +134,7 @@ fn commands_are_recorded_ahead_where_calls_repeat_and_not_where_sizes_take_turns
         }),
         ..Options::default()
     };
-    let executor = Executor::on(&Adapter::noop(), options).unwrap();
+    let executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
     let data = vec![1.0_f32; 512];
     let prepared = |n: usize| {
         let (a, b) = (&data[..n], &data[..n]);
@@ -166,7 +166,7 @@ fn without_a_driver_different_operators_are_one_submission_too() {
             cache_dir: Some("".into()),
             ..Options::default()
         };
-        let executor = Executor::on(&Adapter::noop(), options).unwrap();
+        let executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
         let run = || {
             let mut call = executor.call();
             let (sums, roots) = (call.add(&sums).unwrap(), call.add(&roots).unwrap());
@@ -210,7 +210,7 @@ fn more_tasks_than_there_are_places_for_are_an_error_and_later_ones_run() {
             cache_dir: Some("".into()),
             ..Options::default()
         };
-        Executor::on(&Adapter::noop_as(backend), options).unwrap()
+        Executor::on(&Adapter::noop_as(backend).unwrap(), options).unwrap()
     };
     let task = VectorAdd { a: &[1.0], b: &[2.0] };
     let bindings = |executor: &Executor, count| executor.gpu().unwrap().engine().device.bindings.take(count);

@@ -61,7 +61,7 @@ fn check(adapter: &Adapter, operator: Option<&str>) {
 #[test]
 fn a_device_that_computes_wrongly_is_not_tried_by_every_process() {
     // It computes nothing at all.
-    let adapter = Adapter::noop();
+    let adapter = Adapter::noop().unwrap();
     check(&adapter, Some("vector_add"));
     let folder = tempfile::tempdir().unwrap();
     assert!(tries(&adapter, folder.path()));
