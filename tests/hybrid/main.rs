@@ -9,6 +9,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+#[cfg(target_os = "linux")]
+mod limits;
 mod routes;
 mod tables;
 

@@ -143,6 +143,14 @@ pub(crate) fn exit(verdicts: &[CaseVerdict], strictness: Strictness) -> Exit {
     }
 }
 
+/// The exit code where a baseline is asked for and there is none; counters that changed all the same come first.
+pub(crate) fn required(exit: Exit) -> Exit {
+    match exit {
+        Exit::Regression => exit,
+        _ => Exit::NoBaseline,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

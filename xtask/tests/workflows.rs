@@ -1,4 +1,4 @@
-//! The workflows of GitHub Actions, as far as Linux can run them: each step's commands, in a clone, with stand-ins for
+//! The workflows of GitHub Actions, as far as Linux can run them: each step's commands, in a clean clone, with stand-ins for
 //! what a test must not do. `cargo xtask` is ours, asked for help after all its flags, so that it reads them and does nothing.
 
 #![cfg(unix)]
@@ -110,17 +110,10 @@ fn script(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn git(folder: &Path, arguments: &[&str]) {
+fn git(config: &Path, folder: &Path, arguments: &[&str]) {
     let status = Command::new("git")
-        .args([
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@t",
-            "-c",
-            "commit.gpgsign=false",
-        ])
         .args(arguments)
+        .env("GIT_CONFIG_GLOBAL", config)
         .current_dir(folder)
         .status()
         .unwrap();
@@ -135,9 +128,7 @@ fn every_command_of_a_workflow_runs() {
         world.path().join("clone"),
         world.path().join("origin"),
     );
-    for folder in [&programs, &clone, &origin] {
-        fs::create_dir(folder).unwrap();
-    }
+    fs::create_dir(&programs).unwrap();
     let log = world.path().join("log");
     let xtask = env!("CARGO_BIN_EXE_xtask");
     script(
@@ -153,10 +144,24 @@ fn every_command_of_a_workflow_runs() {
             &format!("#!/bin/sh\necho \"{name} $*\" >> '{}'\n", log.display()),
         );
     }
-    git(&origin, &["init", "--quiet", "--bare"]);
-    git(&clone, &["init", "--quiet"]);
-    git(&clone, &["commit", "--quiet", "--allow-empty", "--message", "first"]);
-    git(&clone, &["remote", "add", "origin", origin.to_str().unwrap()]);
+    // Instead of the person's own. A repository may belong to somebody else than who tests it, and have no history.
+    let config = world.path().join("gitconfig");
+    fs::write(&config, "[safe]\ndirectory = *\n[receive]\nshallowUpdate = true\n").unwrap();
+    git(
+        &config,
+        world.path(),
+        &["init", "--quiet", "--bare", origin.to_str().unwrap()],
+    );
+    git(
+        &config,
+        world.path(),
+        &["clone", "--quiet", root().to_str().unwrap(), clone.to_str().unwrap()],
+    );
+    git(
+        &config,
+        &clone,
+        &["remote", "set-url", "origin", origin.to_str().unwrap()],
+    );
     let (output, summary) = (world.path().join("output"), world.path().join("summary"));
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
 
@@ -176,6 +181,7 @@ fn every_command_of_a_workflow_runs() {
             .current_dir(&clone)
             .envs(&step.env)
             .env("PATH", &path)
+            .env("GIT_CONFIG_GLOBAL", &config)
             .env("GITHUB_OUTPUT", &output)
             .env("GITHUB_STEP_SUMMARY", &summary)
             .env("GITHUB_RUN_ID", "7")

@@ -1,6 +1,10 @@
 //! `cargo xtask ci`: what must pass before a change lands.
 
-use std::{ffi::OsStr, time::Instant};
+use std::{
+    ffi::OsStr,
+    fmt,
+    time::{Duration, Instant},
+};
 
 use clap::Parser as _;
 use xshell::{Cmd, Shell, cmd};
@@ -10,13 +14,13 @@ use crate::{
     cmd::{audit_deps, bench, setup, windows, workflows},
     error::Error,
     exit::Exit,
-    host::{console, workspace},
+    host::{console, windows::toolchain, workspace},
 };
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cargo xtask ci\n  cargo xtask ci --windows")]
 pub(crate) struct Flags {
-    /// Run the Windows half as well, under Wine
+    /// Run the Windows half as well, under Wine [default: where CI=true]
     #[arg(long, overrides_with = "no_windows")]
     windows: bool,
     /// Leave the Windows half to another machine
@@ -27,7 +31,7 @@ pub(crate) struct Flags {
 impl Flags {
     /// On Windows, all of it is the Windows half.
     fn with_windows(&self) -> bool {
-        !cfg!(windows) && !self.no_windows && self.windows
+        !cfg!(windows) && !self.no_windows && (self.windows || is_ci())
     }
 }
 
@@ -43,34 +47,36 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         // As in `quiet_display`, for the tests.
         sh.set_var("XDG_RUNTIME_DIR", std::env::temp_dir());
     }
-    let start = Instant::now();
-    console::status("Set up", "the software adapters");
-    setup::ensure(&sh)?;
-    step("format", cmd!(sh, "cargo fmt --all --check"))?;
+    let mut steps = Steps::default();
+    steps.time("set-up", || {
+        console::status("Set up", "the software adapters");
+        setup::ensure(&sh)
+    })?;
+    steps.check("format", cmd!(sh, "cargo fmt --all --check"))?;
     // The peers are not built here: cubecl alone costs more than all the rest.
     let peers = "benches/peers/Cargo.toml";
-    step(
+    steps.check(
         "format of the peers",
         cmd!(sh, "cargo fmt --manifest-path {peers} --check"),
     )?;
-    step(
+    steps.check(
         "lock of the peers",
         cmd!(sh, "cargo update --workspace --locked --quiet --manifest-path {peers}"),
     )?;
-    step(
+    steps.check(
         "lints",
         cmd!(sh, "cargo clippy --workspace --all-targets --locked -- -D warnings"),
     )?;
-    step(
+    steps.check(
         "lints without GPU",
         cmd!(
             sh,
             "cargo clippy --package gpu-executor --lib --no-default-features --locked -- -D warnings"
         ),
     )?;
-    let tests = cmd!(sh, "cargo test --workspace --locked");
+    let tests = tests(&sh, cfg!(windows));
     // Where the drivers were installed a moment ago, a test that finds none is a failure.
-    step(
+    steps.check(
         "tests",
         if setup::is_possible() {
             tests.env("CI", "true")
@@ -78,11 +84,40 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             tests
         },
     )?;
-    step(
+    steps.check(
         "documentation",
         cmd!(sh, "cargo doc --workspace --no-deps --locked --document-private-items")
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
+    steps.time("dependencies", dependencies)?;
+    steps.time("workflows", || {
+        workflows::check(&sh, is_ci() && cfg!(target_os = "linux"))
+    })?;
+    if flags.with_windows() {
+        windows::ci(&sh, &mut steps)?;
+    }
+    let exit = steps.time("bench", || {
+        console::status("Bench", "quick; results, counters and errors count, times are shown");
+        bench::run(&bench::Flags::quick_for_ci())
+    })?;
+    if exit == Exit::Pass {
+        console::status("Passed", &steps.to_string());
+    }
+    Ok(exit)
+}
+
+/// They come with this very program, and built anew, as the dependencies of a whole workspace have more features. Windows replaces
+/// no program that runs, so the tests are built in another folder there.
+fn tests(sh: &Shell, on_windows: bool) -> Cmd<'_> {
+    let tests = cmd!(sh, "cargo test --workspace --locked");
+    if on_windows {
+        tests.arg("--target-dir").arg(toolchain::target())
+    } else {
+        tests
+    }
+}
+
+fn dependencies() -> Result<(), Error> {
     console::status("Check", "dependencies");
     let root = workspace::root();
     let audit = Cli::parse_from([OsStr::new("cargo xtask"), OsStr::new("audit-deps"), root.as_os_str()]);
@@ -91,20 +126,61 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     {
         return Err(Error::Failed("the audit of dependencies found errors".to_owned()));
     }
-    workflows::check(&sh, is_ci() && cfg!(target_os = "linux"))?;
-    if flags.with_windows() {
-        windows::ci(&sh)?;
-    }
-    console::status("Bench", "quick; results, counters and errors count, times are shown");
-    let exit = bench::run(&bench::Flags::quick_for_ci())?;
-    if exit == Exit::Pass {
-        console::status("Passed", &format!("all of it in {} s", start.elapsed().as_secs()));
-    }
-    Ok(exit)
+    Ok(())
 }
 
-fn step(name: &str, command: Cmd<'_>) -> Result<(), Error> {
-    console::status("Check", name);
-    command.quiet().run()?;
-    Ok(())
+/// What was done, and how long it took.
+#[derive(Debug, Default)]
+pub(crate) struct Steps(Vec<(&'static str, Duration)>);
+
+impl Steps {
+    pub(crate) fn time<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let start = Instant::now();
+        let done = step()?;
+        self.0.push((name, start.elapsed()));
+        Ok(done)
+    }
+
+    fn check(&mut self, name: &'static str, command: Cmd<'_>) -> Result<(), Error> {
+        self.time(name, || {
+            console::status("Check", name);
+            Ok(command.quiet().run()?)
+        })
+    }
+}
+
+impl fmt::Display for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Duration = self.0.iter().map(|(_, time)| *time).sum();
+        write!(f, "all of it in {} s:", all.as_secs())?;
+        for (at, (name, time)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma} {name} {}", time.as_secs())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_runs_is_not_replaced_on_windows() {
+        let sh = Shell::new().unwrap();
+        let place = toolchain::target().display().to_string();
+        assert_ne!(toolchain::target(), workspace::target());
+        assert!(tests(&sh, true).to_string().contains(&place));
+        // Elsewhere what clippy and cargo have built is used again.
+        assert!(!tests(&sh, false).to_string().contains("--target-dir"));
+    }
+
+    #[test]
+    fn what_was_done_is_said_with_its_time() {
+        let steps = Steps(vec![
+            ("format", Duration::from_millis(1900)),
+            ("lints", Duration::from_secs(60)),
+        ]);
+        assert_eq!(steps.to_string(), "all of it in 61 s: format 1, lints 60");
+    }
 }

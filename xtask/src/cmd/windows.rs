@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use xshell::Shell;
 
 use crate::{
-    cmd::setup,
+    cmd::{ci::Steps, setup},
     error::Error,
     exit::Exit,
     host::{
@@ -62,13 +62,14 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 }
 
 /// What `cargo xtask ci` runs of it: everything once.
-pub(crate) fn ci(sh: &Shell) -> Result<(), Error> {
-    ready(sh, true)?;
+pub(crate) fn ci(sh: &Shell, steps: &mut Steps) -> Result<(), Error> {
     let toolchain = Toolchain::here();
+    steps.time("Windows' set-up", || ready(sh, true))?;
     // The tests are built for the other.
-    check::run(toolchain, &[Abi::Msvc])?;
-    test::run(sh, toolchain, &test::Flags::default())?;
-    bench::run(sh, toolchain, &bench::Flags::default())?;
+    steps.time("Windows' check", || check::run(toolchain, &[Abi::Msvc]))?;
+    steps.time("Windows' build", || test::build(toolchain))?;
+    steps.time("Windows' tests", || test::run(sh, toolchain, &test::Flags::default()))?;
+    steps.time("Windows' bench", || bench::run(sh, toolchain, &bench::Flags::default()))?;
     Ok(())
 }
 

@@ -130,14 +130,15 @@ impl Court<'_> {
             ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), self.plan.sizes.join(",")),
             ("GPU_EXECUTOR_BENCH_OPS".to_owned(), ops.join(",")),
         ]);
-        let serving = ab::serves([&base, &head], cases, &environment, folder)?;
+        // The baseline's program may lack some of them, or be unable to name them; the others are compared.
+        let (cases, serving) = ab::common([&base, &head], cases, &environment, folder)?;
         let plan = Plan {
             schema: SCHEMA,
             started: self.plan.started.clone(),
             command: self.plan.command.clone(),
             base,
             head,
-            cases: cases.to_vec(),
+            cases,
             seed: ab::seed(),
             bound: self.bound,
             tuning: self.plan.tuning.clone(),
@@ -145,7 +146,7 @@ impl Court<'_> {
         };
         console::status(
             "Comparing",
-            &format!("{} with {revision}, seed {}", cases.join(", "), plan.seed),
+            &format!("{} with {revision}, seed {}", plan.cases.join(", "), plan.seed),
         );
         files::write(&folder.join("plan.json"), files::json(&plan).as_bytes())?;
         let finished = Turns {

@@ -1,6 +1,9 @@
 //! `cargo xtask windows test`: all tests as Windows programs.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use xshell::Shell;
 
@@ -40,9 +43,6 @@ const NEED_CARGO: [&str; 3] = [
     "every_certain_edge_is_one_that_cargo_tree_prints",
 ];
 
-/// Tests that interrupt a program from its console, which Wine has none of without a terminal; on Windows they run.
-const NEED_CONSOLE: [&str; 1] = ["an_interruption_is_noted_and_the_second_one_ends_the_process"];
-
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Flags {
     /// Only the library's tests on these backends, of dx12, vulkan, gles [default: all, and xtask's tests]
@@ -53,9 +53,14 @@ pub(crate) struct Flags {
     again: bool,
 }
 
-pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exit, Error> {
+/// Builds the tests, unless they are.
+pub(super) fn build(toolchain: Toolchain) -> Result<Vec<Built>, Error> {
     console::status("Building", "tests for Windows");
-    let built = toolchain.build(Abi::Gnu, &["test", "--no-run", "--workspace"])?;
+    toolchain.build(Abi::Gnu, &["test", "--no-run", "--workspace"])
+}
+
+pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exit, Error> {
+    let built = build(toolchain)?;
     let place = Place::start(sh)?;
     let root = workspace::root();
     let (library, xtask): (Vec<&Built>, Vec<&Built>) = built
@@ -72,9 +77,8 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
     for backend in BACKENDS.into_iter().filter(wanted) {
         let adapter = adapter(&listing, backend)?;
         console::status("Testing", &format!("library on {backend}: {adapter}"));
-        let passed = passed(&place, &adapter)?;
+        let passed = passed(sh, &place, &adapter)?;
         let tests = Tests {
-            sh,
             place: &place,
             backend: Some(backend),
             passed: passed.as_ref(),
@@ -85,7 +89,6 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
     if flags.backend.is_none() {
         console::status("Testing", "xtask");
         let tests = Tests {
-            sh,
             place: &place,
             backend: None,
             // Its tests read files of the repository, which may be others.
@@ -95,11 +98,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
         let tally = tests.run(&xtask)?;
         let left_out = match place {
             Place::Here => String::new(),
-            Place::Wine(_) => format!(
-                "not run, as Wine has no cargo: {}; and no console: {}",
-                NEED_CARGO.join(", "),
-                NEED_CONSOLE.join(", ")
-            ),
+            Place::Wine(_) => format!("not run, as Wine has no cargo: {}", NEED_CARGO.join(", ")),
         };
         say("xtask", tally, &left_out);
     }
@@ -119,20 +118,14 @@ fn say(what: &str, tally: Tally, rest: &str) {
 }
 
 /// What passed before on an adapter; `None` on Windows, where drivers change behind every name.
-fn passed(place: &Place, adapter: &str) -> Result<Option<Passed>, Error> {
-    let Place::Wine(_) = place else { return Ok(None) };
-    let under = format!(
-        "{}; {}; {:?}; {adapter}",
-        wine::version()?,
-        piece::versions(),
-        wine::FIXED
-    );
+fn passed(sh: &Shell, place: &Place, adapter: &str) -> Result<Option<Passed>, Error> {
+    let Place::Wine(wine) = place else { return Ok(None) };
+    let under = format!("{}; {}; {adapter}", wine.contents(sh)?, windows::below(sh)?);
     Ok(Some(Passed::new(windows::folder().join("passed"), under)))
 }
 
 /// How test programs are run.
 struct Tests<'a> {
-    sh: &'a Shell,
     place: &'a Place,
     /// For the library's: beside the CPU.
     backend: Option<&'a str>,
@@ -141,15 +134,39 @@ struct Tests<'a> {
 }
 
 impl Tests<'_> {
-    /// Runs the programs; any failure ends it.
+    /// Runs the programs; after a failure no further one begins.
     fn run(&self, programs: &[&Built]) -> Result<Tally, Error> {
-        let mut sum = Tally::default();
-        for built in programs {
-            if matches!(self.place, Place::Wine(_)) && NEED_CARGO.contains(&built.name.as_str()) {
-                continue;
+        // A program runs one test at a time under Wine, so that there is a core for the next program.
+        let lanes = match self.place {
+            Place::Here => 1,
+            Place::Wine(_) => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let needs_cargo = |built: &Built| NEED_CARGO.contains(&built.name.as_str());
+        let programs = programs
+            .iter()
+            .filter(|built| matches!(self.place, Place::Here) || !needs_cargo(built));
+        let left = Mutex::new(programs);
+        let next = || left.lock().expect("nobody panics with it").next();
+        let sum = Mutex::new(Ok(Tally::default()));
+        std::thread::scope(|scope| {
+            for _ in 0..lanes {
+                scope.spawn(|| {
+                    while sum.lock().expect("nobody panics with it").is_ok()
+                        && let Some(built) = next()
+                    {
+                        let tally = self.one(built);
+                        let mut sum = sum.lock().expect("nobody panics with it");
+                        match (sum.as_mut(), tally) {
+                            (Ok(sum), Ok(tally)) => sum.add(tally),
+                            (Ok(_), Err(error)) => *sum = Err(error),
+                            // The first is what is told.
+                            (Err(_), _) => {}
+                        }
+                    }
+                });
             }
-            sum.add(self.one(built)?);
-        }
+        });
+        let sum = sum.into_inner().expect("nobody panics with it")?;
         if sum.passed == 0 {
             return Err(Error::Failed("there were no tests to run".to_owned()));
         }
@@ -161,7 +178,7 @@ impl Tests<'_> {
         let Some(passed) = self.passed else {
             return self.test(&name, built);
         };
-        let sha256 = piece::checksum(self.sh, &built.path)?;
+        let sha256 = piece::checksum(&Shell::new()?, &built.path)?;
         if !self.again
             && let Some(tally) = passed.tally(&name, &sha256)
         {
@@ -180,10 +197,10 @@ impl Tests<'_> {
     fn test(&self, name: &str, built: &Built) -> Result<Tally, Error> {
         let mut command = self.place.command(&built.path);
         if let Place::Wine(_) = self.place {
-            for test in NEED_CARGO.iter().chain(&NEED_CONSOLE) {
+            for test in NEED_CARGO {
                 command.args(["--skip", test]);
             }
-            // Each device has its threads, and the CPU for its driver.
+            // Each device has its threads, and the CPU for its driver; other programs run beside this one.
             command.args(["--test-threads", "1"]);
         }
         // As cargo does; and with `CI`, tests that find no adapter fail.

@@ -13,7 +13,12 @@ pub(crate) mod wine;
 
 use std::path::PathBuf;
 
-use crate::host::workspace;
+use xshell::{Shell, cmd};
+
+use crate::{
+    error::Error,
+    host::{machine, workspace},
+};
 
 /// Debian's packages of all this, beside those of the software adapters.
 pub(crate) const PACKAGES: [&str; 7] = [
@@ -29,4 +34,17 @@ pub(crate) const PACKAGES: [&str; 7] = [
 /// Where it all lies.
 pub(crate) fn folder() -> PathBuf {
     workspace::target().join("windows")
+}
+
+/// What else of this machine a result under Wine may depend on: its processor, and Debian's packages below Wine.
+pub(crate) fn below(sh: &Shell) -> Result<String, Error> {
+    const PACKAGES: [&str; 6] = ["libc6", "libgl1-mesa-dri", "libllvm15", "libvulkan1", "libwine", "xvfb"];
+    // A package that is not installed has no version, which is as good.
+    let versions = cmd!(sh, "dpkg-query --show {PACKAGES...}")
+        .quiet()
+        .ignore_status()
+        .ignore_stderr();
+    let versions: Vec<String> = versions.read()?.lines().map(|line| line.replace('\t', " ")).collect();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(format!("{cores} of {}; {}", machine::cpu(sh), versions.join(", ")))
 }

@@ -45,10 +45,11 @@ pub(crate) struct Pieces {
     pub(crate) driver_manifest: PathBuf,
 }
 
-/// What the pieces are, as far as a result may depend on it.
-pub(crate) fn versions() -> String {
-    let drivers = DRIVER_PACKAGES.map(|(name, version, _)| format!("{name} {version}"));
-    format!("{COMPILER_WHEEL}, {}", drivers.join(", "))
+/// Which packages lavapipe is of.
+pub(crate) fn drivers() -> String {
+    DRIVER_PACKAGES
+        .map(|(name, version, _)| format!("{name} {version}"))
+        .join(", ")
 }
 
 /// Brings together whatever is not there yet.

@@ -75,7 +75,7 @@ impl Toolchain {
         let mut command = match self {
             Self::Native => {
                 let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-                command.args(arguments).env("CARGO_TARGET_DIR", workspace::target());
+                command.args(arguments).env("CARGO_TARGET_DIR", target());
                 command
             }
             Self::Debian => {
@@ -87,9 +87,13 @@ impl Toolchain {
                     // Else rustup's rustc answers, which has no sources of the standard library.
                     .env("RUSTC", DEBIAN_RUSTC)
                     .env("RUSTC_BOOTSTRAP", "1")
-                    .env("CARGO_TARGET_DIR", windows::folder().join("build"))
-                    // Nobody debugs these; without it linking takes a tenth of the space.
-                    .env("CARGO_PROFILE_DEV_DEBUG", "0");
+                    .env("CARGO_TARGET_DIR", target())
+                    // Nobody debugs or changes these: without all that, they take a tenth of the space and less time.
+                    .env("CARGO_PROFILE_DEV_DEBUG", "0")
+                    .env("CARGO_INCREMENTAL", "0");
+                for option in ["gpu-executor.debug=0", "xtask.debug=0", "xtask.opt-level=0"] {
+                    command.args(["--config", &format!("profile.dev.package.{option}")]);
+                }
                 if abi == Abi::Msvc {
                     // For the little C of dependencies, which is compiled even where nothing is linked.
                     command
@@ -196,6 +200,12 @@ impl Toolchain {
             abi.target()
         )))
     }
+}
+
+/// Where programs for Windows are built. On Windows as well this is not cargo's usual folder: the tests of a workspace come with xtask's
+/// program, built anew as dependencies have more features then, and Windows replaces no program that runs, as this one does.
+pub(crate) fn target() -> PathBuf {
+    windows::folder().join("build")
 }
 
 /// mingw's archiver under the name by which crates that compile C know how to call it.

@@ -60,9 +60,23 @@ impl Wine {
         })
     }
 
-    /// A command that runs a Windows program.
+    /// What there is of Wine, as far as a result may depend on it.
+    pub(crate) fn contents(&self, sh: &Shell) -> Result<String, Error> {
+        let sums = self.pieces.dlls.iter().map(|dll| piece::checksum(sh, dll));
+        let sums: Vec<String> = sums.collect::<Result<_, Error>>()?;
+        let drivers = piece::drivers();
+        Ok(format!("{}; {}; {drivers}; {FIXED:?}", version()?, sums.join(" ")))
+    }
+
+    /// A command that runs a Windows program. Of this process's environment it knows nothing that a result could depend on.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(LOADER);
+        let known = ["HOME", "USER", "PATH", "TMPDIR", "RUST_BACKTRACE"];
+        command.env_clear().envs(
+            known
+                .into_iter()
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        );
         with_prefix(&mut command, &self.prefix).arg(program);
         for (name, value) in self.variables() {
             command.env(name, value);
