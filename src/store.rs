@@ -104,12 +104,10 @@ impl Store {
         fs::read(self.folder.as_ref()?.join(name)).ok()
     }
 
-    /// Moves a file aside, so that there is none of its name.
-    pub(crate) fn move_aside(&self, name: &str, to: &str) {
-        if let Some(folder) = &self.folder {
-            // If that is not possible, it is read again and again, and no worse.
-            let _ = fs::rename(folder.join(name), folder.join(to));
-        }
+    /// Moves a file aside, so that there is none of its name. `false` if that is not possible: it is read again and again then, and no worse.
+    pub(crate) fn move_aside(&self, name: &str, to: &str) -> bool {
+        let folder = self.folder.as_ref();
+        folder.is_some_and(|folder| fs::rename(folder.join(name), folder.join(to)).is_ok())
     }
 
     /// Writes a file, beside its place and renamed, and says whether that was possible: if not, it costs the next process some

@@ -39,10 +39,12 @@ pub(super) fn tune(
         Tuning::plain(Transfer::STAGED)
     } else {
         let stored = store.tuning(info);
-        let known = lock(&MADE)
-            .iter()
-            .find_map(made)
-            .or(stored.filter(|(_, steps)| *steps >= STEPS.len()));
+        // Another process may have gone on with one that was cut short in this.
+        let here = lock(&MADE).iter().find_map(made);
+        let whole = stored.filter(|(_, steps)| *steps >= STEPS.len());
+        let known = whole
+            .filter(|_| here.is_none_or(|(_, steps)| steps < STEPS.len()))
+            .or(here);
         let (tuning, steps) = match known {
             Some(known) => known,
             // It is kept for executors of all options, whatever this one's are.
@@ -60,7 +62,7 @@ pub(super) fn tune(
                 made
             }
         };
-        if stored != Some((tuning, steps)) {
+        if stored.is_none_or(|(kept, far)| far <= steps && (kept, far) != (tuning, steps)) {
             store.keep_tuning(info, tuning, steps);
         }
         tuning

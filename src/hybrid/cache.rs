@@ -31,7 +31,8 @@ pub(super) struct Fingerprint {
     threads: usize,
     /// What the environment says of the way tasks reach an adapter: it changes the times.
     tuning: Option<String>,
-    /// What it tells wgpu.
+    /// What it tells wgpu; files of revision 2 do not have it.
+    #[serde(default)]
     flags: String,
     /// Of the program: settings, optimisation, kernels.
     build: String,
@@ -71,6 +72,15 @@ pub(super) fn now() -> u64 {
 impl Failure {
     fn is_of(&self, operator: &str, backend: Backend) -> bool {
         self.backend == backend && self.operator.as_deref().is_none_or(|name| name == operator)
+    }
+
+    /// `3 hours ago`.
+    pub(super) fn ago(&self) -> String {
+        match now().saturating_sub(self.at) {
+            seconds @ ..120 => format!("{seconds} seconds ago"),
+            seconds @ 120..7200 => format!("{} minutes ago", seconds / 60),
+            seconds => format!("{} hours ago", seconds / 3600),
+        }
     }
 }
 
@@ -193,7 +203,21 @@ impl Cache {
                 log::info!("{}: {operator} was measured without {name}", self.name());
                 None
             }
-            _ => Some(table),
+            _ => {
+                for failure in kept
+                    .failures
+                    .iter()
+                    .filter(|f| f.is_of(operator, f.backend) && !is_measured(f.backend))
+                {
+                    log::warn!(
+                        "{}: {operator} is not run on it, as it failed {} ({}); `Hybrid::rebuild` has it tried again",
+                        failure.backend,
+                        failure.ago(),
+                        failure.error
+                    );
+                }
+                Some(table)
+            }
         }
     }
 
@@ -262,7 +286,7 @@ impl Cache {
                 let now = now();
                 // A clock that was set back does not make it a longer day.
                 kept.failures
-                    .retain(|failure| (failure.at..failure.at + DAY).contains(&now));
+                    .retain(|failure| (failure.at..failure.at.saturating_add(DAY)).contains(&now));
                 kept
             }
             Ok(kept) => {
@@ -274,16 +298,26 @@ impl Cache {
             }
             // Another revision may have any format.
             Err(_) if revision(&json).is_some_and(|revision| revision != u64::from(REVISION)) => {
-                log::info!("{}: of another revision", self.name());
+                // Thresholds in it may be a person's work.
+                self.set_aside("old", "it is of another revision");
                 empty
             }
             Err(error) => {
                 // It may be a person's work with a comma too many.
-                self.store.move_aside(&self.file, &format!("{}.damaged", self.file));
-                log::warn!("{}: {error}; it is kept with `.damaged` behind its name", self.name());
+                self.set_aside("damaged", &error.to_string());
                 empty
             }
         }
+    }
+
+    /// Gives the file another name, so that it is neither read again nor written over.
+    fn set_aside(&self, extension: &str, reason: &str) {
+        let end = if self.store.move_aside(&self.file, &format!("{}.{extension}", self.file)) {
+            format!("it is kept with `.{extension}` behind its name")
+        } else {
+            "and its name cannot be changed".to_owned()
+        };
+        log::warn!("{}: {reason}; {end}", self.name());
     }
 
     fn name(&self) -> String {

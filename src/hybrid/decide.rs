@@ -95,9 +95,18 @@ impl Hybrid {
         };
         if !self.is_in_use(backend) {
             let others = |other| other != backend && self.is_in_use(other);
-            let next = table
-                .filter(|_| wanted.is_none())
-                .and_then(|table| table.fastest(&load, others));
+            // By what was learned, as far as anything was predicted of them.
+            let ns = |backend: Backend| prediction.ns[backend as usize];
+            let known = Backend::ALL.into_iter().filter(|&other| others(other) && ns(other) > 0);
+            let next = table.filter(|_| wanted.is_none()).and_then(|table| {
+                let fastest = table.fastest(&load, others);
+                known
+                    .chain(fastest.filter(|&other| ns(other) == 0))
+                    .min_by_key(|&other| match ns(other) {
+                        0 => u64::MAX,
+                        ns => ns,
+                    })
+            });
             route.reason = Reason::OutOfUse(backend);
             route.backend = next.unwrap_or(Backend::Cpu);
         }
@@ -112,7 +121,13 @@ impl Hybrid {
         }
         let candidates = self.devices.iter().map(Device::backend).filter_map(|backend| {
             let [calibrated_ns, ns] = [contest.calibrated_ns, route.predicted_ns].map(|ns| ns[backend as usize]);
-            let competes = backend != route.backend && ns > 0 && self.is_in_use(backend);
+            // To open one takes longer than any trial, and so is done for those alone that promise to be faster.
+            let is_slower = ns > contest.best_ns;
+            let is_ready = !is_slower
+                || self
+                    .device(backend)
+                    .is_ok_and(|device| backend == Backend::Cpu || device.was_open());
+            let competes = backend != route.backend && ns > 0 && self.is_in_use(backend) && is_ready;
             competes.then_some(Candidate {
                 backend,
                 excess: ns as f64 / contest.best_ns as f64 - 1.0,

@@ -246,8 +246,11 @@ impl Feedback {
         if call.best.is_none() {
             // It is the fastest.
             (slot.lost, slot.trial) = (0, 0);
-        } else {
-            slot.trial = if slot.passed > 0 { 1 } else { slot.trial + 1 };
+        } else if slot.trial == 0 {
+            // Its trial ended while it was on its way.
+            return;
+        } else if slot.passed == 0 {
+            slot.trial += 1;
         }
         slot.learn((took.as_secs_f64() / calibrated).max(1e-9));
         if let Some(best) = call.best {
@@ -282,6 +285,10 @@ impl Feedback {
             let is_on_trial = slot.trial > 0 && slot.passed == 0;
             if tried.is_none() && (is_on_trial || slot.is_due(&candidate, number)) {
                 tried = Some(candidate.backend);
+                if !is_on_trial {
+                    slot.trial = 1;
+                    place.store(slot.word(), Ordering::Relaxed);
+                }
                 continue;
             }
             slot.passed = (slot.passed + 1).min(Slot::MOST_PASSED);

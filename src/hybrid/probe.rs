@@ -47,7 +47,7 @@ impl Hybrid {
         let table = self.kept(index).or_else(|| {
             let is_to_come = |(o, table): &(&Operator, &OnceLock<_>)| o.probe.is_some() && table.get().is_none();
             let to_come = op::ALL.iter().zip(&self.tables).filter(is_to_come).count();
-            self.measure(operator, begin, left, u32::try_from(to_come).unwrap_or(1).max(1))
+            self.measure(index, begin, left, u32::try_from(to_come).unwrap_or(1).max(1))
         });
         drop(lock);
         *spent += begin.elapsed();
@@ -63,7 +63,8 @@ impl Hybrid {
 
     /// Measures an operator: all `left` may go into opening devices and making pipelines, and of what is left then one part in
     /// `to_come`, the number of operators not measured yet.
-    fn measure(&self, operator: &'static Operator, begin: Instant, left: Duration, to_come: u32) -> Option<Table> {
+    fn measure(&self, index: usize, begin: Instant, left: Duration, to_come: u32) -> Option<Table> {
+        let operator = &op::ALL[index];
         let name = operator.name;
         let probe = operator.probe.as_ref()?;
         let backends: Vec<_> = self.devices.iter().map(|device| device.backend().name()).collect();
@@ -77,10 +78,14 @@ impl Hybrid {
         let (mut known, mut failures) = (0, Vec::new());
         for device in &self.devices {
             let backend = device.backend();
-            if let Some(failure) = self.cache.failure(name, backend) {
-                log::info!(
+            // The CPU is what everything is compared with.
+            let failure_before = (backend != Backend::Cpu)
+                .then(|| self.cache.failure(name, backend))
+                .flatten();
+            if let Some(failure) = failure_before {
+                log::warn!(
                     "{backend}: {name} is not run on it, as it failed {}: {}",
-                    ago(failure.at),
+                    failure.ago(),
                     failure.error
                 );
                 known += 1;
@@ -95,6 +100,9 @@ impl Hybrid {
             }
         }
         drop(proofs);
+        if contestants.is_empty() {
+            return None;
+        }
         let is_whole = contestants.len() + known + failures.len() == self.devices.len();
         let backends: Vec<Backend> = contestants.iter().map(|(device, _)| device.backend()).collect();
         let mut world = Machine {
@@ -114,8 +122,10 @@ impl Hybrid {
         }
         let table = Table::measured(times);
         log::info!("{name} is calibrated, after {:.1?}: {}", begin.elapsed(), told(&table));
-        // One that fails only now may have been disturbed.
-        if (is_complete || is_alone) && is_whole && table.times.len() == backends.len() {
+        // One that fails only now may have been disturbed. And thresholds that the program did away with are not its to delete in the file.
+        if self.cleared[index] {
+            log::info!("{name}: kept by `keep_tables`, in the place of the thresholds");
+        } else if (is_complete || is_alone) && is_whole && table.times.len() == backends.len() {
             self.cache.keep_measured(name, &table, &failures);
         } else {
             log::warn!("{name}: not everything could be measured, so that it is not kept");
@@ -124,10 +134,15 @@ impl Hybrid {
     }
 }
 
-/// What there is to remember of a device that could not be used: nothing, if that was for want of memory or time, which there may be soon.
+/// What there is to remember of a device that could not be used: that it cannot be opened, or is wrong. Nothing, if that was for want of
+/// memory or time, which there may be soon, or if it was lost: what loses a device need not be this operator.
 fn failure(operator: &str, device: &Device, error: &CheckError) -> Option<Failure> {
-    if let CheckError::Failed(Error::OutOfMemory { .. } | Error::TooManyOnTheWay { .. } | Error::Timeout { .. }) = error
-    {
+    let may_be_otherwise = match error {
+        CheckError::Failed(Error::OutOfMemory { .. } | Error::TooManyOnTheWay { .. } | Error::Timeout { .. }) => true,
+        CheckError::Failed(Error::DeviceLost { .. } | Error::Driver { .. }) => device.was_open(),
+        _ => false,
+    };
+    if may_be_otherwise {
         return None;
     }
     Some(Failure {
@@ -136,15 +151,6 @@ fn failure(operator: &str, device: &Device, error: &CheckError) -> Option<Failur
         error: error.to_string(),
         at: now(),
     })
-}
-
-/// `3 hours ago`.
-fn ago(at: u64) -> String {
-    match now().saturating_sub(at) {
-        seconds @ ..120 => format!("{seconds} seconds ago"),
-        seconds @ 120..7200 => format!("{} minutes ago", seconds / 60),
-        seconds => format!("{} hours ago", seconds / 3600),
-    }
 }
 
 /// Opens a device and has it compute something that is compared with the CPU.

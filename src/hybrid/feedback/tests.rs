@@ -323,3 +323,58 @@ fn a_device_that_cannot_is_avoided_for_long() {
     world.run(15_000);
     assert!(world.part(1, 15_000) > 0.0, "but not for ever");
 }
+
+/// Part of the calls that go to the slower device, and how many of the last 1,000, where so many threads have calls on their way.
+fn part_of_threads(threads: usize, calibrated: [u64; 2], takes: [u64; 2], calls: usize) -> (f64, usize) {
+    let feedback = Feedback::default();
+    let mut random = crate::workload::Random::new(1);
+    // (end, device, took, best)
+    let mut flying: Vec<(u64, usize, u64, Option<u64>)> = Vec::new();
+    let (mut now, mut slow, mut late) = (0, 0, 0);
+    for number in 0..calls {
+        if flying.len() == threads {
+            let at = (0..threads).min_by_key(|&i| flying[i].0).unwrap();
+            let (end, device, took, best) = flying.remove(at);
+            now = end;
+            let call = Call {
+                best: best.map(NS),
+                ..call(kind(100), BOTH[device], calibrated[device])
+            };
+            feedback.learn(&call, NS(took));
+        }
+        let known = BOTH.map(|backend| feedback.known(kind(100), backend));
+        let ns = [0, 1].map(|device| calibrated[device] as f64 * known[device].factor);
+        let mut fastest = usize::from(ns[1] < ns[0]);
+        if known[1 - fastest].is_there && ns[1 - fastest] <= LOYALTY * ns[fastest] {
+            fastest = 1 - fastest;
+        }
+        let other = Candidate {
+            backend: BOTH[1 - fastest],
+            excess: ns[1 - fastest] / ns[fastest] - 1.0,
+            is_calibrated: (calibrated[1 - fastest] as f64) < ns[fastest],
+        };
+        let tried = feedback.tried(kind(100), BOTH[fastest], std::iter::once(other));
+        let device = if tried.is_some() { 1 - fastest } else { fastest };
+        let took = takes[device] * (1000 + random.below(100) as u64) / 1000;
+        flying.push((now + took, device, took, tried.map(|_| ns[fastest] as u64)));
+        let is_slow = takes[device] > takes[1 - device];
+        slow += usize::from(is_slow);
+        if number >= calls - 1000 {
+            late += usize::from(is_slow);
+        }
+    }
+    (slow as f64 / calls as f64, late)
+}
+
+#[test]
+fn trials_end_with_any_number_of_threads() {
+    for slow in [15_000, 18_000, 30_000, 100_000] {
+        for threads in [1, 2, 3, 4, 8, 16] {
+            let (part, late) = part_of_threads(threads, [10_000, 15_000], [10_000, slow], 20_000);
+            assert!(
+                part < 0.02 && late < 50,
+                "{threads} threads, {slow} ns: {part} of all calls, {late} of the last 1000"
+            );
+        }
+    }
+}
