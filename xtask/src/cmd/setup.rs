@@ -74,6 +74,24 @@ pub(crate) fn missing<'a>(sh: &Shell, packages: &[&'a str]) -> Option<Vec<&'a st
     Some(packages.iter().copied().filter(|p| !is_installed(p)).collect())
 }
 
+/// A program that fetches from npm or PyPI: how it says that it is there, and Debian's package of it. There are others.
+pub(crate) type Fetcher = (&'static [&'static str], &'static str);
+
+pub(crate) const NODE: Fetcher = (&["node", "--version"], "nodejs");
+pub(crate) const NPM: Fetcher = (&["npm", "--version"], "npm");
+pub(crate) const PIP: Fetcher = (&["python3", "-m", "pip", "--version"], "python3-pip");
+
+/// The packages of those programs that are not there.
+pub(crate) fn lacking(sh: &Shell, fetchers: &[Fetcher]) -> Vec<&'static str> {
+    let is_there = |words: &[&str]| {
+        let (program, arguments) = words.split_first().expect("a program and its arguments");
+        let command = cmd!(sh, "{program} {arguments...}");
+        command.quiet().ignore_stdout().ignore_stderr().run().is_ok()
+    };
+    let lacking = fetchers.iter().filter(|(words, _)| !is_there(words));
+    lacking.map(|(_, package)| *package).collect()
+}
+
 /// Installs packages by their Debian names, with sudo when not root.
 pub(crate) fn install(sh: &Shell, missing: &[&str]) -> Result<(), Error> {
     let is_root = cmd!(sh, "id -u").quiet().read()? == "0";

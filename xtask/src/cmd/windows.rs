@@ -79,13 +79,14 @@ fn ready(sh: &Shell, install: bool) -> Result<(), Error> {
         return Ok(());
     }
     let missing = setup::missing(sh, &windows::PACKAGES).filter(|_| is_debian_12());
-    let Some(missing) = missing else {
+    let Some(mut missing) = missing else {
         return Err(Error::Failed(
             "Windows programs are built and run here with packages of Debian 12 only; on Windows, `cargo xtask windows` \
              works without them. `cargo xtask ci --no-windows` leaves them out"
                 .to_owned(),
         ));
     };
+    missing.extend(setup::lacking(sh, &[setup::PIP]));
     if missing.is_empty() {
         return Ok(());
     }

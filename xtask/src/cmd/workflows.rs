@@ -9,6 +9,7 @@ use std::{
 use xshell::{Shell, cmd};
 
 use crate::{
+    cmd::setup,
     error::Error,
     exit::Exit,
     files,
@@ -51,18 +52,17 @@ pub(crate) fn check(sh: &Shell, must: bool) -> Result<(), Error> {
         return Ok(());
     }
     let tools = workspace::target().join("tools");
-    let have = |program: &str| {
-        cmd!(sh, "{program} --version")
-            .quiet()
-            .ignore_stdout()
-            .ignore_stderr()
-            .run()
-            .is_ok()
-    };
-    let lacking: Vec<&str> = ["npm", "node", "python3"]
-        .into_iter()
-        .filter(|program| !have(program))
-        .collect();
+    let fetchers = [setup::NODE, setup::NPM, setup::PIP];
+    if must && setup::is_possible() {
+        // One after the other: there are packages of node that bring npm along.
+        for fetcher in fetchers {
+            let lacking = setup::lacking(sh, &[fetcher]);
+            if !lacking.is_empty() {
+                setup::install(sh, &lacking)?;
+            }
+        }
+    }
+    let lacking = setup::lacking(sh, &fetchers);
     if !lacking.is_empty() {
         let message = format!("workflows are not linted: there is no {}", lacking.join(", no "));
         if must {

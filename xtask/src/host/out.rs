@@ -54,6 +54,7 @@ impl Out {
     /// Moves the complete run to its place, and returns that.
     pub(crate) fn publish(&self) -> Result<&Path, Error> {
         let raw = self.partial.join("raw");
+        // What was put together from other runs has none.
         if raw.exists() {
             fs::remove_dir_all(&raw).map_err(Error::io("remove", &raw))?;
         }

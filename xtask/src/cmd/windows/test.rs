@@ -36,11 +36,12 @@ const LIMITS: Limits = Limits {
     bytes: 8 << 30,
 };
 
-/// Tests that run cargo or rustc, of which there are none in Wine; on Windows they run.
-const NEED_CARGO: [&str; 3] = [
+/// Tests that run cargo, rustc or git, of which there are none in Wine; on Windows they run.
+const NEED_PROGRAMS: [&str; 4] = [
     "audit_deps",
     "audit_deps_formats",
     "every_certain_edge_is_one_that_cargo_tree_prints",
+    "no_other_commit_takes_the_place_of_one_that_is_not_known",
 ];
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -98,7 +99,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
         let tally = tests.run(&xtask)?;
         let left_out = match place {
             Place::Here => String::new(),
-            Place::Wine(_) => format!("not run, as Wine has no cargo: {}", NEED_CARGO.join(", ")),
+            Place::Wine(_) => format!("not run, as Wine has no cargo and no git: {}", NEED_PROGRAMS.join(", ")),
         };
         say("xtask", tally, &left_out);
     }
@@ -141,10 +142,10 @@ impl Tests<'_> {
             Place::Here => 1,
             Place::Wine(_) => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let needs_cargo = |built: &Built| NEED_CARGO.contains(&built.name.as_str());
+        let needs_programs = |built: &Built| NEED_PROGRAMS.contains(&built.name.as_str());
         let programs = programs
             .iter()
-            .filter(|built| matches!(self.place, Place::Here) || !needs_cargo(built));
+            .filter(|built| matches!(self.place, Place::Here) || !needs_programs(built));
         let left = Mutex::new(programs);
         let next = || left.lock().expect("nobody panics with it").next();
         let sum = Mutex::new(Ok(Tally::default()));
@@ -197,7 +198,7 @@ impl Tests<'_> {
     fn test(&self, name: &str, built: &Built) -> Result<Tally, Error> {
         let mut command = self.place.command(&built.path);
         if let Place::Wine(_) = self.place {
-            for test in NEED_CARGO {
+            for test in NEED_PROGRAMS {
                 command.args(["--skip", test]);
             }
             // Each device has its threads, and the CPU for its driver; other programs run beside this one.

@@ -91,7 +91,7 @@ impl Toolchain {
                     // Nobody debugs or changes these: without all that, they take a tenth of the space and less time.
                     .env("CARGO_PROFILE_DEV_DEBUG", "0")
                     .env("CARGO_INCREMENTAL", "0");
-                for option in ["gpu-executor.debug=0", "xtask.debug=0", "xtask.opt-level=0"] {
+                for option in ["gpu-executor.debug=0", "xtask.debug=0"] {
                     command.args(["--config", &format!("profile.dev.package.{option}")]);
                 }
                 if abi == Abi::Msvc {
