@@ -48,6 +48,14 @@ struct Absent {
 }
 
 fn main() -> ExitCode {
+    let known = ["--json", "--tuning"];
+    if let Some(other) = std::env::args()
+        .skip(1)
+        .find(|argument| !known.contains(&argument.as_str()))
+    {
+        eprintln!("{other}: there are --json and --tuning");
+        return ExitCode::from(2);
+    }
     let backends = match Backend::selected() {
         Ok(backends) => backends,
         Err(error) => {
@@ -96,10 +104,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     for info in &listing.adapters {
-        print!(
-            "{}: {} ({}, {} {})",
-            info.backend, info.name, info.kind, info.driver, info.driver_version
-        );
+        print!("{}: {} ({}", info.backend, info.name, info.kind);
+        if info.backend != Backend::Cpu {
+            print!(", {} {}", info.driver, info.driver_version);
+        }
+        print!(")");
         match &info.unusable {
             None => println!(),
             Some(reason) => println!(": cannot be used: {reason}"),

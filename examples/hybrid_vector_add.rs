@@ -10,14 +10,20 @@ use std::{process::ExitCode, time::Instant};
 use gpu_executor::{Error, Hybrid, HybridOptions, Routed, VectorAdd};
 
 fn main() -> ExitCode {
-    env_logger::init();
-    let elements = match std::env::args().nth(1).map(|n| n.parse()) {
-        None => 1_000_000,
-        Some(Ok(elements)) => elements,
-        Some(Err(error)) => {
-            eprintln!("the number of elements: {error}");
-            return ExitCode::from(2);
-        }
+    // What the library warns of, unless more is asked for.
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("gpu_executor=warn")).init();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let elements = match arguments.as_slice() {
+        [] => Ok(1_000_000),
+        [elements] => elements.parse(),
+        _ => "".parse(),
+    };
+    let Ok(elements) = elements else {
+        eprintln!(
+            "`{}`: one number of elements is wanted, such as 1000000",
+            arguments.join(" ")
+        );
+        return ExitCode::from(2);
     };
     match add(elements) {
         Ok(()) => ExitCode::SUCCESS,

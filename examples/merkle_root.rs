@@ -11,15 +11,21 @@ use std::{error::Error, process::ExitCode, time::Instant};
 use gpu_executor::{Backend, Executor, Hybrid, HybridOptions, MerkleRoot, Routed};
 
 fn main() -> ExitCode {
-    env_logger::init();
-    let leaves = match std::env::args().nth(1) {
-        None => Ok(generated(1 << 20)),
-        Some(argument) => match argument.parse() {
+    // What the library warns of, unless more is asked for.
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("gpu_executor=warn")).init();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let leaves = match arguments.as_slice() {
+        [] => Ok(generated(1 << 20)),
+        [argument] => match argument.parse() {
             Ok(leaves) => Ok(generated(leaves)),
-            Err(_) => std::fs::read(&argument)
+            Err(_) => std::fs::read(argument)
                 .map(|bytes| cut(&bytes))
                 .map_err(|error| format!("{argument}: {error}; a number of leaves or a file is wanted")),
         },
+        several => Err(format!(
+            "`{}`: one number of leaves or one file is wanted",
+            several.join(" ")
+        )),
     };
     let result = leaves.map_err(Into::into).and_then(|leaves| root(&leaves));
     match result {

@@ -25,6 +25,8 @@ struct Params {
     row: u32,
     // Products per element.
     products: u32,
+    // Whether these follow those of the dispatch before this one, from where it left off.
+    again: u32,
 }
 
 var<immediate> params: Params;
@@ -44,7 +46,11 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocat
         less(2u);
         less(1u);
         prepare();
-        cut(a[2u * i], a[2u * i + 1u]);
+        if params.again == 0u {
+            cut(a[2u * i], a[2u * i + 1u]);
+        } else {
+            cut(products[2u * i], products[2u * i + 1u]);
+        }
         for (var done = 0u; done < params.products; done++) {
             multiply();
         }

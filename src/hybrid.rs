@@ -2,11 +2,13 @@
 
 mod cache;
 mod calibrate;
+mod decide;
 mod device;
 mod feedback;
 mod probe;
 mod route;
 mod table;
+mod tables;
 mod times;
 
 use std::{
@@ -19,10 +21,9 @@ use std::{
 
 use cache::{Cache, Fingerprint};
 use device::Device;
-use feedback::{Feedback, Kind};
+use feedback::Feedback;
 use route::Directive;
 pub use route::{ROUTE_ENV, Reason, Route, Routed};
-use table::Prediction;
 pub use table::{DecidedBy, Table, Threshold};
 pub use times::{Curve, DeviceTimes};
 
@@ -35,6 +36,7 @@ use crate::{
     op::{self, Load, Task},
     options::Options,
     store::Store,
+    tuning::Overrides,
 };
 
 /// Settings of a router.
@@ -142,7 +144,7 @@ impl Hybrid {
     /// A router over the CPU and given adapters: of each backend the first.
     ///
     /// # Errors
-    /// [`Error::AdapterUnusable`]; [`Error::BadRoute`] for what [`ROUTE_ENV`] says; [`Error::NotRouted`] if a device is forced
+    /// [`Error::AdapterUnusable`]; [`Error::BadTuning`]; [`Error::BadRoute`] for what [`ROUTE_ENV`] says; [`Error::NotRouted`] if a device is forced
     /// that is not among these.
     pub fn on(adapters: &[Adapter], options: HybridOptions) -> Result<Self, Error> {
         let HybridOptions {
@@ -164,6 +166,10 @@ impl Hybrid {
             if devices.iter().all(|device| device.backend() != adapter.info().backend) {
                 devices.push(Device::new(adapter.clone(), options.clone()));
             }
+        }
+        if options.tuning.is_none() && devices.len() > 1 {
+            // What is wrong in the environment is no fault of a device.
+            Overrides::from_env()?;
         }
         let infos = devices.iter().map(|device| device.info().clone()).collect();
         let cache = Cache::new(store, Fingerprint::of(infos, &options));
@@ -259,214 +265,43 @@ impl Hybrid {
     ) -> Result<Routed<O>, Error> {
         let (mut route, contest) = self.route_of(operator, load);
         if let Some(contest) = &contest {
-            self.try_again(contest, &mut route);
+            self.try_another(contest, &mut route);
         }
-        let begin = contest.is_some().then(Instant::now);
-        let learn = |route: &Route| {
-            if let (Some(contest), Some(begin)) = (&contest, begin)
-                && let ns @ 1.. = contest.calibrated_ns[route.backend as usize]
-            {
-                let calibrated = Duration::from_nanos(ns);
-                self.feedback
-                    .learn(contest.kind, route.backend, calibrated, begin.elapsed());
+        let call = contest.as_ref().and_then(|contest| contest.call(&route));
+        let begin = call.map(|_| Instant::now());
+        let learn = || {
+            if let (Some(call), Some(begin)) = (&call, begin) {
+                self.feedback.learn(call, begin.elapsed());
             }
         };
-        if route.backend != Backend::Cpu {
-            let device = self.device(route.backend)?;
-            // A device that cannot be opened has failed, whatever the error is.
-            let is_open = device.executor().is_ok();
-            match device.run(&mut work) {
-                Ok(output) => {
-                    learn(&route);
-                    return Ok(Routed { output, route });
+        if route.backend == Backend::Cpu {
+            let output = work(&self.cpu)?;
+            learn();
+            return Ok(Routed { output, route });
+        }
+        let device = self.device(route.backend)?;
+        // A device that cannot be opened has failed, whatever the error is.
+        let is_open = device.executor().is_ok();
+        match device.run(&mut work) {
+            Ok(output) => {
+                learn();
+                Ok(Routed { output, route })
+            }
+            Err(error) if !is_open || error.is_the_devices() => {
+                log::warn!("{error}: {} runs on the CPU", route.operator);
+                if let Some(contest) = &contest {
+                    self.feedback.avoid(contest.kind, route.backend);
                 }
-                Err(error) if !is_open || error.is_the_devices() => {
-                    log::warn!("{error}: {} runs on the CPU", route.operator);
-                    route.reason = Reason::FellBack {
-                        from: route.backend,
-                        error,
-                    };
-                    route.backend = Backend::Cpu;
-                    let output = work(&self.cpu)?;
-                    return Ok(Routed { output, route });
-                }
-                Err(error) => return Err(error),
+                route.reason = Reason::FellBack {
+                    from: route.backend,
+                    error,
+                };
+                route.backend = Backend::Cpu;
+                let output = work(&self.cpu)?;
+                Ok(Routed { output, route })
             }
+            Err(error) => Err(error),
         }
-        let output = work(&self.cpu)?;
-        learn(&route);
-        Ok(Routed { output, route })
-    }
-
-    /// Whether it is so little that the CPU is the fastest whatever it is: asked before anything else, as such calls take less
-    /// time than to predict one.
-    #[inline]
-    fn is_small(&self, operator: usize, load: &Load) -> bool {
-        load.work() < self.small[operator].load(Ordering::Relaxed) && self.forced.load(Ordering::Relaxed) == NOT_FORCED
-    }
-
-    /// Where tasks go by what is known, and whether devices compete for them.
-    fn route_of(&self, operator: usize, load: Load) -> (Route, Option<Contest>) {
-        let (wanted, reason) = match self.forced() {
-            Some(backend) => (Some(backend), Reason::Forced),
-            None => (self.directive.of(operator), Reason::ForcedByEnvironment),
-        };
-        let table = match wanted {
-            // What is forced is not measured.
-            Some(_) => self.tables[operator].get().and_then(Option::as_ref),
-            None if self.devices.len() == 1 => None,
-            None => self.table_of(operator),
-        };
-        let kind = Kind::of(operator, &load);
-        let factor = |backend| self.feedback.factor(kind, backend);
-        let prediction = table.map_or(Prediction::default(), |table| table.predict(&load, factor));
-        let (backend, reason) = match (wanted, table) {
-            (Some(backend), _) => (backend, reason),
-            (None, None) if self.devices.len() == 1 => (Backend::Cpu, Reason::OnlyDevice),
-            (None, None) => (Backend::Cpu, Reason::NotCalibrated),
-            (None, Some(table)) => match table.threshold(&load).filter(|t| self.device(t.backend).is_ok()) {
-                Some(threshold) => (threshold.backend, Reason::Threshold(threshold)),
-                None => match prediction.fastest {
-                    Some(backend) => (backend, Reason::Fastest),
-                    None => (Backend::Cpu, Reason::NotCalibrated),
-                },
-            },
-        };
-        let is_contested = reason == Reason::Fastest && prediction.ns.iter().filter(|ns| **ns > 0).count() > 1;
-        let contest = is_contested.then_some(Contest {
-            kind,
-            calibrated_ns: prediction.calibrated_ns,
-        });
-        let mut route = Route {
-            operator: op::ALL[operator].name,
-            load,
-            backend,
-            reason,
-            predicted_ns: prediction.ns,
-        };
-        if !self.is_in_use(backend) {
-            let others = |other| other != backend && self.is_in_use(other);
-            let next = table
-                .filter(|_| wanted.is_none())
-                .and_then(|table| table.fastest(&load, others));
-            route.reason = Reason::OutOfUse(backend);
-            route.backend = next.unwrap_or(Backend::Cpu);
-        }
-        (route, contest)
-    }
-
-    /// Once in a while a device that calls pass by is tried: because they took longer there than calibration has it, or once, to see
-    /// whether they take less.
-    fn try_again(&self, contest: &Contest, route: &mut Route) {
-        if route.reason != Reason::Fastest {
-            return;
-        }
-        let best_ns = route.predicted_ns[route.backend as usize];
-        for backend in self.devices.iter().map(Device::backend) {
-            let [calibrated_ns, ns] = [contest.calibrated_ns, route.predicted_ns].map(|ns| ns[backend as usize]);
-            if backend == route.backend || ns == 0 || !self.is_in_use(backend) {
-                continue;
-            }
-            let excess = ns as f64 / best_ns as f64 - 1.0;
-            if self
-                .feedback
-                .is_due(contest.kind, backend, excess, calibrated_ns < best_ns)
-            {
-                route.backend = backend;
-                route.reason = Reason::Tried;
-                return;
-            }
-        }
-    }
-
-    /// The operator's table: made, or read, on first use. `None` if there is none, or another thread is making one right now:
-    /// to wait for it could be for ever, where a pool of threads has run out of those that it takes to finish.
-    fn table_of(&self, operator: usize) -> Option<&Table> {
-        let cell = &self.tables[operator];
-        if let Some(table) = cell.get() {
-            return table.as_ref();
-        }
-        let mut spent = match self.spent.try_lock() {
-            Ok(spent) => spent,
-            Err(std::sync::TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(std::sync::TryLockError::WouldBlock) => return None,
-        };
-        let table = cell.get_or_init(|| self.calibrate(operator, &mut spent)).as_ref();
-        if let Some(table) = table {
-            self.small[operator].store(self.small_of(operator, table), Ordering::Relaxed);
-        }
-        table
-    }
-
-    /// What is decided without a look at the table: nothing where the environment decides.
-    fn small_of(&self, operator: usize, table: &Table) -> u64 {
-        if self.directive.of(operator).is_none() {
-            // Nothing at all is the CPU's in any case.
-            table.small().max(1)
-        } else {
-            0
-        }
-    }
-
-    /// What is known of an operator; it is calibrated if it is not yet. `None` if there is no GPU, no time left, or another
-    /// thread is at it.
-    #[must_use]
-    pub fn table<T: Task>(&self) -> Option<&Table> {
-        self.table_of(const { op::index_of(T::SPEC.operator) })
-    }
-
-    /// Sets from how many items on which device an operator uses, until the router is dropped; [`Hybrid::keep_tables`] stores
-    /// it. No threshold at all: the measured times decide again.
-    ///
-    /// # Errors
-    /// [`Error::BadRoute`] if no operator has the name; [`Error::NotRouted`] for a device that the router does not have.
-    pub fn set_thresholds(&mut self, operator: &str, thresholds: Vec<Threshold>) -> Result<(), Error> {
-        let index = route::operator(operator);
-        let index = index.ok_or_else(|| Error::BadRoute {
-            part: operator.to_owned(),
-        })?;
-        for threshold in &thresholds {
-            self.device(threshold.backend)?;
-        }
-        let known = self.tables[index].take().flatten();
-        let mut table = known.or_else(|| self.cache.table(operator)).unwrap_or(Table {
-            decided_by: DecidedBy::Times,
-            thresholds: Vec::new(),
-            times: Vec::new(),
-        });
-        if thresholds.is_empty() {
-            table = Table::measured(table.times);
-        } else {
-            table.decided_by = DecidedBy::Thresholds;
-            table.thresholds = thresholds;
-        }
-        self.feedback = Feedback::default();
-        // Without times and thresholds there is nothing to decide by: the next task calibrates.
-        let is_sound = table.is_sound();
-        let small = self.small_of(index, &table);
-        self.cleared[index] = !is_sound;
-        self.small[index] = AtomicU64::new(small);
-        if is_sound {
-            self.tables[index] = OnceLock::from(Some(table));
-        }
-        Ok(())
-    }
-
-    /// Stores the tables as they are.
-    pub fn keep_tables(&self) {
-        for ((operator, table), is_cleared) in op::ALL.iter().zip(&self.tables).zip(self.cleared) {
-            match table.get() {
-                Some(Some(table)) => self.cache.keep(operator.name, Some(table)),
-                _ if is_cleared => self.cache.keep(operator.name, None),
-                _ => {}
-            }
-        }
-    }
-
-    /// The file where tables are kept; `None` if nothing is.
-    #[must_use]
-    pub fn table_file(&self) -> Option<std::path::PathBuf> {
-        self.cache.path()
     }
 
     /// Forces all later tasks to a device, or lets the environment and the tables decide again.
@@ -508,12 +343,15 @@ impl Hybrid {
         self.devices.iter().filter_map(failed).collect()
     }
 
-    /// Makes a new executor for a device that failed, so that it is used again.
+    /// Makes a new executor for a device that failed, so that it is used again. If operators were measured without it, the next process
+    /// measures them again.
     ///
     /// # Errors
     /// [`Error::NotRouted`], and what [`Executor::on`] returns: the device stays out of use.
     pub fn rebuild(&self, backend: Backend) -> Result<(), Error> {
-        self.device(backend)?.rebuild()
+        self.device(backend)?.rebuild()?;
+        self.cache.forget(backend);
+        Ok(())
     }
 
     fn device(&self, backend: Backend) -> Result<&Device, Error> {
@@ -527,13 +365,6 @@ impl Hybrid {
     fn is_in_use(&self, backend: Backend) -> bool {
         backend == Backend::Cpu || self.device(backend).is_ok_and(|device| !device.is_failed())
     }
-}
-
-/// Calls of a kind that devices compete for.
-struct Contest {
-    kind: Kind,
-    /// What they take on each device by calibration alone; 0 where nothing is predicted.
-    calibrated_ns: [u64; Backend::ALL.len()],
 }
 
 fn load<T: Task>(task: &T) -> Result<Load, Error> {
@@ -551,3 +382,6 @@ const _: () = {
     const fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<Hybrid>();
 };
+
+#[cfg(test)]
+mod tests;

@@ -10,13 +10,17 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{adapter::AdapterInfo, host, tuning::Tuning};
+use crate::{
+    adapter::{ADAPTER_NAME_ENV, AdapterInfo},
+    host,
+    tuning::Tuning,
+};
 
 /// The environment variable that names the folder for calibrations and compiled pipelines. Empty: nothing is kept.
 pub const CACHE_DIR_ENV: &str = "GPU_EXECUTOR_CACHE_DIR";
 
 /// The number of the format, and of how calibration works. Whoever changes either raises it.
-const REVISION: u32 = 3;
+const REVISION: u32 = 4;
 
 /// A folder whose files may be missing, old or damaged: then they are made again.
 #[derive(Clone, Debug)]
@@ -34,7 +38,13 @@ struct Calibration {
     version: String,
     adapter: AdapterInfo,
     threads: usize,
+    /// What the environment tells wgpu.
+    #[serde(default)]
+    flags: String,
     tuning: Tuning,
+    /// How many of its steps were made.
+    #[serde(default)]
+    steps: usize,
 }
 
 impl Store {
@@ -51,23 +61,27 @@ impl Store {
         }
     }
 
-    /// The calibration of this adapter, with this driver, and as many threads as this process has.
-    pub(crate) fn tuning(&self, adapter: &AdapterInfo) -> Option<Tuning> {
+    /// The calibration of this adapter, with this driver, and as many threads as this process has: how far it came, and what it found
+    /// until there.
+    pub(crate) fn tuning(&self, adapter: &AdapterInfo) -> Option<(Tuning, usize)> {
         let stored: Calibration = serde_json::from_slice(&self.read(&file_name(adapter))?).ok()?;
         let fits = stored.revision == REVISION
             && stored.adapter == *adapter
             && stored.threads == host::threads()
+            && stored.flags == flags()
             && stored.version == env!("CARGO_PKG_VERSION");
-        fits.then_some(stored.tuning)
+        fits.then_some((stored.tuning, stored.steps))
     }
 
-    pub(crate) fn keep_tuning(&self, adapter: &AdapterInfo, tuning: Tuning) {
+    pub(crate) fn keep_tuning(&self, adapter: &AdapterInfo, tuning: Tuning, steps: usize) {
         let calibration = Calibration {
             revision: REVISION,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             adapter: adapter.clone(),
             threads: host::threads(),
+            flags: flags(),
             tuning,
+            steps,
         };
         let json = serde_json::to_vec_pretty(&calibration).expect("a structure of names and numbers");
         self.keep(&file_name(adapter), &json);
@@ -88,6 +102,14 @@ impl Store {
     /// The file's contents, if there is one.
     pub(crate) fn read(&self, name: &str) -> Option<Vec<u8>> {
         fs::read(self.folder.as_ref()?.join(name)).ok()
+    }
+
+    /// Moves a file aside, so that there is none of its name.
+    pub(crate) fn move_aside(&self, name: &str, to: &str) {
+        if let Some(folder) = &self.folder {
+            // If that is not possible, it is read again and again, and no worse.
+            let _ = fs::rename(folder.join(name), folder.join(to));
+        }
     }
 
     /// Writes a file, beside its place and renamed, and says whether that was possible: if not, it costs the next process some
@@ -132,6 +154,22 @@ pub(crate) fn plain(text: &str) -> String {
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
+/// What the environment tells wgpu of how to use an adapter, which changes times: validation, compilers, fences. Which adapter it is,
+/// is known otherwise.
+pub(crate) fn flags() -> String {
+    let name = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        let name = name.into_string().ok()?;
+        let tells = name.starts_with("WGPU_") && name != "WGPU_BACKEND" && name != ADAPTER_NAME_ENV;
+        tells.then(|| format!("{name}={}", value.to_string_lossy()))
+    };
+    let mut flags: Vec<String> = std::env::vars_os().filter_map(name).collect();
+    flags.sort_unstable();
+    flags.join(" ")
+}
+
+/// What is added to the names of files with times of an unoptimised program.
+pub(crate) const PROFILE: &str = if cfg!(debug_assertions) { "-debug" } else { "" };
+
 /// The name of an adapter's calibration: readable, and another one for another number of threads.
 fn file_name(adapter: &AdapterInfo) -> String {
     let mut name = format!(
@@ -141,7 +179,7 @@ fn file_name(adapter: &AdapterInfo) -> String {
         plain(&adapter.driver_version)
     );
     name.truncate(150);
-    format!("{name}-{}t.json", host::threads())
+    format!("{name}-{}t{PROFILE}.json", host::threads())
 }
 
 #[cfg(test)]
@@ -159,8 +197,8 @@ mod tests {
             ..Tuning::plain(Transfer::DIRECT)
         };
         assert_eq!(store.tuning(&adapter), None);
-        store.keep_tuning(&adapter, tuning);
-        assert_eq!(store.tuning(&adapter), Some(tuning));
+        store.keep_tuning(&adapter, tuning, 2);
+        assert_eq!(store.tuning(&adapter), Some((tuning, 2)), "as far as it came");
         let newer = AdapterInfo {
             timestamps: true,
             ..adapter.clone()
@@ -171,9 +209,14 @@ mod tests {
         let file = files[0].as_ref().unwrap().path();
         let json = fs::read_to_string(&file).unwrap();
         let revision = format!("\"revision\": {REVISION}");
-        for other in ["\"revision\": 1", "\"unknown\": 0"] {
-            assert!(json.contains(&revision), "{json}");
-            fs::write(&file, json.replace(&revision, other)).unwrap();
+        let others = [
+            (revision.as_str(), "\"revision\": 1"),
+            (revision.as_str(), "\"unknown\": 0"),
+            ("\"flags\": \"", "\"flags\": \"WGPU_VALIDATION=1 "),
+        ];
+        for (what, other) in others {
+            assert!(json.contains(what), "{json}");
+            fs::write(&file, json.replace(what, other)).unwrap();
             assert_eq!(store.tuning(&adapter), None, "{other}");
         }
         fs::write(&file, b"{").unwrap();

@@ -73,7 +73,7 @@ pub enum CheckError {
 }
 
 /// Owned inputs of one task; what an operator's file implements to take part in tests and benches.
-pub(crate) trait Generate: 'static {
+pub trait Generate: 'static {
     /// The task that borrows the inputs.
     type Task<'a>: Task<Item: std::fmt::Debug>;
 
@@ -87,8 +87,9 @@ pub(crate) trait Generate: 'static {
     fn same(device: &<Self::Task<'_> as Task>::Item, cpu: &<Self::Task<'_> as Task>::Item) -> bool;
 }
 
-/// Makes a workload of `tasks` tasks of `size` elements.
-pub(crate) fn generated<G: Generate>(size: usize, tasks: usize, seed: u64) -> Box<dyn Workload> {
+/// Makes a workload of `tasks` tasks of `size` elements, the same for the same `seed`.
+#[must_use]
+pub fn generated<G: Generate>(size: usize, tasks: usize, seed: u64) -> Box<dyn Workload> {
     let mut random = Random(seed);
     Box::new(Generated {
         inputs: (0..tasks).map(|_| G::generate(size, &mut random)).collect::<Vec<_>>(),
@@ -209,22 +210,24 @@ impl<G: Generate> Generated<G> {
 /// A small generator of reproducible inputs.
 ///
 /// Source: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
-pub(crate) struct Random(u64);
+#[derive(Clone, Debug)]
+pub struct Random(u64);
 
 impl Random {
     /// The same numbers for the same seed.
-    pub(crate) const fn new(seed: u64) -> Self {
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Uniform below `n`, or nearly so.
-    pub(crate) fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         let scaled = u128::from(self.u64()) * n as u128;
-        usize::try_from(scaled >> 64).expect("below n")
+        usize::try_from(scaled >> 64).unwrap_or(0)
     }
 
     /// Uniform over all 64-bit numbers.
-    pub(crate) fn u64(&mut self) -> u64 {
+    pub fn u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -233,7 +236,7 @@ impl Random {
     }
 
     /// Uniform in [-1, 1), in steps of 2⁻²³, so that sums are never subnormal.
-    pub(crate) fn f32(&mut self) -> f32 {
+    pub fn f32(&mut self) -> f32 {
         let steps = self.u64() >> 40;
         #[expect(clippy::cast_precision_loss, reason = "24 bits fit an f32 exactly")]
         let unit = steps as f32 / 8_388_608.0;

@@ -2,11 +2,12 @@
 //! `operator/backend/tasks×size` (written `1000x256`) for a batch.
 //!
 //! `cargo bench` measures all that this machine has, with criterion's own flags and reports. `cargo xtask bench` runs
-//! this same program, once per backend and run, and has it record the wall time of every call; `cargo xtask ab` has it serve
-//! windows of calls on demand.
+//! this same program, once per backend and run, and has it record the wall time of every call, and once to count calls into wgpu without
+//! a driver; `cargo xtask ab` has it serve windows of calls on demand.
 
 mod calibration;
 mod cases;
+mod noop;
 mod recorder;
 mod serve;
 
@@ -25,6 +26,9 @@ use recorder::{Recorder, Watch};
 const MOST_CALLS: u32 = 20_000;
 
 fn main() -> ExitCode {
+    if std::env::var_os(noop::NOOP_ENV).is_some() {
+        return noop::count();
+    }
     let plan = match Plan::from_env() {
         Ok(plan) => plan,
         Err(message) => {

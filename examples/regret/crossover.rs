@@ -1,10 +1,11 @@
 //! From which size on a GPU is faster than the CPU, and how sure that is.
 
-use gpu_executor::{Backend, Error, Hybrid, op::Operator};
+use gpu_executor::{Backend, Error, Hybrid};
 
 use super::{
     flags::Flags,
     turns::{Contest, Mode, median},
+    uses::Use,
 };
 
 /// Sizes between the two where the sign changes.
@@ -104,7 +105,8 @@ impl Crossover {
     }
 }
 
-pub(crate) fn find(hybrid: &Hybrid, operator: &Operator, backend: Backend, flags: &Flags) -> Result<Crossover, Error> {
+pub(crate) fn find(hybrid: &Hybrid, of: &Use, backend: Backend, flags: &Flags) -> Result<Crossover, Error> {
+    let operator = &of.operator;
     let rounds = |size: usize| -> Result<Option<Rounds>, Error> {
         let workload = (operator.workload)(size, 1, 7);
         let mut contest = Contest::between(hybrid, workload.as_ref(), [Backend::Cpu, backend])?;
@@ -120,7 +122,7 @@ pub(crate) fn find(hybrid: &Hybrid, operator: &Operator, backend: Backend, flags
         }))
     };
     let mut coarse = Vec::new();
-    for size in flags.sizes() {
+    for size in flags.sizes().filter(|&size| size <= of.most) {
         match rounds(size)? {
             Some(of_size) => coarse.push(of_size),
             None => break,
@@ -217,6 +219,7 @@ pub(crate) fn print(crossovers: &[Crossover]) {
                 let until = until.map_or_else(String::new, |size| format!(", below {size}"));
                 println!("| {operator} | {backend} | {size:.0}{until} | {low:.0} to {high:.0} |");
             }
+            Found::Never { least: (_, 0), .. } => println!("| {operator} | {backend} | no call was short enough | |"),
             Found::Never { faster, least, most } => {
                 let which = if faster == backend { "every size" } else { "no size" };
                 println!(

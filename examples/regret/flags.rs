@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use gpu_executor::op;
-
-use super::turns::Mode;
+use super::{turns::Mode, uses};
 
 const HELP: &str = "\
-regret [--seconds S] [--call-ms MS] [--sizes N,N,…] [--batches N,N,…] [OPERATOR…]
+regret [--seconds S] [--alone-ms MS] [--rounds N] [--modes LIST] [--call-ms MS] [--sizes N,N,…] [--batches N,N,…] [OPERATOR…]
   --seconds S     how long a case is measured in turns at most, in seconds (0.5)
-  --alone-ms MS   how long each contestant's loop is (250)
+  --alone-ms MS   how long each loop is (60)
+  --rounds N      loops of each contestant (5)
   --modes LIST    turns, loops, or both (turns,loops)
   --call-ms MS    cases with a longer call on any device are left out (400)
   --sizes LIST    sizes of single tasks
@@ -18,8 +17,10 @@ regret [--seconds S] [--call-ms MS] [--sizes N,N,…] [--batches N,N,…] [OPERA
 pub(crate) struct Flags {
     /// How long a case is measured.
     pub(crate) case: Duration,
-    /// How long each contestant's loop is.
+    /// How long each loop is.
     pub(crate) alone: Duration,
+    /// Loops of each contestant.
+    pub(crate) rounds: usize,
     pub(crate) modes: Vec<Mode>,
     /// The longest call of a case.
     pub(crate) call: Duration,
@@ -39,7 +40,8 @@ impl Flags {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut flags = Self {
             case: Duration::from_millis(500),
-            alone: Duration::from_millis(250),
+            alone: Duration::from_millis(60),
+            rounds: 5,
             modes: vec![Mode::Turns, Mode::Loops],
             call: Duration::from_millis(400),
             cases: Vec::new(),
@@ -57,12 +59,13 @@ impl Flags {
             match argument.as_str() {
                 "--seconds" => flags.case = Duration::from_secs_f64(number(value()?)?),
                 "--alone-ms" => flags.alone = Duration::from_secs_f64(number(value()?)? / 1e3),
+                "--rounds" => flags.rounds = (number(value()?)? as usize).max(1),
                 "--modes" => flags.modes = value()?.split(',').map(mode).collect::<Result<_, _>>()?,
                 "--call-ms" => flags.call = Duration::from_secs_f64(number(value()?)? / 1e3),
                 "--sizes" => sizes = value()?,
                 "--batches" => batches = value()?,
                 "--help" | "-h" => return Err(HELP.to_owned()),
-                name if op::ALL.iter().any(|operator| operator.name == name) => flags.operators.push(argument),
+                name if uses::all().any(|of| of.operator.name == name) => flags.operators.push(argument),
                 other => return Err(format!("{other}: neither a flag nor an operator\n{HELP}")),
             }
         }

@@ -9,6 +9,7 @@ mod crossover;
 mod flags;
 mod tried;
 mod turns;
+mod uses;
 
 use std::{
     error::Error,
@@ -24,7 +25,8 @@ use gpu_executor::{
     op::{self, Operator},
 };
 use tried::Tried;
-use turns::{Contest, Mode, median, ratio};
+use turns::{Contest, Mode, median, ratio, ratio_of_means};
+use uses::Use;
 
 /// What the router may cost: of all cases the median, and the worst outside of the crossover band.
 const MOST_MEDIAN: f64 = 0.05;
@@ -51,6 +53,12 @@ struct Row {
     route: Route,
     /// What the router costs beyond the best device, as part of the best one's time.
     regret: f64,
+    /// What that lies in.
+    interval: [f64; 2],
+    /// What a device costs beyond itself: the measure's own error.
+    control: f64,
+    /// The same of the mean in place of the median: every call counts, those that try another device too.
+    mean_regret: Option<f64>,
     in_band: bool,
     /// Seconds of a call on each device.
     devices: Vec<(Backend, f64)>,
@@ -71,7 +79,7 @@ impl Row {
             .predicted()
             .find(|(backend, _)| *backend == self.route.backend);
         println!(
-            "| {} | {} | {:.3?} | {} | {} {:+.1} % | {} | {} | {:+.1} % | {} |",
+            "| {} | {} | {:.3?} | {} | {} {:+.1} % | {} | {} | {:+.1} % ({:+.1} to {:+.1}) | {:+.1} % | {} |",
             self.case(),
             self.best,
             Duration::from_secs_f64(self.best_s),
@@ -81,6 +89,9 @@ impl Row {
             self.route.backend,
             predicted.map_or_else(String::new, |(_, time)| format!("{time:.1?}")),
             self.regret * 100.0,
+            self.interval[0] * 100.0,
+            self.interval[1] * 100.0,
+            self.control * 100.0,
             if self.in_band { "crossover band" } else { "" }
         );
     }
@@ -115,10 +126,11 @@ fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let hybrid = router(&folder)?;
     println!("gpu-executor {}", env!("CARGO_PKG_VERSION"));
     for info in hybrid.adapters() {
-        println!(
-            "{}: {} ({}, {} {})",
-            info.backend, info.name, info.kind, info.driver, info.driver_version
-        );
+        let driver = match info.backend {
+            Backend::Cpu => String::new(),
+            _ => format!(", {} {}", info.driver, info.driver_version),
+        };
+        println!("{}: {} ({}{driver})", info.backend, info.name, info.kind);
     }
     println!("threads: {}", std::thread::available_parallelism()?);
     calibrate(&hybrid)?;
@@ -147,33 +159,35 @@ fn router(folder: &Path) -> Result<Hybrid, gpu_executor::Error> {
 /// Measures all cases in one of the two ways.
 fn compare(hybrid: &Hybrid, mode: Mode, tried: &Tried, flags: &Flags) -> Result<(), Box<dyn Error>> {
     println!("\n## {mode:?}");
-    let operators = || op::ALL.iter().filter(|operator| flags.wants(operator.name));
+    let uses = || uses::all().filter(|of| flags.wants(of.operator.name));
     let gpus = || {
         let backends = hybrid.adapters().map(|info| info.backend);
         backends.filter(|&backend| backend != Backend::Cpu)
     };
     let mut crossovers = Vec::new();
-    for operator in operators().filter(|_| mode == Mode::Turns) {
+    for of in uses().filter(|_| mode == Mode::Turns) {
         for backend in gpus() {
-            eprintln!("crossover of {} with {backend}", operator.name);
-            crossovers.push(crossover::find(hybrid, operator, backend, flags)?);
+            eprintln!("crossover of {} with {backend}", of.operator.name);
+            crossovers.push(crossover::find(hybrid, &of, backend, flags)?);
         }
     }
     if mode == Mode::Turns {
         crossover::print(&crossovers);
     }
-    println!("\n| case | best | time | next best | by calibration alone | router | predicted | regret | |");
-    println!("|---|---|--:|--:|---|---|--:|--:|---|");
+    println!(
+        "\n| case | best | time | next best | by calibration alone | router | predicted | regret (interval) | control | |"
+    );
+    println!("|---|---|--:|--:|---|---|--:|--:|--:|---|");
     let mut rows = Vec::new();
-    for operator in operators() {
+    for Use { operator, most } in uses() {
         let mut of_operator = Vec::new();
-        for (size, tasks) in flags.cases() {
+        for (size, tasks) in flags.cases().filter(|(size, tasks)| size * tasks <= most) {
             eprintln!("{} {tasks}x{size}", operator.name);
             if tasks == 1 && tried.contains(operator.name, size) {
                 println!("| {}/{size} | left out: the calibration tried it |", operator.name);
                 continue;
             }
-            of_operator.extend(measure(hybrid, operator, (size, tasks), mode, flags)?);
+            of_operator.extend(measure(hybrid, &operator, (size, tasks), mode, flags)?);
         }
         if mode == Mode::Loops {
             for backend in gpus() {
@@ -229,7 +243,11 @@ fn measure(
     let best = by_time[0];
     let best_s = of_devices[best].median();
     let (_, route) = workload.run_routed(hybrid)?;
-    let regret_of = |calls| ratio(mode, calls, &of_devices[best]) - 1.0;
+    let regret_of = |calls| ratio(calls, &of_devices[best]).median - 1.0;
+    let [of_router, of_control] = of_router else {
+        unreachable!("the router and the control behind the devices");
+    };
+    let regret = ratio(of_router, &of_devices[best]);
     let first_device = backends.iter().position(|&b| b == first).expect("one of them");
     let mut row = Row {
         operator: operator.name,
@@ -241,7 +259,10 @@ fn measure(
         first,
         first_regret: regret_of(&of_devices[first_device]),
         route,
-        regret: regret_of(&of_router[0]),
+        regret: regret.median - 1.0,
+        interval: regret.interval.map(|ratio| ratio - 1.0),
+        control: ratio(of_control, &of_devices[contest.control()]).median - 1.0,
+        mean_regret: ratio_of_means(of_router, &of_devices[best]).map(|ratio| ratio - 1.0),
         in_band: false,
         devices: backends
             .iter()
@@ -263,8 +284,8 @@ fn measure(
         }
         row.details.push(format!(
             "router: {:.1?}, {:.1} faults a call; {}",
-            Duration::from_secs_f64(of_router[0].median()),
-            of_router[0].faults_per_call(),
+            Duration::from_secs_f64(of_router.median()),
+            of_router.faults_per_call(),
             row.route
         ));
     }
@@ -278,47 +299,72 @@ fn print(rows: &[Row]) {
             println!("  {line}");
         }
     }
-    println!("\n| regret | of the router | by calibration alone | target |\n|---|--:|--:|--:|");
+    println!("\n| regret | of the router | by calibration alone | of the control | target |\n|---|--:|--:|--:|--:|");
     let long: Vec<&Row> = rows.iter().filter(|row| row.best_s >= SHORT_S).collect();
     let outside: Vec<&Row> = long.iter().copied().filter(|row| !row.in_band).collect();
     let short: Vec<&Row> = rows.iter().filter(|row| row.best_s < SHORT_S).collect();
     let of_router: fn(&Row) -> f64 = |row| row.regret;
     let of_first: fn(&Row) -> f64 = |row| row.first_regret;
+    let of_control: fn(&Row) -> f64 = |row| row.control;
     let middle = |of: fn(&Row) -> f64| {
         let all: Vec<f64> = rows.iter().map(|row| of(row).max(0.0)).collect();
         if all.is_empty() { f64::NAN } else { median(&all) }
     };
     let verdict = |value: f64, most: f64| if value <= most { "met" } else { "missed" };
     println!(
-        "| median of all {} cases | {:.1} % | {:.1} % | 5 %: {} |",
+        "| median of all {} cases | {:.1} % | {:.1} % | {:.1} % | 5 %: {} |",
         rows.len(),
         middle(of_router) * 100.0,
         middle(of_first) * 100.0,
+        middle(of_control) * 100.0,
         verdict(middle(of_router), MOST_MEDIAN)
     );
     let worst = |rows: &[&Row], of: fn(&Row) -> f64| -> (f64, String) {
         let worst = rows.iter().max_by(|a, b| of(a).total_cmp(&of(b)));
         worst.map_or((f64::NAN, String::new()), |row| (of(row), row.case()))
     };
-    for (name, rows) in [("1 µs or more", &outside), ("less than 1 µs", &short)] {
+    let groups = [("1 µs or more", &outside), ("less than 1 µs", &short)];
+    for (name, rows) in groups.into_iter().filter(|(_, rows)| !rows.is_empty()) {
         let (router, case) = worst(rows, of_router);
         let (first, first_case) = worst(rows, of_first);
+        let (control, control_case) = worst(rows, of_control);
         println!(
-            "| worst of {} cases of {name}, outside the crossover band | {:.1} % ({case}) | {:.1} % ({first_case}) | 20 %: {} |",
+            "| worst of {} cases of {name}, outside the crossover band | {:.1} % ({case}) | {:.1} % ({first_case}) | {:.1} % ({control_case}) | 20 %: {} |",
             rows.len(),
             router * 100.0,
             first * 100.0,
+            control * 100.0,
             verdict(router, MOST_WORST)
+        );
+        let over = |of: fn(&Row) -> f64| rows.iter().filter(|row| of(row) > MOST_WORST).count();
+        println!(
+            "| of these over 20 %; with all of the interval | {}; {} | {} | {} | |",
+            over(of_router),
+            over(|row| row.interval[0]),
+            over(of_first),
+            over(of_control)
+        );
+    }
+    let mean = |row: &&Row| Some((row.mean_regret?, row.case()));
+    let mut means: Vec<(f64, String)> = outside.iter().filter_map(mean).collect();
+    means.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some((most, case)) = means.last() {
+        println!(
+            "| the same with means in place of medians, so that trials count: worst, and median | {:.1} % ({case}), {:.1} % | | | |",
+            most * 100.0,
+            means[means.len() / 2].0 * 100.0
         );
     }
     let most_ns = short
         .iter()
         .map(|row| row.regret * row.best_s * 1e9)
         .fold(f64::NAN, f64::max);
-    println!("| most of cases of less than 1 µs | {most_ns:.0} ns | | |");
+    if !short.is_empty() {
+        println!("| most of cases of less than 1 µs | {most_ns:.0} ns | | | |");
+    }
     let wrong = |of: fn(&Row) -> Backend| outside.iter().filter(|row| of(row) != row.best).count();
     println!(
-        "| outside the band on another device than the best | {} | {} | |",
+        "| outside the band on another device than the best | {} | {} | | |",
         wrong(|row| row.route.backend),
         wrong(|row| row.first)
     );

@@ -9,9 +9,12 @@ use gpu_executor::{Backend, Error, Executor, Hybrid, workload::Workload};
 
 use super::flags::Flags;
 
+/// Calls of a loop that count, at least.
+const LEAST_CALLS: usize = 7;
+
 /// Rounds of a case at most, and at least.
-const MOST_ROUNDS: usize = 101;
-const LEAST_ROUNDS: usize = 7;
+const MOST_ROUNDS: usize = 301;
+const LEAST_ROUNDS: usize = 15;
 
 /// Each turn lasts about as long at least: short calls are repeated.
 const TURN: Duration = Duration::from_micros(200);
@@ -20,7 +23,10 @@ pub(crate) struct Contest<'w> {
     hybrid: &'w Hybrid,
     workload: &'w dyn Workload,
     devices: Vec<Arc<Executor>>,
+    /// Whether the router takes part, and the control: one of the devices once more, to show how far apart the same can be.
     with_router: bool,
+    /// The device that is the control.
+    control: usize,
 }
 
 /// How contestants share the time.
@@ -28,15 +34,18 @@ pub(crate) struct Contest<'w> {
 pub(crate) enum Mode {
     /// Turns of some hundred microseconds: the machine's mood is the same for all, and a GPU sleeps most of the time.
     Turns,
-    /// Each in a loop of its own, as a program's: a GPU's clocks are those its own load gives it. Of each loop the second half counts.
+    /// Each in loops of its own, as a program's: a GPU's clocks are those its own load gives it. Of each loop the second half counts, and
+    /// loops take turns, in an order that is drawn.
     Loops,
 }
 
 /// What a contestant's calls took.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calls {
-    /// Seconds of a call in each turn, or of each call of a loop.
+    /// Seconds of a call in each turn; of each loop the median.
     pub(crate) seconds: Vec<f64>,
+    /// Of each loop the mean, in which every call counts.
+    means: Vec<f64>,
     /// Pages that were touched for the first time in all of them.
     faults: u64,
     calls: u64,
@@ -61,6 +70,7 @@ impl<'w> Contest<'w> {
             workload,
             devices: executors.collect::<Result<_, _>>()?,
             with_router: true,
+            control: 0,
         })
     }
 
@@ -78,6 +88,7 @@ impl<'w> Contest<'w> {
                 .map(|b| hybrid.executor(b))
                 .collect::<Result<_, _>>()?,
             with_router: false,
+            control: 0,
         })
     }
 
@@ -85,10 +96,16 @@ impl<'w> Contest<'w> {
         self.devices.iter().map(|executor| executor.backend())
     }
 
-    /// The calls of each device and then of the router; `None` if one takes too long.
+    /// The device that is the control.
+    pub(crate) fn control(&self) -> usize {
+        self.control
+    }
+
+    /// The calls of each device, and then of the router and the control; `None` if one takes too long.
     pub(crate) fn hold(&mut self, mode: Mode, flags: &Flags) -> Result<Option<Vec<Calls>>, Error> {
-        let contestants = self.devices.len() + usize::from(self.with_router);
+        let contestants = self.devices.len() + if self.with_router { 2 } else { 0 };
         let mut repeats = vec![1_u32; contestants];
+        let mut shortest = Duration::MAX;
         for (contestant, repeats) in repeats.iter_mut().enumerate() {
             // The first call makes buffers, the second shows how long one takes.
             for is_second in [false, true] {
@@ -99,20 +116,24 @@ impl<'w> Contest<'w> {
                 *repeats = u32::try_from(TURN.as_nanos() / time.as_nanos().max(1))
                     .unwrap_or(1)
                     .clamp(1, 1000);
+                if is_second && contestant < self.devices.len() && time < shortest {
+                    (shortest, self.control) = (time, contestant);
+                }
             }
         }
-        if mode == Mode::Loops {
-            return (0..contestants)
-                .map(|c| self.alone(c, repeats[c], flags))
-                .collect::<Result<_, _>>()
-                .map(Some);
+        if self.with_router {
+            repeats[contestants - 1] = repeats[self.control];
         }
         let mut all = vec![Calls::default(); contestants];
         let mut order: Vec<usize> = (0..contestants).collect();
         let mut random = 0x9E37_79B9_7F4A_7C15_u64;
         let begin = Instant::now();
-        for round in 0..MOST_ROUNDS {
-            if round >= LEAST_ROUNDS && begin.elapsed() > flags.case {
+        for round in 0.. {
+            let is_over = match mode {
+                Mode::Turns => round >= MOST_ROUNDS || (round >= LEAST_ROUNDS && begin.elapsed() > flags.case),
+                Mode::Loops => round >= flags.rounds,
+            };
+            if is_over {
                 break;
             }
             // In an order that is drawn: whoever always came behind the same one would have its caches, memory and clocks.
@@ -123,6 +144,10 @@ impl<'w> Contest<'w> {
                 order.swap(at, (random % (at as u64 + 1)) as usize);
             }
             for &contestant in &order {
+                if mode == Mode::Loops {
+                    self.alone(contestant, repeats[contestant], flags, &mut all[contestant])?;
+                    continue;
+                }
                 self.call(contestant)?;
                 let faults = faults();
                 let mut sum = Duration::ZERO;
@@ -139,11 +164,10 @@ impl<'w> Contest<'w> {
     }
 
     /// One contestant in a loop.
-    fn alone(&self, contestant: usize, repeats: u32, flags: &Flags) -> Result<Calls, Error> {
-        let mut calls = Calls::default();
+    fn alone(&self, contestant: usize, repeats: u32, flags: &Flags, calls: &mut Calls) -> Result<(), Error> {
         let begin = Instant::now();
-        let (mut counted, mut before) = (0, faults());
-        while begin.elapsed() < flags.alone || counted < LEAST_ROUNDS {
+        let (mut seconds, mut before) = (Vec::new(), faults());
+        while begin.elapsed() < flags.alone || seconds.len() < LEAST_CALLS {
             let mut sum = Duration::ZERO;
             for _ in 0..repeats {
                 sum += self.call(contestant)?;
@@ -152,19 +176,21 @@ impl<'w> Contest<'w> {
                 before = faults();
                 continue;
             }
-            counted += 1;
-            calls.seconds.push((sum / repeats).as_secs_f64());
-            calls.calls += u64::from(repeats);
+            seconds.push((sum / repeats).as_secs_f64());
         }
-        calls.faults = faults().saturating_sub(before);
-        Ok(calls)
+        calls.seconds.push(median(&seconds));
+        calls.means.push(seconds.iter().sum::<f64>() / seconds.len() as f64);
+        calls.calls += seconds.len() as u64 * u64::from(repeats);
+        calls.faults += faults().saturating_sub(before);
+        Ok(())
     }
 
     fn call(&self, contestant: usize) -> Result<Duration, Error> {
-        match self.devices.get(contestant) {
-            Some(executor) => self.workload.run(executor),
-            None => Ok(self.workload.run_routed(self.hybrid)?.0),
+        if contestant == self.devices.len() {
+            return Ok(self.workload.run_routed(self.hybrid)?.0);
         }
+        let device = self.devices.get(contestant).unwrap_or(&self.devices[self.control]);
+        self.workload.run(device)
     }
 
     /// Where the time of one of a device's calls goes.
@@ -202,13 +228,31 @@ pub(crate) fn median(numbers: &[f64]) -> f64 {
     }
 }
 
-/// How many times as long some calls took as others: in turns the median of the rounds' ratios, else the ratio of the medians.
-pub(crate) fn ratio(mode: Mode, times: &Calls, others: &Calls) -> f64 {
-    match mode {
-        Mode::Turns => {
-            let rounds = times.seconds.iter().zip(&others.seconds);
-            median(&rounds.map(|(a, b)| a / b).collect::<Vec<_>>())
-        }
-        Mode::Loops => times.median() / others.median(),
+/// How many times as long some calls took as others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ratio {
+    /// The median of the rounds' ratios.
+    pub(crate) median: f64,
+    /// What the median lies in with 95 of 100, by the ranks of the ratios; of few rounds all of them.
+    pub(crate) interval: [f64; 2],
+}
+
+pub(crate) fn ratio(times: &Calls, others: &Calls) -> Ratio {
+    let mut ratios = ratios(&times.seconds, &others.seconds);
+    ratios.sort_by(f64::total_cmp);
+    let n = ratios.len();
+    let below = (n as f64 / 2.0 - 0.98 * (n as f64).sqrt()).floor().max(0.0) as usize;
+    Ratio {
+        median: median(&ratios),
+        interval: [ratios[below], ratios[n - 1 - below]],
     }
+}
+
+/// The median of the ratios of the means of loops; `None` in turns.
+pub(crate) fn ratio_of_means(times: &Calls, others: &Calls) -> Option<f64> {
+    (!times.means.is_empty()).then(|| median(&ratios(&times.means, &others.means)))
+}
+
+fn ratios(times: &[f64], others: &[f64]) -> Vec<f64> {
+    times.iter().zip(others).map(|(a, b)| a / b).collect()
 }

@@ -17,8 +17,8 @@ use crate::{
     work::{Appended, Inputs},
 };
 
-/// Calibrations made by this process, in case they cannot be stored.
-static MADE: Mutex<Vec<(AdapterInfo, Tuning)>> = Mutex::new(Vec::new());
+/// Calibrations made by this process, in case they cannot be stored: one is enough for it, whether it came to its end or not.
+static MADE: Mutex<Vec<(AdapterInfo, (Tuning, usize))>> = Mutex::new(Vec::new());
 
 /// Tunes a new engine: as the options say, else as stored for the adapter, else as calibrated now; in the latter two the
 /// environment has the last word.
@@ -34,27 +34,34 @@ pub(super) fn tune(
         return Ok(());
     }
     let overrides = Overrides::from_env()?;
-    let made = |(adapter, tuning): &(AdapterInfo, Tuning)| (adapter == info).then_some(*tuning);
+    let made = |(adapter, made): &(AdapterInfo, (Tuning, usize))| (adapter == info).then_some(*made);
     let mut tuning = if overrides.is_complete() {
         Tuning::plain(Transfer::STAGED)
-    } else if let Some(tuning) = store.tuning(info) {
-        tuning
     } else {
-        let known = lock(&MADE).iter().find_map(made);
-        let tuning = match known {
-            Some(tuning) => tuning,
+        let stored = store.tuning(info);
+        let known = lock(&MADE)
+            .iter()
+            .find_map(made)
+            .or(stored.filter(|(_, steps)| *steps >= STEPS.len()));
+        let (tuning, steps) = match known {
+            Some(known) => known,
             // It is kept for executors of all options, whatever this one's are.
             None => {
                 let options = Options {
                     cache_dir: options.cache_dir.clone(),
                     ..Options::default()
                 };
-                calibrate(&mut Engine::new(info, adapter, &options, store)?)?
+                let begin = Instant::now();
+                log::info!("finding how tasks reach {} fastest, in {BUDGET:?} at most", info.name);
+                let mut engine = Engine::new(info, adapter, &options, store)?;
+                let made = calibrate(&mut engine, stored, BUDGET)?;
+                log::info!("{} is tuned, after {:.1?}: {}", info.name, begin.elapsed(), made.0);
+                lock(&MADE).push((info.clone(), made));
+                made
             }
         };
-        store.keep_tuning(info, tuning);
-        if known.is_none() {
-            lock(&MADE).push((info.clone(), tuning));
+        if stored != Some((tuning, steps)) {
+            store.keep_tuning(info, tuning, steps);
         }
         tuning
     };
@@ -75,68 +82,61 @@ const LONG: usize = 1 << 22;
 /// Sizes of chunks tried; the first is no limit.
 const CHUNKS: [u64; 4] = [u64::MAX, 4 << 20, 1 << 20, 256 << 10];
 
-/// How long a calibration may take: what was not tried by then stays as simple as it was.
+/// How long a calibration may take. What was not tried by then stays as simple as it was, until the next process goes on with it.
 const BUDGET: Duration = Duration::from_millis(500);
 
 /// How much faster something must be than what is simpler: what is found should not hang on the machine's mood.
 const MARGIN: f64 = 0.9;
 
-/// Tries what there is to choose from, with additions: where the operator does nothing, only transfers count.
-fn calibrate(engine: &mut Engine) -> Result<Tuning, Error> {
-    let mut trial = Trial {
-        until: Instant::now() + BUDGET,
-        ones: reserve(LONG)?,
-        engine,
-    };
-    trial.ones.resize(LONG, 1.0);
+/// What is tried, one after the other: each with what those before it found best.
+const STEPS: [Step; 7] = [
+    |trial, best| trial.look(best),
+    |trial, best| trial.share(best),
+    |trial, best| trial.ways(0, best),
+    |trial, best| trial.ways(1, best),
+    |trial, best| trial.ways(2, best),
+    |trial, best| trial.best(LONG, CHUNKS.map(|chunk_bytes| Tuning { chunk_bytes, ..best })),
+    |trial, best| trial.chunks_staged(best),
+];
 
-    let mut best = Tuning::plain(if trial.engine.device.shares_buffers() {
+/// The best there is, or `None` if there was no time to find it.
+type Step = fn(&mut Trial<'_>, Tuning) -> Result<Option<Tuning>, Error>;
+
+/// Tries what there is to choose from, with additions: where the operator does nothing, only transfers count. Goes on from where an earlier
+/// calibration was cut short, and says how far it came.
+fn calibrate(
+    engine: &mut Engine,
+    earlier: Option<(Tuning, usize)>,
+    budget: Duration,
+) -> Result<(Tuning, usize), Error> {
+    let simplest = Tuning::plain(if engine.device.shares_buffers() {
         Transfer::DIRECT
     } else {
         Transfer::STAGED
     });
-    let looking = Tuning { spin_us: 1000, ..best };
-    let [asleep, awake] = trial.times(SIZES[0], [best, looking])?;
-    if awake < asleep.mul_f64(MARGIN) {
-        // Long enough for a call like this one; a longer one gains little by it.
-        best.spin_us = u64::try_from(asleep.as_micros() * 2).unwrap_or(0).clamp(50, 1000);
-    }
-    if host::threads() > 1 {
-        for size in SHARED {
-            let threaded = Tuning {
-                threads_from_bytes: (size * size_of::<f32>()) as u64,
-                ..best
-            };
-            let [alone, helped] = trial.times(size, [best, threaded])?;
-            if helped >= alone.mul_f64(MARGIN) {
-                break;
-            }
-            best = threaded;
+    let (mut best, first) = earlier.unwrap_or((simplest, 0));
+    let mut trial = Trial {
+        until: Instant::now(),
+        ones: reserve(LONG)?,
+        engine,
+    };
+    trial.ones.resize(LONG, 1.0);
+    // What makes the pipeline takes as long as the driver likes, and is no part of the trial.
+    trial.engine.tune(best);
+    trial.call(SIZES[0])?;
+    trial.until = Instant::now() + budget;
+    let mut made = first;
+    for step in STEPS.iter().skip(first) {
+        match step(&mut trial, best)? {
+            Some(better) => best = better,
+            // For one alone all the time was not enough: nor would it be the next time.
+            None if made == first => {}
+            None => break,
         }
-    }
-    if trial.engine.device.shares_buffers() {
-        for (index, size) in SIZES.into_iter().enumerate() {
-            let candidates = Transfer::ALL.map(|transfer| {
-                let mut candidate = best;
-                *candidate.transfers()[index] = transfer;
-                candidate
-            });
-            best = trial.best(size, candidates)?;
-        }
-    }
-    let candidates = CHUNKS.map(|chunk_bytes| Tuning { chunk_bytes, ..best });
-    best = trial.best(LONG, candidates)?;
-    if trial.engine.device.shares_buffers() {
-        // In chunks the device's copies take no time of the host's, and the host writes its own memory faster.
-        let in_chunks = |upload| Tuning {
-            large: Transfer { upload, ..best.large },
-            chunk_bytes: CHUNKS[1],
-            ..best
-        };
-        best = trial.best(LONG, [best, in_chunks(Way::Staged)])?;
+        made += 1;
     }
     trial.engine.drop_idle();
-    Ok(best)
+    Ok((best, made))
 }
 
 struct Trial<'e> {
@@ -146,21 +146,84 @@ struct Trial<'e> {
 }
 
 impl Trial<'_> {
+    /// Whether the host looks for the end of a call, or sleeps.
+    fn look(&mut self, best: Tuning) -> Result<Option<Tuning>, Error> {
+        let looking = Tuning { spin_us: 1000, ..best };
+        let Some([asleep, awake]) = self.times(SIZES[0], [best, looking])? else {
+            return Ok(None);
+        };
+        // Long enough for a call like this one; a longer one gains little by it.
+        let spin_us = u64::try_from(asleep.as_micros() * 2).unwrap_or(0).clamp(50, 1000);
+        let is_better = awake < asleep.mul_f64(MARGIN);
+        Ok(Some(if is_better { Tuning { spin_us, ..best } } else { best }))
+    }
+
+    /// From which size on several threads copy.
+    fn share(&mut self, mut best: Tuning) -> Result<Option<Tuning>, Error> {
+        if host::threads() > 1 {
+            for size in SHARED {
+                let threaded = Tuning {
+                    threads_from_bytes: (size * size_of::<f32>()) as u64,
+                    ..best
+                };
+                let Some([alone, helped]) = self.times(size, [best, threaded])? else {
+                    return Ok(None);
+                };
+                if helped >= alone.mul_f64(MARGIN) {
+                    break;
+                }
+                best = threaded;
+            }
+        }
+        Ok(Some(best))
+    }
+
+    /// The ways of tasks of the size of this number.
+    fn ways(&mut self, index: usize, best: Tuning) -> Result<Option<Tuning>, Error> {
+        if !self.engine.device.shares_buffers() {
+            return Ok(Some(best));
+        }
+        let candidates = Transfer::ALL.map(|transfer| {
+            let mut candidate = best;
+            *candidate.transfers()[index] = transfer;
+            candidate
+        });
+        self.best(SIZES[index], candidates)
+    }
+
+    /// In chunks the device's copies take no time of the host's, and the host writes its own memory faster.
+    fn chunks_staged(&mut self, best: Tuning) -> Result<Option<Tuning>, Error> {
+        if !self.engine.device.shares_buffers() {
+            return Ok(Some(best));
+        }
+        let in_chunks = Tuning {
+            large: Transfer {
+                upload: Way::Staged,
+                ..best.large
+            },
+            chunk_bytes: CHUNKS[1],
+            ..best
+        };
+        self.best(LONG, [best, in_chunks])
+    }
+
     /// The best of some candidates, or the first, which is the simplest, if none is clearly faster.
-    fn best<const N: usize>(&mut self, size: usize, candidates: [Tuning; N]) -> Result<Tuning, Error> {
-        let times = self.times(size, candidates)?;
+    fn best<const N: usize>(&mut self, size: usize, candidates: [Tuning; N]) -> Result<Option<Tuning>, Error> {
+        let Some(times) = self.times(size, candidates)? else {
+            return Ok(None);
+        };
         let mut best = (candidates[0], times[0].mul_f64(MARGIN));
         for (candidate, time) in candidates.into_iter().zip(times).skip(1) {
             if time < best.1 {
                 best = (candidate, time);
             }
         }
-        Ok(best.0)
+        Ok(Some(best.0))
     }
 
-    /// The median time of each candidate's calls, or the same for all if there is no time for three of each. They take
-    /// turns, so that a neighbour on the machine disturbs all.
-    fn times<const N: usize>(&mut self, size: usize, candidates: [Tuning; N]) -> Result<[Duration; N], Error> {
+    /// The median time of each candidate's calls; `None` if there is no time for three of each. They take turns, so that a
+    /// neighbour on the machine disturbs all.
+    fn times<const N: usize>(&mut self, size: usize, candidates: [Tuning; N]) -> Result<Option<[Duration; N]>, Error> {
         const MOST: Duration = Duration::from_millis(30);
         let mut times = [(); N].map(|()| Vec::new());
         let begin = Instant::now();
@@ -181,13 +244,13 @@ impl Trial<'_> {
         }
         let rounds = times[N - 1].len();
         if rounds < 3 {
-            return Ok([Duration::ZERO; N]);
+            return Ok(None);
         }
-        Ok(times.map(|mut times| {
+        Ok(Some(times.map(|mut times| {
             times.truncate(rounds);
             times.sort_unstable();
             times[times.len() / 2]
-        }))
+        })))
     }
 
     fn call(&mut self, size: usize) -> Result<(), Error> {
@@ -203,5 +266,39 @@ impl Trial<'_> {
         // A fresh vector, as most calls have: its page faults are part of what there is to choose by.
         let mut sink = Appended::<f32>::new(&[size])?;
         self.engine.run(&[&inputs], &mut [&mut sink], None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{adapter::Adapter, executor::Executor};
+
+    #[test]
+    fn a_calibration_that_was_cut_short_is_gone_on_with() {
+        let options = Options {
+            tuning: Some(Tuning::plain(Transfer::STAGED)),
+            ..Options::default()
+        };
+        let mut executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
+        let engine = executor.gpu_mut().unwrap().engine_mut();
+        let whole = calibrate(engine, None, Duration::from_secs(60)).unwrap();
+        assert_eq!(whole.1, STEPS.len());
+        // Without time a step is left out, as it would not fit the next time either; but only one.
+        let mut found = (
+            Tuning {
+                spin_us: 77,
+                ..Tuning::plain(Transfer::DIRECT)
+            },
+            0,
+        );
+        for steps in 1..=3 {
+            found = calibrate(engine, Some(found), Duration::ZERO).unwrap();
+            assert_eq!((found.0.spin_us, found.1), (77, steps));
+        }
+        // What was found is kept, and the rest is tried.
+        let (tuning, steps) = calibrate(engine, Some(found), Duration::from_secs(60)).unwrap();
+        assert_eq!((tuning.spin_us, steps), (77, STEPS.len()));
+        assert_eq!(calibrate(engine, Some(whole), Duration::ZERO).unwrap(), whole);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    ops::Range,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -11,9 +10,10 @@ use std::{
 };
 
 use super::{
-    commands::{Dispatch, MapResult, Recorded},
+    commands::{Dispatch, Recorded},
     device::Device,
     faults::lock,
+    flight::{Flight, Part},
     kernel::{Kernel, Offsets, Size},
     plan::{Chunk, Cutter},
     slot::{Key, Pool, Slot},
@@ -44,51 +44,6 @@ pub(super) struct Engine {
     tuning: Tuning,
     kernels: Mutex<Vec<Arc<Kernel>>>,
     pool: Mutex<Pool>,
-}
-
-/// One submission on its way: a chunk of each source that had one left.
-#[derive(Debug)]
-pub(crate) struct Flight {
-    /// Later ones have larger numbers.
-    pub(super) number: u64,
-    pub(super) submission: wgpu::SubmissionIndex,
-    parts: Vec<Part>,
-    timed: bool,
-}
-
-impl Flight {
-    pub(super) fn mappings(&self) -> impl Iterator<Item = &MapResult> + Clone {
-        self.parts.iter().flat_map(|part| part.slot.mappings())
-    }
-}
-
-/// A source's chunk, with the slot it uses.
-#[derive(Debug)]
-pub(crate) struct Part {
-    /// The number of the source.
-    source: usize,
-    chunk: Chunk,
-    kernel: Arc<Kernel>,
-    slot: Slot,
-    offsets: Offsets,
-}
-
-impl Part {
-    /// The mapped inputs, to be written.
-    pub(super) fn inputs(&self) -> Result<wgpu::BufferViewMut, wgpu::MapRangeError> {
-        self.slot.upload().get_mapped_range_mut(0..self.offsets.end)
-    }
-
-    /// Where input `index` lies in them.
-    pub(super) fn input_range(&self, index: usize) -> Range<usize> {
-        let start = self.offsets.starts()[index] as usize;
-        start..start + self.offsets.lengths()[index]
-    }
-
-    /// Ends the reading of the output.
-    pub(super) fn close(&self) {
-        self.slot.readback().unmap();
-    }
 }
 
 /// Whether a source has nothing that a device should see.
@@ -270,10 +225,10 @@ impl Engine {
     }
 
     /// Records the commands of the next call like this one while the device is busy with this one, and the host would only
-    /// look whether it is done.
+    /// look whether it is done. Where sizes take turns, they would be recorded in vain: not before two calls in a row are alike.
     fn prepare(&self, part: &mut Part) {
         let is_small = part.offsets.end < Tuning::MEDIUM_FROM_BYTES;
-        if is_small && self.tuning.spin_us > 0 {
+        if part.slot.repeats(part.chunk.extent()) && is_small && self.tuning.spin_us > 0 {
             let commands = self.record(std::slice::from_ref(part), false);
             part.slot.prepare(part.chunk.extent(), commands);
         }

@@ -6,6 +6,7 @@ mod commands;
 mod device;
 mod engine;
 mod faults;
+mod flight;
 mod kernel;
 mod pipelines;
 mod plan;
@@ -22,7 +23,7 @@ use std::{
 };
 
 use engine::Engine;
-pub(crate) use engine::{Flight, Part};
+pub(crate) use flight::{Flight, Part};
 pub(crate) use kernel::{MOST_INPUTS, TABLE_STRIDE};
 #[cfg(test)]
 pub(crate) use plan::Most;
@@ -87,13 +88,15 @@ impl Gpu {
         })
     }
 
-    /// Has grids folded as an adapter would that allows so few workgroups per dimension.
+    /// Ends the context of this crate's own that it is on.
+    #[cfg(all(test, target_os = "linux", feature = "gles"))]
+    pub(crate) fn end_context(&self) {
+        self.turns.as_ref().expect("a context of its own").end_context();
+    }
+
     #[cfg(test)]
-    fn narrow(&mut self, groups: u32) {
-        self.engine
-            .as_mut()
-            .expect("present until it is dropped")
-            .narrow(groups);
+    fn engine_mut(&mut self) -> &mut Engine {
+        self.engine.as_mut().expect("present until it is dropped")
     }
 
     pub(crate) fn counters(&self) -> Counters {

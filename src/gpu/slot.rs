@@ -52,6 +52,8 @@ pub(crate) struct Slot {
     pub(super) bind_group: BindGroup,
     timer: Option<Timer>,
     prepared: Option<(Extent, Recorded)>,
+    /// The extent of the last call that commands may be recorded ahead of.
+    last: Option<Extent>,
 }
 
 impl Slot {
@@ -87,6 +89,7 @@ impl Slot {
             bind_group,
             timer: None,
             prepared: None,
+            last: None,
         })
     }
 
@@ -117,6 +120,11 @@ impl Slot {
         commands.map(self.readback(), wgpu::MapMode::Read, bytes, &self.output.mapped);
         let upload = self.upload();
         commands.map(upload, wgpu::MapMode::Write, upload.size(), &self.inputs.mapped);
+    }
+
+    /// Whether the last call was of this extent too; remembers it.
+    pub(super) fn repeats(&mut self, extent: Extent) -> bool {
+        self.last.replace(extent) == Some(extent)
     }
 
     /// Keeps commands for the next chunk of the same extent, so that it need not wait for their recording.

@@ -92,7 +92,7 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
                 chunk_bytes,
                 ..Options::default()
             };
-            let executor = Executor::on(&Adapter::noop(), options).unwrap();
+            let executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
             executor.run_batch_flat(tasks).unwrap();
             let before = executor.counters();
             for _ in 0..3 {
@@ -126,6 +126,34 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
 }
 
 #[test]
+fn commands_are_recorded_ahead_where_calls_repeat_and_not_where_sizes_take_turns() {
+    let options = Options {
+        tuning: Some(Tuning {
+            spin_us: 50,
+            ..Tuning::plain(Transfer::STAGED)
+        }),
+        ..Options::default()
+    };
+    let executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
+    let data = vec![1.0_f32; 512];
+    let prepared = |n: usize| {
+        let (a, b) = (&data[..n], &data[..n]);
+        executor.run(&VectorAdd { a, b }).unwrap();
+        executor.gpu().unwrap().engine().prepared()
+    };
+    // All of them share a bucket, and so its buffers.
+    let sizes = [500, 500, 500, 501, 500, 501, 500, 500, 501, 501];
+    assert_eq!(sizes.map(prepared), [0, 1, 1, 0, 0, 0, 0, 1, 0, 1]);
+    let mut place = executor.in_place::<VectorAdd<'_>>(300).unwrap();
+    for _ in 0..3 {
+        place.inputs::<f32, 2>().unwrap();
+        drop(place.run().unwrap());
+    }
+    drop(place);
+    assert_eq!(executor.gpu().unwrap().engine().prepared(), 2);
+}
+
+#[test]
 fn without_a_driver_different_operators_are_one_submission_too() {
     let data = vec![1.0_f32; 1000];
     let sums = [VectorAdd { a: &data, b: &data }];
@@ -138,7 +166,7 @@ fn without_a_driver_different_operators_are_one_submission_too() {
             cache_dir: Some("".into()),
             ..Options::default()
         };
-        let executor = Executor::on(&Adapter::noop(), options).unwrap();
+        let executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
         let run = || {
             let mut call = executor.call();
             let (sums, roots) = (call.add(&sums).unwrap(), call.add(&roots).unwrap());
@@ -182,7 +210,7 @@ fn more_tasks_than_there_are_places_for_are_an_error_and_later_ones_run() {
             cache_dir: Some("".into()),
             ..Options::default()
         };
-        Executor::on(&Adapter::noop_as(backend), options).unwrap()
+        Executor::on(&Adapter::noop_as(backend).unwrap(), options).unwrap()
     };
     let task = VectorAdd { a: &[1.0], b: &[2.0] };
     let bindings = |executor: &Executor, count| executor.gpu().unwrap().engine().device.bindings.take(count);
@@ -218,7 +246,7 @@ fn more_tasks_than_there_are_places_for_are_an_error_and_later_ones_run() {
 fn every_kernel_finds_its_place_in_a_grid_of_several_rows() {
     for mut executor in executors() {
         let name = executor.adapter().name.clone();
-        executor.gpu_mut().unwrap().narrow(3);
+        executor.gpu_mut().unwrap().engine_mut().narrow(3);
         // Around whole workgroups, rows and grids of 64 and of 1,024 items a workgroup.
         for size in [64, 191, 193, 257, 576, 577, 1000, 3073, 4097, 9216, 9217, 10_000] {
             for operator in op::ALL.iter().filter(|operator| operator.probe.is_some()) {
@@ -277,7 +305,7 @@ fn a_context_that_is_gone_is_a_lost_device() {
         let on_its_way = executor.submit(&task).unwrap();
         let dropped = executor.submit(&task).unwrap();
         let mut in_place = executor.in_place::<VectorAdd<'_>>(5).unwrap();
-        executor.gpu().unwrap().turns.as_ref().unwrap().end_context();
+        executor.gpu().unwrap().end_context();
         let is_lost = |error: &Error| matches!(error, Error::DeviceLost { .. });
         assert!(is_lost(&on_its_way.wait().unwrap_err()));
         drop(dropped);

@@ -12,14 +12,15 @@ use serde::{Deserialize, Serialize};
 use super::table::{DecidedBy, Table};
 use crate::{
     adapter::AdapterInfo,
+    backend::Backend,
     host, op,
     options::Options,
-    store::{Store, plain},
+    store::{PROFILE, Store, flags, plain},
     tuning::TUNING_ENV,
 };
 
 /// The number of the format, and of how calibration works. Whoever changes either raises it.
-const REVISION: u32 = 2;
+const REVISION: u32 = 3;
 
 /// What the times are of. Nothing is used whose fingerprint differs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub(super) struct Fingerprint {
     threads: usize,
     /// What the environment says of the way tasks reach an adapter: it changes the times.
     tuning: Option<String>,
+    /// What it tells wgpu.
+    flags: String,
     /// Of the program: settings, optimisation, kernels.
     build: String,
     adapters: Vec<AdapterInfo>,
@@ -39,7 +42,36 @@ pub(super) struct Fingerprint {
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     fingerprint: Fingerprint,
+    /// Devices that tables are without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<Failure>,
     operators: BTreeMap<String, Table>,
+}
+
+/// A device that could not be used, and so is not tried by every process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Failure {
+    pub(super) backend: Backend,
+    /// The operator that it fails at, or computes wrongly; absent if it cannot be opened.
+    pub(super) operator: Option<String>,
+    pub(super) error: String,
+    /// Seconds since 1970.
+    pub(super) at: u64,
+}
+
+/// For so many seconds a device that could not be used is not tried again.
+const DAY: u64 = 24 * 60 * 60;
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |time| time.as_secs())
+}
+
+impl Failure {
+    fn is_of(&self, operator: &str, backend: Backend) -> bool {
+        self.backend == backend && self.operator.as_deref().is_none_or(|name| name == operator)
+    }
 }
 
 /// The tables of one set of devices.
@@ -58,6 +90,7 @@ impl Fingerprint {
             processor: host::processor(),
             threads: rayon::current_num_threads().min(host::threads()),
             tuning: std::env::var(TUNING_ENV).ok(),
+            flags: flags(),
             build: build(options),
             adapters,
         }
@@ -86,6 +119,8 @@ impl Fingerprint {
             was("the program", &kept.build, &self.build)
         } else if self.tuning != kept.tuning {
             was(TUNING_ENV, &kept.tuning, &self.tuning)
+        } else if self.flags != kept.flags {
+            was("what the environment tells wgpu", &kept.flags, &self.flags)
         } else if adapters(self) != adapters(kept) {
             was("the driver", &adapters(kept), &adapters(self))
         } else {
@@ -130,11 +165,7 @@ impl Cache {
         let mut file = format!("hybrid-{}", names.collect::<Vec<_>>().join("-"));
         file.truncate(150);
         Self {
-            file: format!(
-                "{file}-{}t{}.json",
-                fingerprint.threads,
-                if cfg!(debug_assertions) { "-debug" } else { "" }
-            ),
+            file: format!("{file}-{}t{PROFILE}.json", fingerprint.threads),
             store,
             fingerprint,
         }
@@ -147,22 +178,67 @@ impl Cache {
 
     /// The operator's table, if one is kept that can be used.
     pub(super) fn table(&self, operator: &str) -> Option<Table> {
-        let table = self.read().operators.remove(operator)?;
+        let mut kept = self.read();
+        let table = kept.operators.remove(operator)?;
         if !table.is_sound() {
             log::warn!("{}: the table of {operator} cannot be used", self.name());
             return None;
         }
-        Some(table)
+        let is_measured = |backend: Backend| table.times.iter().any(|times| times.backend == backend);
+        let has_failed = |backend| kept.failures.iter().any(|failure| failure.is_of(operator, backend));
+        let backends = self.fingerprint.adapters.iter().map(|adapter| adapter.backend);
+        let absent = backends.filter(|&backend| !is_measured(backend) && !has_failed(backend));
+        match absent.map(Backend::name).next() {
+            Some(name) if table.decided_by == DecidedBy::Times => {
+                log::info!("{}: {operator} was measured without {name}", self.name());
+                None
+            }
+            _ => Some(table),
+        }
+    }
+
+    /// How a device failed at an operator, or to open, less than a day ago.
+    pub(super) fn failure(&self, operator: &str, backend: Backend) -> Option<Failure> {
+        let failures = self.read().failures;
+        failures.into_iter().find(|failure| failure.is_of(operator, backend))
+    }
+
+    /// Forgets how a device failed: operators that were measured without it are measured again.
+    pub(super) fn forget(&self, backend: Backend) {
+        self.change(|kept| {
+            let before = kept.failures.len();
+            kept.failures.retain(|failure| failure.backend != backend);
+            kept.failures.len() < before
+        });
+    }
+
+    /// Keeps what was measured, and the devices that it is without.
+    pub(super) fn keep_measured(&self, operator: &str, table: &Table, failures: &[Failure]) {
+        self.change(|kept| {
+            kept.failures.extend_from_slice(failures);
+            kept.operators.insert(operator.to_owned(), table.clone());
+            true
+        });
     }
 
     /// Keeps an operator's table beside the others', or none.
     pub(super) fn keep(&self, operator: &str, table: Option<&Table>) {
+        self.change(|kept| {
+            match table {
+                Some(table) => drop(kept.operators.insert(operator.to_owned(), table.clone())),
+                None => drop(kept.operators.remove(operator)),
+            }
+            true
+        });
+    }
+
+    /// Writes what is kept, if the change says that there is one.
+    fn change(&self, change: impl FnOnce(&mut Kept) -> bool) {
         // What another process writes in between would be lost. Whoever calibrates has the other lock meanwhile.
         let lock = self.locked("write", Duration::from_millis(200));
         let mut kept = self.read();
-        match table {
-            Some(table) => drop(kept.operators.insert(operator.to_owned(), table.clone())),
-            None => drop(kept.operators.remove(operator)),
+        if !change(&mut kept) {
+            return;
         }
         let json = serde_json::to_vec_pretty(&kept).expect("a structure of names and numbers");
         if !self.store.keep(&self.file, &json) && self.path().is_some() {
@@ -175,13 +251,20 @@ impl Cache {
     fn read(&self) -> Kept {
         let empty = Kept {
             fingerprint: self.fingerprint.clone(),
+            failures: Vec::new(),
             operators: BTreeMap::new(),
         };
         let Some(json) = self.store.read(&self.file) else {
             return empty;
         };
         match serde_json::from_slice::<Kept>(&json) {
-            Ok(kept) if kept.fingerprint == self.fingerprint => kept,
+            Ok(mut kept) if kept.fingerprint == self.fingerprint => {
+                let now = now();
+                // A clock that was set back does not make it a longer day.
+                kept.failures
+                    .retain(|failure| (failure.at..failure.at + DAY).contains(&now));
+                kept
+            }
             Ok(kept) => {
                 log::info!("{}: {}", self.name(), self.fingerprint.difference(&kept.fingerprint));
                 let mut operators = kept.operators;
@@ -196,11 +279,8 @@ impl Cache {
             }
             Err(error) => {
                 // It may be a person's work with a comma too many.
-                self.store.keep(&format!("{}.damaged", self.file), &json);
-                log::warn!(
-                    "{}: {error}; a copy is kept with `.damaged` behind its name",
-                    self.name()
-                );
+                self.store.move_aside(&self.file, &format!("{}.damaged", self.file));
+                log::warn!("{}: {error}; it is kept with `.damaged` behind its name", self.name());
                 empty
             }
         }

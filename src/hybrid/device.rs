@@ -20,6 +20,8 @@ pub(super) struct Device {
     state: RwLock<State>,
     /// Whether the state is failed, for those who only look.
     failed: AtomicBool,
+    /// Whether it could be opened, ever.
+    was_open: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,7 @@ impl Device {
             options,
             state: RwLock::new(State::Closed),
             failed: AtomicBool::new(false),
+            was_open: AtomicBool::new(false),
         }
     }
 
@@ -49,6 +52,10 @@ impl Device {
 
     pub(super) fn is_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn was_open(&self) -> bool {
+        self.was_open.load(Ordering::Relaxed)
     }
 
     /// How it failed, if it did.
@@ -74,6 +81,7 @@ impl Device {
         }
         match Executor::on(&self.adapter, self.options.clone()) {
             Ok(executor) => {
+                self.was_open.store(true, Ordering::Relaxed);
                 let executor = Arc::new(executor);
                 *state = State::Open(Arc::clone(&executor));
                 Ok(executor)

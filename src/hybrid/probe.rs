@@ -7,12 +7,14 @@ use std::{
 
 use super::{
     Hybrid,
+    cache::{Failure, now},
     calibrate::{Measured, Timed, World, measure},
     device::Device,
     table::{DecidedBy, Table},
 };
 use crate::{
     backend::Backend,
+    error::Error,
     executor::Executor,
     op::{self, Load, Operator, Probe},
     workload::{CheckError, Workload},
@@ -20,6 +22,9 @@ use crate::{
 
 /// With less time than this nothing is worth beginning.
 const LEAST: Duration = Duration::from_millis(20);
+
+/// Where no other device is of use, there is nothing to compare: so long is enough to have a table.
+const ALONE: Duration = Duration::from_millis(50);
 
 /// Items of the call that proves a device right before it is timed.
 const PROOF: usize = 100;
@@ -68,16 +73,29 @@ impl Hybrid {
         let proofs = probe.depths.iter().map(|&depth| (PROOF, depth)).chain(several);
         let proofs: Vec<_> = proofs.map(|(items, depth)| (probe.generate)(items, depth)).collect();
         let mut contestants = Vec::new();
+        // What is known of the others, and was found out now.
+        let (mut known, mut failures) = (0, Vec::new());
         for device in &self.devices {
-            if contestants.is_empty() || begin.elapsed() < left {
+            let backend = device.backend();
+            if let Some(failure) = self.cache.failure(name, backend) {
+                log::info!(
+                    "{backend}: {name} is not run on it, as it failed {}: {}",
+                    ago(failure.at),
+                    failure.error
+                );
+                known += 1;
+            } else if contestants.is_empty() || begin.elapsed() < left {
                 match prove(device, &proofs) {
                     Ok(executor) => contestants.push((device, executor)),
-                    Err(error) => log::warn!("{}: {name} is not run on it: {error}", device.backend()),
+                    Err(error) => {
+                        log::warn!("{backend}: {name} is not run on it: {error}");
+                        failures.extend(failure(name, device, &error));
+                    }
                 }
             }
         }
         drop(proofs);
-        let is_whole = contestants.len() == self.devices.len();
+        let is_whole = contestants.len() + known + failures.len() == self.devices.len();
         let backends: Vec<Backend> = contestants.iter().map(|(device, _)| device.backend()).collect();
         let mut world = Machine {
             begin,
@@ -86,7 +104,9 @@ impl Hybrid {
             contestants,
             work: None,
         };
-        let until = begin.elapsed() + left.saturating_sub(begin.elapsed()) / to_come;
+        let is_alone = backends.len() == 1;
+        let left = left.saturating_sub(begin.elapsed()) / to_come;
+        let until = begin.elapsed() + if is_alone { left.min(ALONE) } else { left };
         let Measured { times, is_complete } = measure(&mut world, &backends, probe.depths, operator.jumps, until);
         if times.is_empty() {
             log::warn!("{name}: no time was left to measure it, it runs on the CPU");
@@ -94,12 +114,36 @@ impl Hybrid {
         }
         let table = Table::measured(times);
         log::info!("{name} is calibrated, after {:.1?}: {}", begin.elapsed(), told(&table));
-        if is_complete && is_whole {
-            self.cache.keep(name, Some(&table));
+        // One that fails only now may have been disturbed.
+        if (is_complete || is_alone) && is_whole && table.times.len() == backends.len() {
+            self.cache.keep_measured(name, &table, &failures);
         } else {
             log::warn!("{name}: not everything could be measured, so that it is not kept");
         }
         Some(table)
+    }
+}
+
+/// What there is to remember of a device that could not be used: nothing, if that was for want of memory or time, which there may be soon.
+fn failure(operator: &str, device: &Device, error: &CheckError) -> Option<Failure> {
+    if let CheckError::Failed(Error::OutOfMemory { .. } | Error::TooManyOnTheWay { .. } | Error::Timeout { .. }) = error
+    {
+        return None;
+    }
+    Some(Failure {
+        backend: device.backend(),
+        operator: device.was_open().then(|| operator.to_owned()),
+        error: error.to_string(),
+        at: now(),
+    })
+}
+
+/// `3 hours ago`.
+fn ago(at: u64) -> String {
+    match now().saturating_sub(at) {
+        seconds @ ..120 => format!("{seconds} seconds ago"),
+        seconds @ 120..7200 => format!("{} minutes ago", seconds / 60),
+        seconds => format!("{} hours ago", seconds / 3600),
     }
 }
 

@@ -53,6 +53,18 @@ pub(super) struct Prediction {
     pub(super) fastest: Option<Backend>,
 }
 
+impl Prediction {
+    /// Has a device stay the fastest, unless another is more than `loyalty` times as fast.
+    pub(super) fn stay(&mut self, there: Option<Backend>, loyalty: f64) {
+        if let (Some(fastest), Some(there)) = (self.fastest, there) {
+            let [ns, least] = [there, fastest].map(|backend| self.ns[backend as usize]);
+            if ns > 0 && ns as f64 <= least as f64 * loyalty {
+                self.fastest = Some(there);
+            }
+        }
+    }
+}
+
 impl Table {
     /// A table of measured times.
     #[must_use]
@@ -395,5 +407,24 @@ mod tests {
         check(2000, gles, 2.0, cpu);
         check(1000, cpu, 3.0, gles);
         check(1_000_000, vulkan, 100.0, gles);
+    }
+
+    #[test]
+    fn calls_stay_where_they_are_unless_another_device_is_clearly_faster() {
+        let check = |there: Option<Backend>, times: [u64; 3], expected: Backend| {
+            let mut prediction = Prediction {
+                fastest: Some(Backend::Cpu),
+                ..Prediction::default()
+            };
+            prediction.ns[..3].copy_from_slice(&times);
+            prediction.stay(there, 1.05);
+            assert_eq!(prediction.fastest, Some(expected), "{there:?} {times:?}");
+        };
+        check(None, [1000, 1001, 0], Backend::Cpu);
+        check(Some(Backend::Vulkan), [1000, 1050, 0], Backend::Vulkan);
+        check(Some(Backend::Vulkan), [1000, 1051, 0], Backend::Cpu);
+        check(Some(Backend::Cpu), [1000, 2000, 0], Backend::Cpu);
+        // Of this one nothing is predicted.
+        check(Some(Backend::Gles), [1000, 1001, 0], Backend::Cpu);
     }
 }

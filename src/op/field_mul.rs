@@ -4,7 +4,7 @@ use ark_bn254::Fr;
 use ark_ff::{BigInt, PrimeField};
 use rayon::prelude::*;
 
-use super::{Cost, Elementwise, Load, Probe, Shape, Spec, Step, Task};
+use super::{Cost, Elementwise, Extent, Load, Probe, Shape, Spec, Step, Task, word};
 use crate::{
     error::Error,
     workload::{Generate, Random, generated},
@@ -27,6 +27,22 @@ pub struct FieldMul<'a> {
     pub products: u16,
 }
 
+/// Products of one dispatch, at the most: Mesa's drivers for CPUs end a kernel's loops after 65,535 rounds, without a word.
+const MOST_PRODUCTS: u32 = 1 << 15;
+
+/// A chain that is longer goes on, in another dispatch, from what the one before it wrote.
+fn step(spec: &Spec, extent: &Extent, number: usize) -> Option<Step> {
+    let done = word(number).checked_mul(MOST_PRODUCTS)?;
+    let left = extent.parameter.checked_sub(done)?;
+    if number > 0 && left == 0 {
+        return None;
+    }
+    let mut step = Step::only(spec, extent, 0)?;
+    step.immediates[2] = left.min(MOST_PRODUCTS);
+    step.immediates[3] = u32::from(number > 0);
+    Some(step)
+}
+
 /// Products that are computed before another thread is awake.
 const FEW_PRODUCTS: usize = 1024;
 
@@ -47,8 +63,8 @@ impl Task for FieldMul<'_> {
         elements_per_thread: 1,
         inputs: Shape::Numbers(&[32, 32]),
         output_stride: 32,
-        immediates: 3,
-        step: Step::only,
+        immediates: 4,
+        step,
         room: |elements, _| elements,
         cost: Cost { element: 1000, word: 0 },
     };
@@ -189,6 +205,30 @@ impl<const PRODUCTS: u16> Generate for Input<PRODUCTS> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_dispatch_has_more_products_than_a_driver_may_do_and_all_have_them_together() {
+        let check = |products: u32, expected: &[[u32; 2]]| {
+            let extent = Extent {
+                elements: 100,
+                words: 0,
+                longest: 0,
+                parameter: products,
+            };
+            let steps = (0..).map_while(|number| step(&FieldMul::SPEC, &extent, number));
+            let immediates = steps.map(|step| {
+                assert_eq!((step.groups, step.immediates[0]), (2, 100));
+                [step.immediates[2], step.immediates[3]]
+            });
+            assert_eq!(immediates.collect::<Vec<_>>(), expected, "{products}");
+        };
+        // None at all takes the residue.
+        check(0, &[[0, 0]]);
+        check(1, &[[1, 0]]);
+        check(32_768, &[[32_768, 0]]);
+        check(32_769, &[[32_768, 0], [1, 1]]);
+        check(65_535, &[[32_768, 0], [32_767, 1]]);
+    }
 
     #[test]
     fn few_products_are_few_elements_too() {

@@ -41,7 +41,7 @@ macro_rules! hash {
         operator: $operator:literal,
         shaders: [$($shader:literal),+],
         block: $block:expr,
-        probe: { $one:literal => 1, $many:literal => $depth:literal },
+        probe: { $($bytes:literal => $depth:literal),+ },
     ) => {
         $(#[$doc])*
         #[derive(Debug)]
@@ -108,13 +108,13 @@ macro_rules! hash {
             }
         }
 
-        /// Messages of one block and of many.
+        /// Messages of one block, of the usual lengths, and of many blocks.
         pub(super) const PROBE: super::Probe = super::Probe {
             generate: |items, depth| match depth {
-                1 => crate::workload::generated::<Input<$one>>(items, 1, 1),
-                _ => crate::workload::generated::<Input<$many>>(items, 1, 1),
+                $($depth => crate::workload::generated::<Input<$bytes>>(items, 1, 1),)+
+                other => unreachable!("{other} is none of the depths"),
             },
-            depths: &[1, $depth],
+            depths: &[$($depth),+],
         };
     };
 }
@@ -169,19 +169,29 @@ pub(super) fn append<M: AsRef<[u8]> + Sync>(messages: &[M], output: &mut Vec<[u8
     }
 }
 
-/// Messages that are looked at to tell how much work there is: of more of them, one out of every two or three is, any of them
-/// by chance, as lengths may take turns.
-const MOST_LOOKED_AT: usize = 4096;
+/// Messages that are looked at to tell how much work there is, at the most: while a call is weighed, the processor's other threads go to
+/// sleep. Of more messages any of every two or three is, by chance, as lengths may take turns.
+const MOST_LOOKED_AT: usize = 512;
 
-/// How much work messages are.
+/// How much work messages are. Compiled for each hash, whose blocks are a number to divide by.
+#[inline(always)]
 pub(super) fn load<M: AsRef<[u8]>>(messages: &[M], block: Block) -> Load {
+    // The host hashes longer ones, whatever the device.
+    let blocks = |message: &M| block.count(message.as_ref().len().min(LONGEST_BYTES));
+    let is_itself = |message: &&M| {
+        let bytes = message.as_ref();
+        bytes.as_ptr() == std::ptr::from_ref(*message).cast() && bytes.len() == size_of::<M>()
+    };
+    // Arrays are all of one length.
+    if let Some(first) = messages.first().filter(is_itself) {
+        return Load::deep(messages.len(), blocks(first));
+    }
     let step = messages.len().div_ceil(MOST_LOOKED_AT).max(1);
     let mut random = Random::new(0);
     let (mut steps, mut longest) = (0_u64, 0);
     for some in messages.chunks(step) {
         let any = if some.len() > 1 { random.below(some.len()) } else { 0 };
-        // The host hashes longer ones, whatever the device.
-        let blocks = block.count(some[any].as_ref().len().min(LONGEST_BYTES)) as u64;
+        let blocks = blocks(&some[any]) as u64;
         steps += blocks * some.len() as u64;
         longest = longest.max(blocks);
     }
@@ -230,8 +240,12 @@ mod tests {
         check(&[], (0, 0, 0));
         check(&[0], (1, 1, 1));
         check(&[0, 9, 10, 95], (4, 14, 10));
-        // Of 10,000 a third is looked at.
+        // Of 10,000 one of twenty is looked at.
         check(&[25; 10_000], (10_000, 30_000, 3));
+        // Of arrays, one.
+        assert_eq!(load(&[[0; 25]; 700], block), Load::deep(700, 3));
+        assert_eq!(load::<[u8; 25]>(&[], block), load::<Vec<u8>>(&[], block));
+        assert_eq!(load(&[[0; 0]; 7], block), Load::deep(7, 1));
     }
 
     #[test]
@@ -253,7 +267,7 @@ mod tests {
                 let exact = (24_000 / period * 99 + 24_000) as u64;
                 assert_eq!((load.items, load.longest), (24_000, 100));
                 assert!(
-                    load.steps.abs_diff(exact) < exact / 4,
+                    load.steps.abs_diff(exact) < exact / 2,
                     "{} steps for {exact}, one of {period} long, from {first} on",
                     load.steps
                 );

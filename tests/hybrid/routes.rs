@@ -177,6 +177,44 @@ fn the_environment_forces_a_device_unless_the_program_does() {
     check(elsewhere, &format!("this router has no {elsewhere} device"));
 }
 
+/// Set for the process whose environment names what is not there.
+const WRONG_CHILD_ENV: &str = "GPU_EXECUTOR_TEST_WRONG_ENVIRONMENT";
+
+#[test]
+fn what_is_wrong_in_the_environment_is_an_error_and_no_reason_to_do_without_a_gpu() {
+    const NAME: &str = "routes::what_is_wrong_in_the_environment_is_an_error_and_no_reason_to_do_without_a_gpu";
+    if std::env::var_os(WRONG_CHILD_ENV).is_some() {
+        // The tests' options have a tuning, which would outweigh the environment's.
+        let options = HybridOptions {
+            executor: gpu_executor::Options {
+                tuning: None,
+                cache_dir: Some("".into()),
+                ..common::options()
+            },
+            ..HybridOptions::default()
+        };
+        match Hybrid::new(options) {
+            Ok(router) => println!("\nSEEN {} devices", router.adapters().count()),
+            Err(error) => println!("\nSEEN {error}"),
+        }
+        return;
+    }
+    if gpus().is_empty() {
+        return;
+    }
+    let check = |name: &str, value: &str, expected: &str| {
+        let text = child(NAME, &[(WRONG_CHILD_ENV, "1"), (name, value)]);
+        assert!(text.contains(&format!("SEEN {expected}")), "{name}={value}: {text}");
+    };
+    check(gpu_executor::ADAPTER_NAME_ENV, "no such adapter", "no ");
+    check(
+        gpu_executor::TUNING_ENV,
+        "spin=often",
+        "GPU_EXECUTOR_TUNING: `spin=often`",
+    );
+    check(gpu_executor::BACKENDS_ENV, "vulcan", "no backend is named `vulcan`");
+}
+
 #[test]
 fn threads_that_come_while_one_calibrates_go_on() {
     let gpus = gpus();

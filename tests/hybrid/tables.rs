@@ -17,7 +17,13 @@ fn plant(adapters: &[Adapter], folder: &Path) -> (std::path::PathBuf, serde_json
     let mut kept: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let times = |backend: &str, ns: f64| serde_json::json!({ "backend": backend, "task_ns": 0.0, "curves": [{ "depth": 1, "points": [[1, ns], [100, ns]] }] });
     kept["operators"]["vector_add"]["decided_by"] = "times".into();
-    kept["operators"]["vector_add"]["times"] = serde_json::json!([times("cpu", 1e9), times(backend.name(), 1.0)]);
+    let others = adapters[1..]
+        .iter()
+        .map(|adapter| times(adapter.info().backend.name(), 1e9));
+    let all = [times("cpu", 1e9), times(backend.name(), 1.0)]
+        .into_iter()
+        .chain(others);
+    kept["operators"]["vector_add"]["times"] = all.collect();
     std::fs::write(&file, kept.to_string()).unwrap();
     assert!(is_used(adapters, folder), "as it was planted");
     (file, kept)
@@ -56,12 +62,15 @@ fn a_table_of_anything_else_is_not_used() {
     check("/fingerprint/processor", "Z80".into());
     check("/fingerprint/threads", 77.into());
     check("/fingerprint/tuning", "spin=1".into());
+    check("/fingerprint/flags", "WGPU_VALIDATION=1".into());
     check("/fingerprint/adapters/1/driver_version", "1.0 of long ago".into());
     check("/fingerprint/adapters/1/name", "another".into());
     check("/fingerprint/adapters/1/limits/buffer_bytes", 1.into());
     check("/operators/vector_add/times/0/task_ns", (-1.0).into());
     check("/operators/vector_add/times/0/curves", serde_json::json!([]));
     check("/operators/vector_add/times/1/backend", "cpu".into());
+    // A device that nothing says anything of.
+    check("/operators/vector_add/times/1/backend", "metal".into());
     std::fs::write(&file, kept.to_string()).unwrap();
     assert!(is_used(&gpus, folder.path().to_str().unwrap()), "as it was");
 }

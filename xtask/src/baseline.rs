@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     case::{CaseId, in_words},
     error::Error,
+    files,
     fingerprint::Fingerprint,
+    noop::Noop,
     report::Places,
     rows::{Row, Stage},
     run::Plan,
@@ -150,20 +152,14 @@ pub(crate) fn path(folder: &Path, fingerprint: &Fingerprint) -> PathBuf {
     folder.join(format!("{}.csv", fingerprint.id()))
 }
 
-/// Where the repository's reader finds the cases of a baseline.
-pub(crate) fn places(folder: &Path, root: &Path, baseline: Option<&Baseline>) -> Places {
-    let Some(baseline) = baseline else {
-        return Places::default();
-    };
-    let path = path(folder, &baseline.fingerprint);
-    let path = std::path::absolute(&path).unwrap_or(path);
-    let below = path
-        .strip_prefix(root)
-        .map(|path| path.to_string_lossy().replace('\\', "/"));
-    Places {
-        file: below.unwrap_or_default(),
+/// Where the repository's reader finds the cases of a baseline, and those without a driver.
+pub(crate) fn places(folder: &Path, root: &Path, baseline: Option<&Baseline>, noop: Option<&Noop>) -> Vec<Places> {
+    let of_baseline = baseline.map(|baseline| Places {
+        file: files::below(root, &path(folder, &baseline.fingerprint)),
         lines: format::counter_lines(baseline),
-    }
+    });
+    let of_noop = noop.map(|noop| noop.places(folder, root));
+    of_baseline.into_iter().chain(of_noop).collect()
 }
 
 /// Reads the baseline of a machine; `None` if there is none.
@@ -220,7 +216,7 @@ pub(crate) fn machines(folder: &Path) -> Result<Vec<(String, Fingerprint)>, Erro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{files, fingerprint::tests::example as fingerprint, rows::tests::example as row, run::tests::plan};
+    use crate::{fingerprint::tests::example as fingerprint, rows::tests::example as row, run::tests::plan};
 
     /// Two cases in five processes each.
     pub(super) fn example() -> Baseline {
@@ -332,7 +328,7 @@ mod tests {
         let folder = crate::host::workspace::baselines();
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.extension().is_none_or(|extension| extension != "csv") {
+            if path.extension().is_none_or(|extension| extension != "csv") || path.ends_with(crate::noop::FILE) {
                 continue;
             }
             let place = path.display();
@@ -352,12 +348,12 @@ mod tests {
     #[test]
     fn only_what_lies_in_the_repository_has_a_place_there() {
         let root = std::path::absolute("repository").unwrap();
-        let places = |folder: &Path| super::places(folder, &root, Some(&example()));
+        let places = |folder: &Path| super::places(folder, &root, Some(&example()), None).remove(0);
         let inside = places(&root.join("baselines"));
         assert_eq!(inside.file, format!("baselines/{}.csv", fingerprint().id()));
         assert_eq!(inside.lines.len(), 2);
         assert_eq!(places(&root.with_file_name("elsewhere")).file, "");
-        assert_eq!(super::places(&root, &root, None), Places::default());
+        assert_eq!(super::places(&root, &root, None, None), []);
     }
 
     #[test]

@@ -38,6 +38,14 @@ pub(crate) fn json<T: serde::Serialize>(value: &T) -> String {
     json
 }
 
+/// A path as seen from a folder, with slashes; empty if it does not lie below that.
+pub(crate) fn below(folder: &Path, path: &Path) -> String {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = absolute(path);
+    let below = path.strip_prefix(absolute(folder));
+    below.map_or_else(|_| String::new(), |path| path.to_string_lossy().replace('\\', "/"))
+}
+
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(Error::io("read", path))
@@ -52,9 +60,32 @@ pub(crate) fn numbered(first: &Path, number: u32) -> PathBuf {
     }
 }
 
+/// A folder that is not there: two things may begin within a second, and clocks are set back.
+pub(crate) fn free(folder: &Path) -> PathBuf {
+    let numbered = |number: u32| match number {
+        1 => folder.to_owned(),
+        _ => PathBuf::from(format!("{}-{number}", folder.display())),
+    };
+    (1..)
+        .map(numbered)
+        .find(|folder| !folder.exists())
+        .expect("numbers do not end")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_gets_a_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("now");
+        for expected in ["now", "now-2", "now-3"] {
+            let free = free(&place);
+            assert_eq!(free, folder.path().join(expected));
+            fs::create_dir(free).unwrap();
+        }
+    }
 
     #[test]
     fn a_file_is_replaced_and_nothing_is_left_beside_it() {

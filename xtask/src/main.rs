@@ -15,6 +15,7 @@ mod fingerprint;
 mod host;
 mod judge;
 mod merge;
+mod noop;
 mod peers;
 mod quantile;
 mod record;

@@ -38,14 +38,22 @@ impl From<Refusal> for Error {
 }
 
 /// Joins all shards of a run, in whatever order they come.
-pub(crate) fn merge(mut parts: Vec<Part>) -> Result<Part, Refusal> {
-    let Some(first) = parts.first().cloned() else {
+pub(crate) fn merge(parts: &[Part]) -> Result<Part, Refusal> {
+    let Some(first) = parts.first() else {
         return Err(Refusal::Unfit("there is nothing to merge".to_owned()));
     };
-    for part in &parts {
-        same_machine(&first, part)?;
-        same_plan(&first, part)?;
+    for part in parts {
+        same_machine(first, part)?;
+        same_plan(first, part)?;
+        if part.run.noop != first.run.noop {
+            return Err(Refusal::Unfit(format!(
+                "{} and {} are not of one program: their calls into wgpu differ without a driver",
+                first.name, part.name
+            )));
+        }
     }
+    let first = first.clone();
+    let mut parts: Vec<&Part> = parts.iter().collect();
     parts.sort_by_key(|part| part.run.plan.shard);
     complete(&parts)?;
 
@@ -64,6 +72,7 @@ pub(crate) fn merge(mut parts: Vec<Part>) -> Result<Part, Refusal> {
             },
             fingerprint: first.run.fingerprint,
             rows: Vec::new(),
+            noop: first.run.noop,
         },
         calls: String::new(),
         quantiles: String::new(),
@@ -131,7 +140,7 @@ fn same_plan(first: &Part, part: &Part) -> Result<(), Refusal> {
 }
 
 /// Each shard once.
-fn complete(parts: &[Part]) -> Result<(), Refusal> {
+fn complete(parts: &[&Part]) -> Result<(), Refusal> {
     let there: Vec<Shard> = parts.iter().filter_map(|part| part.run.plan.shard).collect();
     let Some(Shard { of, .. }) = there.first().copied().filter(|_| there.len() == parts.len()) else {
         return Err(Refusal::Unfit(
@@ -149,7 +158,7 @@ fn complete(parts: &[Part]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn commands(parts: &[Part]) -> String {
+fn commands(parts: &[&Part]) -> String {
     parts
         .iter()
         .map(|part| part.run.plan.command.as_str())
@@ -203,7 +212,10 @@ fn in_order_of_cases(quantiles: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fingerprint::tests::example as fingerprint, rows::tests::example as row, run::tests::plan};
+    use crate::{
+        fingerprint::tests::example as fingerprint, noop::tests::example as noop, rows::tests::example as row,
+        run::tests::plan,
+    };
 
     const CALLS: &str = "op,backend,size,tasks,run,call,wall_ns\n";
     const QUANTILES: &str = "op,backend,size,tasks,runs,calls,p50_ns\n";
@@ -217,13 +229,14 @@ mod tests {
                 plan,
                 fingerprint: fingerprint(),
                 rows: vec![row("cpu", size, 1, 100.0), row("cpu", size, 2, 100.0)],
+                noop: Some(noop(1)),
             },
             calls: format!("{CALLS}vector_add,cpu,{size},1,1,0,10\nvector_add,cpu,{size},1,2,0,11\n"),
             quantiles: format!("{QUANTILES}vector_add,cpu,{size},1,2,2,10.5\n"),
         }
     }
 
-    fn refused(parts: Vec<Part>) -> String {
+    fn refused(parts: &[Part]) -> String {
         match merge(parts).unwrap_err() {
             Refusal::Mixed(why) => format!("mixed: {why}"),
             Refusal::Unfit(why) => why,
@@ -232,7 +245,7 @@ mod tests {
 
     #[test]
     fn shards_become_the_run_that_one_machine_would_have_made() {
-        let merged = merge(vec![part("2/2", 1000), part("1/2", 20_000)]).unwrap();
+        let merged = merge(&[part("2/2", 1000), part("1/2", 20_000)]).unwrap();
         assert_eq!(merged.run.plan.shard, None);
         assert_eq!(
             merged.quantiles,
@@ -252,7 +265,7 @@ mod tests {
     #[test]
     fn what_does_not_belong_together_is_refused_with_the_reason() {
         let check = |parts: Vec<Part>, expected: &str| {
-            let message = refused(parts);
+            let message = refused(&parts);
             assert!(message.contains(expected), "{message}");
         };
         let changed = |change: fn(&mut Part)| {
@@ -272,6 +285,8 @@ mod tests {
             "pace default and quick",
         );
         check(changed(|p| p.run.plan.sizes.clear()), "sizes");
+        check(changed(|p| p.run.noop = Some(noop(2))), "without a driver");
+        check(changed(|p| p.run.noop = None), "without a driver");
         check(changed(|p| p.run.plan.shard = None), "number of shards 2 and none");
         check(vec![part("1/2", 1000), part("1/2", 1000)], "1/2 is there twice");
         check(vec![part("1/3", 1000), part("3/3", 20_000)], "2/3 is missing");

@@ -3,10 +3,10 @@
 pub(crate) mod cells;
 pub(crate) mod crossover;
 pub(crate) mod github;
-mod history;
+pub(crate) mod history;
 mod json;
 mod junit;
-mod markdown;
+pub(crate) mod markdown;
 mod text;
 pub(crate) mod xml;
 
@@ -20,6 +20,7 @@ use crate::{
     case::{CaseId, in_words},
     exit::Exit,
     fingerprint::{Affinity, Fingerprint},
+    noop,
     run::Plan,
     verdict::{CaseVerdict, Strictness, Verdict},
 };
@@ -51,7 +52,7 @@ pub(crate) struct Report<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) fingerprint: &'a Fingerprint,
     pub(crate) against: Against,
-    pub(crate) places: Places,
+    pub(crate) places: Vec<Places>,
     pub(crate) strictness: Strictness,
     pub(crate) verdicts: Vec<CaseVerdict>,
     pub(crate) crossovers: Vec<Crossover>,
@@ -100,13 +101,27 @@ impl Report<'_> {
     fn counters(&self) -> Option<String> {
         let has_counterpart =
             |v: &&CaseVerdict| !matches!(v.verdict, Verdict::New | Verdict::Missing | Verdict::NotMeasured);
-        let compared = self.verdicts.iter().filter(has_counterpart).count();
-        match (self.changed().count(), &self.against) {
-            (_, Against::NoBaseline | Against::NotJudged) => None,
-            _ if compared == 0 => None,
-            (0, _) => Some(format!("counters: as they were in all of {compared} cases")),
-            (changed, _) => Some(format!("counters: changed in {changed} of {compared} cases; {ACCEPT}")),
-        }
+        let compared = || self.verdicts.iter().filter(has_counterpart);
+        let of = match (compared().count(), compared().filter(is_noop).count()) {
+            (0, _) => return None,
+            (all, 0) => format!("{all} cases"),
+            (all, noop) if all == noop => format!("{all} cases without a driver (noop)"),
+            (all, noop) => format!("{all} cases, {noop} of them without a driver (noop)"),
+        };
+        Some(match self.changed().count() {
+            0 => format!("counters: as they were in all of {of}"),
+            changed => format!(
+                "counters: changed in {changed} of {of}; {}",
+                accept(self.changed().all(|v| is_noop(&v)))
+            ),
+        })
+    }
+
+    /// The cases of the table of times, in which those without a driver stand only if they are gone.
+    fn shown(&self) -> impl Iterator<Item = &CaseVerdict> {
+        self.verdicts
+            .iter()
+            .filter(|v| !is_noop(v) || v.verdict == Verdict::Missing)
     }
 
     /// The cases whose counters changed.
@@ -125,7 +140,11 @@ impl Report<'_> {
         }
         sentences.extend(self.crossovers.iter().map(ToString::to_string));
         let adapters = &self.fingerprint.adapters;
-        if adapters.iter().any(|a| a.kind == "software" && a.backend != "cpu") {
+        let is_measured = |backend: &String| self.plan.backends.contains(backend);
+        if adapters
+            .iter()
+            .any(|a| a.kind == "software" && a.backend != "cpu" && is_measured(&a.backend))
+        {
             sentences.push(
                 "software adapters compute on the CPU: their figures show this program's overhead, not a GPU's speed"
                     .to_owned(),
@@ -145,17 +164,34 @@ impl Report<'_> {
     fn conclusion(&self) -> String {
         match &self.against {
             Against::Baseline(name) => {
+                // Counters that are as they were are not counted once more, but where there is nothing else.
+                let has_times = !self.plan.backends.is_empty();
+                let is_said =
+                    |v: &&CaseVerdict| has_times && is_noop(v) && matches!(v.verdict, Verdict::Pass | Verdict::New);
+                let cases: Vec<&CaseVerdict> = self.verdicts.iter().filter(|v| !is_said(v)).collect();
+                format!("{}: {}, against baseline {name}", self.headline(), counts(&cases))
+            }
+            Against::NoBaseline if self.plan.backends.is_empty() => {
                 format!(
-                    "{}: {}, against baseline {name}",
-                    self.headline(),
-                    counts(&self.verdicts)
+                    "no baseline for counters without a driver; {} records one",
+                    noop::RECORD
                 )
             }
             Against::NoBaseline => format!(
-                "no baseline for this machine ({}); `cargo xtask bench --save-baseline` records one",
+                "{}no baseline for this machine ({}); `cargo xtask bench --save-baseline` records one",
+                if self.exit == Exit::Regression {
+                    "regression; "
+                } else {
+                    ""
+                },
                 self.fingerprint.id()
             ),
-            Against::NotJudged => format!("{}: {} cases", self.headline(), self.verdicts.len()),
+            Against::NotJudged if self.plan.backends.is_empty() => format!(
+                "{}: {} cases without a driver (noop)",
+                self.headline(),
+                self.verdicts.len()
+            ),
+            Against::NotJudged => format!("{}: {} cases", self.headline(), self.shown().count()),
         }
     }
 
@@ -185,22 +221,41 @@ impl Report<'_> {
     }
 }
 
-/// How a changed counter becomes the one to compare with.
-const ACCEPT: &str =
-    "if that is meant, `cargo xtask bench --save-baseline` accepts it, and the baseline's diff shows it";
+/// How a changed counter becomes the one to compare with; those without a driver need no quiet machine.
+fn accept(is_noop: bool) -> String {
+    let command = if is_noop {
+        noop::RECORD
+    } else {
+        "`cargo xtask bench --save-baseline`"
+    };
+    format!("if that is meant, {command} accepts it, and the baseline's diff shows it")
+}
+
+/// Whether a case was counted without a driver.
+fn is_noop(verdict: &&CaseVerdict) -> bool {
+    verdict.case.backend == noop::BACKEND
+}
 
 /// Why a case has its verdict, in a sentence without the case.
 fn explanation(verdict: &CaseVerdict) -> String {
     match verdict.verdict {
-        Verdict::CountersChanged => format!("calls into wgpu changed: {}; {ACCEPT}", in_words(&verdict.counters)),
+        Verdict::CountersChanged => {
+            let accept = accept(is_noop(&verdict));
+            format!("calls into wgpu changed: {}; {accept}", in_words(&verdict.counters))
+        }
         Verdict::Slower | Verdict::Faster => {
             let quantile = verdict.quantile.as_deref().unwrap_or("time");
             let change = verdict.change_percent.unwrap_or_default().abs();
             let noticed = verdict
                 .detectable_percent
                 .map_or_else(String::new, |from| format!(" (noticed from {from:.1} %)"));
+            // Which phases moved, where the case was compared with the baseline's revision.
+            let note = verdict
+                .note
+                .as_ref()
+                .map_or_else(String::new, |note| format!("; {note}"));
             format!(
-                "{quantile} {} by {change:.1} %, confirmed in fresh processes{noticed}",
+                "{quantile} {} by {change:.1} %, confirmed in fresh processes{noticed}{note}",
                 verdict.verdict.word()
             )
         }
@@ -212,7 +267,7 @@ fn explanation(verdict: &CaseVerdict) -> String {
 }
 
 /// How many cases have which verdict.
-fn counts(verdicts: &[CaseVerdict]) -> String {
+pub(crate) fn counts(verdicts: &[&CaseVerdict]) -> String {
     let mut words: Vec<Verdict> = verdicts.iter().map(|v| v.verdict).collect();
     words.sort();
     words.dedup();
@@ -253,128 +308,4 @@ fn machine(fingerprint: &Fingerprint) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{case::CounterChange, fingerprint::tests::example as fingerprint, run::tests::plan, verdict::Timing};
-
-    pub(super) fn verdict(backend: &str, verdict: Verdict) -> CaseVerdict {
-        let case = CaseId {
-            op: "vector_add".to_owned(),
-            backend: backend.to_owned(),
-            size: 20_000,
-            tasks: 1,
-        };
-        CaseVerdict {
-            processes: 6,
-            calls: 12_000,
-            p10_ns: Some(1_201_234.5),
-            p10_spread_ns: Some(10_250.0),
-            p50_ns: Some(1_234_567.0),
-            ..CaseVerdict::new(case, verdict)
-        }
-    }
-
-    /// Everything a report can say, against one baseline.
-    fn verdicts() -> Vec<CaseVerdict> {
-        let judged = |backend: &str, word, percent: f64, quantile: &str| CaseVerdict {
-            baseline_p50_ns: Some(51_234.0),
-            quantile: Some(quantile.to_owned()),
-            change_percent: Some(percent),
-            detectable_percent: Some(7.25),
-            ..verdict(backend, word)
-        };
-        let change = |name, old, new| CounterChange { name, old, new };
-        let mut verdicts = vec![
-            judged("cpu", Verdict::Pass, -0.4, "fastest tenth"),
-            CaseVerdict {
-                note: Some("no driver <here> | \"there\" & nowhere".to_owned()),
-                ..CaseVerdict::new(verdict("gles", Verdict::NotMeasured).case, Verdict::NotMeasured)
-            },
-            CaseVerdict {
-                counters: vec![change("passes", 1, 2), change("dispatches", 1, 2)],
-                baseline_p50_ns: Some(51_234.0),
-                ..verdict("vulkan", Verdict::CountersChanged)
-            },
-            judged("metal", Verdict::Slower, 12.34, "median"),
-            judged("dx12", Verdict::Faster, -9.87, "fastest tenth"),
-        ];
-        let mut doubt = judged("vulkan", Verdict::Inconclusive, 8.1, "fastest tenth");
-        doubt.case.tasks = 1000;
-        doubt.case.size = 256;
-        doubt.note = Some("+8.1 % at first, disturbed whenever it was measured again".to_owned());
-        doubt.p10_spread_ns = None;
-        verdicts.push(doubt);
-        verdicts
-    }
-
-    pub(super) fn with_report(check: impl Fn(&Report<'_>)) {
-        let (plan, fingerprint, verdicts) = (plan(), fingerprint(), verdicts());
-        let places = Places {
-            file: "baselines/machine.csv".to_owned(),
-            lines: (6..).zip(&verdicts).map(|(line, v)| (v.case.clone(), line)).collect(),
-        };
-        check(&Report {
-            plan: &plan,
-            fingerprint: &fingerprint,
-            against: Against::Baseline("machine".to_owned()),
-            places,
-            strictness: Strictness {
-                timing: Timing::Enforced,
-                strict: false,
-            },
-            verdicts,
-            crossovers: crossover::tests::examples(),
-            exit: Exit::Regression,
-        });
-    }
-
-    /// Compares with a file in `testdata/`, or writes it if `UPDATE_GOLDEN` is set.
-    fn golden(name: &str, text: &str) {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("testdata")
-            .join(name);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            crate::files::write(&path, text.as_bytes()).unwrap();
-        }
-        let expected = crate::files::read(&path).unwrap().replace("\r\n", "\n");
-        assert_eq!(text, expected, "{name} differs; UPDATE_GOLDEN=1 writes it anew");
-    }
-
-    #[test]
-    fn reports_look_as_they_should() {
-        with_report(|report| {
-            golden("report.txt", &report.text(|_| Style::new()));
-            golden("annotations.txt", &report.annotations());
-            for (name, content) in report.files() {
-                golden(name, &content);
-            }
-        });
-    }
-
-    #[test]
-    fn counters_stand_before_times() {
-        with_report(|report| {
-            for text in [report.text(|_| Style::new()), report.markdown()] {
-                let position = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} is not in\n{text}"));
-                assert!(position("dispatches") < position("1.23 ms"), "{text}");
-                assert!(
-                    position("counters: changed in 1 of 5 cases") < position("noticed from"),
-                    "{text}"
-                );
-            }
-        });
-    }
-
-    #[test]
-    fn counters_that_are_the_same_are_said_to_be_and_those_of_no_baseline_are_not_spoken_of() {
-        with_report(|report| {
-            let mut report = report.clone();
-            report.verdicts.retain(|v| v.counters.is_empty());
-            assert_eq!(report.counters().unwrap(), "counters: as they were in all of 4 cases");
-            for against in [Against::NoBaseline, Against::NotJudged] {
-                report.against = against;
-                assert_eq!(report.counters(), None);
-            }
-        });
-    }
-}
+mod tests;

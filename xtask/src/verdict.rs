@@ -21,7 +21,7 @@ pub(crate) enum Verdict {
     Noisy,
     /// In the baseline, and no longer among the cases that this version measures.
     Missing,
-    /// Faster than the baseline, and confirmed in fresh processes.
+    /// Faster than the baseline's revision in a comparison with it.
     Faster,
     /// Not in the baseline.
     New,
@@ -96,6 +96,12 @@ impl CaseVerdict {
             note: None,
         }
     }
+
+    /// Whether it would be faster by the baseline alone, with nothing to be done about it but a comparison.
+    pub(crate) fn looks_faster(&self) -> bool {
+        let is_beyond = |(change, detectable): (f64, f64)| (1.0 + change / 100.0) * (1.0 + detectable / 100.0) < 1.0;
+        self.verdict == Verdict::Inconclusive && self.change_percent.zip(self.detectable_percent).is_some_and(is_beyond)
+    }
 }
 
 /// What the timing part of the gate may do.
@@ -134,6 +140,14 @@ pub(crate) fn exit(verdicts: &[CaseVerdict], strictness: Strictness) -> Exit {
         Exit::Regression
     } else {
         failures.first().copied().unwrap_or(Exit::Pass)
+    }
+}
+
+/// The exit code where a baseline is asked for and there is none; counters that changed all the same come first.
+pub(crate) fn required(exit: Exit) -> Exit {
+    match exit {
+        Exit::Regression => exit,
+        _ => Exit::NoBaseline,
     }
 }
 

@@ -1,20 +1,15 @@
-//! `cargo xtask ab` from end to end, in a repository of its own whose bench programs are shell scripts: what a test needs here are
-//! faults, and times that do not change their mind.
+//! `cargo xtask ab` from end to end, in a repository of its own whose bench programs are shell scripts with times that do not change their
+//! mind.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[path = "support/repository.rs"]
+#[allow(dead_code, reason = "what other tests need")]
 mod repository;
 mod support;
 
-use std::{
-    fs,
-    os::unix::process::CommandExt as _,
-    path::Path,
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::fs;
 
 use repository::{PLAIN, Program, Repository};
 use support::check;
@@ -96,6 +91,25 @@ fn what_machines_read_says_the_same_as_the_table() {
         let suite = junit.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
         let said = ["tests", "failures", "skipped"].map(|name| suite.attribute(name).unwrap());
         assert_eq!(said, ["2", counts[0], counts[1]], "{args:?}");
+        let summary = fs::read_to_string(out.join("summary.md")).unwrap();
+        if let Some(counters) = summary.find("calls into wgpu changed") {
+            assert!(counters < summary.find("| case |").unwrap(), "{summary}");
+        }
+        let history = fs::read_to_string(out.join("benchmark.json")).unwrap();
+        let history: Vec<serde_json::Value> = serde_json::from_str(&history).unwrap();
+        for entry in &history {
+            let name = entry["name"].as_str().unwrap();
+            assert!(
+                name.starts_with("o/cpu/") && name.ends_with(" (fastest tenth)"),
+                "{entry}"
+            );
+            assert!(
+                entry["value"].as_f64().unwrap() > 90_000.0 && entry["unit"] == "ns",
+                "{entry}"
+            );
+        }
+        let timed = verdicts["verdicts"].as_array().unwrap().iter();
+        assert_eq!(history.len(), timed.filter(|case| !case["head_ns"].is_null()).count());
         let stdout = String::from_utf8(output.stdout).unwrap();
         let lines: Vec<&str> = stdout.lines().filter(|line| line.starts_with("::")).collect();
         assert_eq!(lines.len(), annotations.len(), "{args:?}: {stdout}");
@@ -211,87 +225,6 @@ fn a_case_that_one_revision_cannot_run_is_not_measured_and_the_others_are() {
 }
 
 #[test]
-fn a_program_that_crashes_hangs_or_talks_nonsense_gets_no_verdict() {
-    let repository = Repository::new();
-    let check_fault = |tag: &str, fault: &str, expected: &[&str]| {
-        repository.commit(tag, Program { fault, ..PLAIN });
-        let output = repository.ab(&["plain", tag, "--patience", "1"]);
-        check(&output, 1, expected);
-        assert!(
-            !String::from_utf8_lossy(&output.stdout).contains("pass"),
-            "a verdict was invented"
-        );
-    };
-    check_fault(
-        "crash",
-        "[ $verb = measure ] && { echo 'device lost' >&2; exit 9; }",
-        &["head cannot run it", "exit status: 9", "device lost", "o/cpu/"],
-    );
-    check_fault(
-        "signal",
-        "[ $verb = measure ] && kill -SEGV $$",
-        &["head cannot run it", "signal: 11"],
-    );
-    check_fault(
-        "hang",
-        "[ $verb = measure ] && sleep 30",
-        &["gave no answer within 1s at o/cpu/", "was stopped"],
-    );
-    check_fault(
-        "endless",
-        "[ $verb = measure ] && while :; do echo x; done",
-        &["gave no answer within 1s at o/cpu/"],
-    );
-    check_fault(
-        "silent",
-        "[ $verb = measure ] && { exec 1>&-; exec sleep 9999; }",
-        &["closed its standard output without an answer at o/cpu/"],
-    );
-    check_fault("babble", "say 'what?'; continue", &["makes no sense", "what?"]);
-    check_fault("zero", "ns=0", &["makes no sense"]);
-    check_fault("negative", "[ $verb = measure ] && ns=-5", &["makes no sense"]);
-}
-
-#[test]
-fn a_case_that_crashes_leaves_the_others_their_verdicts() {
-    let repository = Repository::new();
-    let fault = "[ $case = o/cpu/2 ] && [ $verb = measure ] && { echo 'device lost' >&2; exit 9; }";
-    repository.commit("crash", Program { fault, ..PLAIN });
-    let said = [
-        "o/cpu/2: not measured: head cannot run it",
-        "device lost",
-        "1 pass, 1 not measured",
-    ];
-    check(&repository.ab(&["plain", "crash"]), 1, &said);
-    check(
-        &repository.ab(&["crash", "plain"]),
-        0,
-        &["o/cpu/2: not measured: base cannot run it"],
-    );
-    check(
-        &repository.ab(&["crash", "crash"]),
-        0,
-        &["o/cpu/2: not measured: base cannot run it"],
-    );
-}
-
-#[test]
-fn a_list_that_a_crash_cut_short_is_none() {
-    let repository = Repository::new();
-    fs::write(
-        repository.path("repo/bench.sh"),
-        "#!/bin/sh\necho 'o/1: benchmark'\nexit 9\n",
-    )
-    .unwrap();
-    repository.save("cut");
-    check(
-        &repository.ab(&["cut", "cut"]),
-        1,
-        &["exit status: 9", "its list of benchmarks"],
-    );
-}
-
-#[test]
 fn without_a_base_the_work_tree_is_never_compared_with_itself() {
     let repository = Repository::new();
     check(&repository.ab(&[]), 2, &["name the base"]);
@@ -364,150 +297,53 @@ fn a_criterion_program_is_driven_as_it_is_however_old() {
     assert_eq!(asked.matches("0.05").count(), 1, "{asked}");
 }
 
+/// A library commits no lock, and git may not know that of the work tree: all revisions are built with it nevertheless.
 #[test]
-fn an_interrupted_comparison_goes_on() {
+fn revisions_without_a_lock_have_the_work_trees_dependencies() {
     let repository = Repository::new();
-    let out = repository.path("out");
-    let out = out.to_str().unwrap();
-    let fault = "[ $verb = measure ] && [ -e ../crash ] && exit 9";
-    repository.commit(
-        "weak",
-        Program {
-            ns: 110_000,
-            fault,
-            ..PLAIN
-        },
-    );
-    check(
-        &repository.ab(&["plain", "weak", "--out", out, "--time-budget", "0"]),
-        0,
-        &["the time was up"],
-    );
-    check(
-        &repository.ab(&["plain", "weak", "--out", out]),
-        2,
-        &["exists", "--resume"],
-    );
-    // As the hint has it: the comparison knows whose benches it is about.
-    let mut resume = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    resume
-        .args(["ab", "--resume", out])
-        .env("CARGO", repository.path("cargo"))
-        .env("CARGO_TARGET_DIR", repository.path("own-target"))
-        .env_remove("GITHUB_ACTIONS");
-    check(&resume.output().unwrap(), 3, &["regression: 2 slower"]);
-    let lines = || fs::read_to_string(Path::new(out).join("windows.jsonl")).unwrap();
-    let whole = lines();
-    fs::write(Path::new(out).join("windows.jsonl"), &whole[..whole.len() / 2]).unwrap();
-    check(&repository.ab(&["--resume", out]), 3, &["regression: 2 slower"]);
-    fs::write(Path::new(out).join("windows.jsonl"), format!("?\n{whole}")).unwrap();
-    check(&repository.ab(&["--resume", out]), 1, &["windows.jsonl:1: "]);
-    check(
-        &repository.ab(&["--resume", repository.path("nowhere").to_str().unwrap()]),
-        1,
-        &["plan.json"],
-    );
-}
-
-#[test]
-fn a_full_disk_is_an_error_and_no_verdict() {
-    let repository = Repository::new();
-    let out = repository.path("out");
-    // Built already, so that the limit meets the windows alone: 16 KiB are a few blocks.
-    check(
-        &repository.ab(&["plain", "plain", "--out", out.to_str().unwrap(), "--time-budget", "0"]),
-        0,
-        &[],
-    );
-    let xtask = repository.command(&["--resume", out.to_str().unwrap()]);
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", r#"trap '' XFSZ; ulimit -f 32; exec "$0" "$@""#])
-        .arg(xtask.get_program())
-        .args(xtask.get_args());
-    for (key, value) in xtask.get_envs() {
-        match value {
-            Some(value) => shell.env(key, value),
-            None => shell.env_remove(key),
-        };
-    }
-    let output = shell.output().unwrap();
-    check(&output, 1, &["cannot write", "windows.jsonl"]);
-    repository.is_tidy();
-}
-
-#[test]
-fn an_interruption_while_building_leaves_no_worktree() {
-    let repository = Repository::new();
-    repository.commit("new", PLAIN);
-    fs::write(repository.path("cargo.slow"), "").unwrap();
-    let mut command = repository.command(&["plain", "new"]);
-    // As a terminal does, the signal goes to all processes of the group.
-    let mut child = command
-        .process_group(0)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let start = Instant::now();
-    while !repository.path("cargo.building").exists() {
-        assert!(start.elapsed() < Duration::from_secs(60), "the build does not begin");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let status = Command::new("kill")
-        .args(["-INT", "--", &format!("-{}", child.id())])
-        .status()
-        .unwrap();
-    assert!(status.success());
-    assert_eq!(child.wait().unwrap().code(), Some(1));
-    repository.is_tidy();
-}
-
-#[test]
-fn bisect_finds_the_commit_and_passes_over_those_that_do_not_build() {
-    let repository = Repository::new();
-    for n in 1..=5 {
-        repository.commit(&format!("good{n}"), PLAIN);
-    }
-    fs::remove_file(repository.path("repo/bench.sh")).unwrap();
-    repository.save("broken");
-    repository.commit("good6", PLAIN);
-    let slow = Program { ns: 104_000, ..PLAIN };
-    repository.commit("culprit", slow);
-    let chatty = Program { dispatches: 3, ..slow };
-    repository.commit("chatty", chatty);
-    repository.commit("later", chatty);
-    let bisect = |args: &[&str]| {
-        let output = repository.subcommand("bisect", args).output().unwrap();
+    fs::write(repository.path("repo/.gitignore"), "Cargo.lock\n").unwrap();
+    repository.save("library");
+    let compared_with = |lock: &str, profile: &str, expected: &[&str]| {
+        fs::write(repository.path("repo/Cargo.lock"), format!("{lock}\n")).unwrap();
+        let mut command = repository.command(&["library", "worktree"]);
+        command.env("CARGO_PROFILE_BENCH_LTO", profile);
+        check(&command.output().unwrap(), 0, &["2 pass"]);
         repository.is_tidy();
-        output
+        let locks = fs::read_to_string(repository.path("cargo.locks")).unwrap();
+        fs::remove_file(repository.path("cargo.locks")).unwrap();
+        assert_eq!(locks.lines().collect::<Vec<_>>(), expected);
     };
-    check(
-        &bisect(&["plain", "later", "o/cpu/1"]),
-        0,
-        &[
-            "o/cpu/1: +4.0 % against plain; the first commit with it is",
-            " culprit\n",
-        ],
-    );
-    check(
-        &bisect(&["culprit", "later", "o/cpu/1"]),
-        0,
-        &["dispatches 1 → 3 against culprit", " chatty\n"],
-    );
-    check(
-        &bisect(&["plain", "good5", "o/cpu/1"]),
-        0,
-        &["neither slower than plain", "pass"],
-    );
-    check(
-        &bisect(&["plain", "later", "o/cpu/9"]),
-        1,
-        &["plain has no case o/cpu/9"],
-    );
-    check(&bisect(&["plain", "plain", "o/cpu/1"]), 2, &["no commit lies between"]);
-    check(&bisect(&["later", "plain", "o/cpu/1"]), 2, &["is no ancestor of"]);
-    let fault = r#"[ $case = o/cpu/1 ] && { say '{"failed":"wrong result"}'; continue; }"#;
-    repository.commit("wrong", Program { fault, ..slow });
-    check(&bisect(&["later", "wrong", "o/cpu/1"]), 4, &["not measured"]);
+    compared_with("one", "", &["one", "one"]);
+    // The program of the commit is kept, until it would be another one.
+    compared_with("one", "", &["one"]);
+    compared_with("two", "", &["two", "two"]);
+    compared_with("two", "fat", &["two", "two"]);
+    // Where there is a lock, it counts.
+    repository.git(&["add", "--force", "Cargo.lock"]);
+    repository.save("locked");
+    fs::write(repository.path("repo/Cargo.lock"), "three\n").unwrap();
+    check(&repository.ab(&["locked", "worktree"]), 0, &["2 pass"]);
+    let locks = fs::read_to_string(repository.path("cargo.locks")).unwrap();
+    assert_eq!(locks, "two\nthree\n");
+}
+
+#[test]
+fn the_seed_decides_the_order_and_nothing_else_does() {
+    let repository = Repository::new();
+    let order = |out: &str, seed: &str| -> Vec<String> {
+        let out = repository.path(out);
+        let args = ["plain", "plain", "--seed", seed, "--out", out.to_str().unwrap()];
+        check(&repository.ab(&args), 0, &["2 pass"]);
+        let windows = fs::read_to_string(out.join("windows.jsonl")).unwrap();
+        let order = |line: &str| {
+            let window: serde_json::Value = serde_json::from_str(line).unwrap();
+            ["block", "case", "round", "arm"]
+                .map(|name| window[name].to_string())
+                .join(" ")
+        };
+        windows.lines().map(order).collect()
+    };
+    let first = order("first", "5");
+    assert_eq!(order("again", "5"), first);
+    assert_ne!(order("other", "6"), first);
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[path = "support/machine.rs"]
+#[allow(dead_code, reason = "what other tests need")]
 mod machine;
 mod support;
 
@@ -16,7 +17,7 @@ use std::{
 };
 
 use machine::{BENCH, Machine, listing};
-use support::check;
+use support::{check, on_a_full_disk};
 
 #[test]
 fn a_machine_is_measured_recorded_and_judged() {
@@ -62,7 +63,11 @@ fn a_machine_is_measured_recorded_and_judged() {
     );
     check(&machine.bench(&["--no-gate"]), 0, &["measured, not judged"]);
     machine.set("time_ns", "80");
-    check(&machine.bench(&["--quick"]), 0, &["2 faster"]);
+    check(
+        &machine.bench(&["--quick"]),
+        0,
+        &["2 inconclusive", "or the machine was slower"],
+    );
     machine.set("time_ns", "100");
     machine.set("dispatches", "2");
     check(&machine.bench(&[]), 3, &["counters changed", "dispatches 1 → 2"]);
@@ -90,6 +95,9 @@ fn a_suspect_is_compared_with_the_baselines_revision_in_one_command() {
         command.env("CARGO_MANIFEST_DIR", root.join("xtask")).output().unwrap()
     };
     check(&bench(&["--save-baseline"]), 0, &["Recorded"]);
+    machine.set("time_ns", "80");
+    let no_build = ["is not built: `cargo xtask ab ", "2 inconclusive"];
+    check(&bench(&["--quick"]), 0, &no_build);
     machine.set("time_ns", "130");
     let hold = |served_ns: &str, exit: i32, expected: &[&str]| {
         machine.set("served_ns", served_ns);
@@ -102,6 +110,28 @@ fn a_suspect_is_compared_with_the_baselines_revision_in_one_command() {
     );
     hold("100", 0, &["against the baseline; A/B with ", "pass: 2 pass"]);
     hold("", 3, &["slower by 30", "regression: 2 slower"]);
+    // Built by now, so that a quick run as well has a change compared that it would not fail for.
+    machine.set("time_ns", "80");
+    machine.set("served_ns", "80");
+    check(
+        &bench(&["--quick"]),
+        0,
+        &["against the baseline; A/B with ", "2 faster"],
+    );
+    machine.set("served_ns", "100");
+    check(&bench(&["--quick"]), 0, &["against the baseline; A/B with ", "2 pass"]);
+    // What only one of the programs has stays with the baseline's verdict, and nothing else does.
+    machine.set("time_ns", "130");
+    machine.set("lost", "");
+    hold(
+        "120",
+        3,
+        &[
+            "has no case vector_add/cpu/200: not compared",
+            "vector_add/cpu/100: fastest tenth slower by 20",
+            "vector_add/cpu/200: fastest tenth slower by 30",
+        ],
+    );
     assert!(
         !machine.path("target/ab/trees").exists(),
         "a folder of worktrees is left"
@@ -114,8 +144,8 @@ fn a_case_is_measured_the_way_its_baseline_was() {
     machine.script(
         "executor",
         &BENCH.replacen(
-            "#!/bin/sh\n",
-            "#!/bin/sh\necho \"$GPU_EXECUTOR_TUNING\" >> \"$(dirname \"$0\")/tunings\"\n",
+            "exec 3<&0\n",
+            "exec 3<&0\necho \"$GPU_EXECUTOR_TUNING\" >> \"$here/tunings\"\n",
             1,
         ),
     );
@@ -142,6 +172,13 @@ fn a_case_is_measured_the_way_its_baseline_was() {
     by_hand.env("GPU_EXECUTOR_TUNING", "spin=7");
     check(&by_hand.output().unwrap(), 0, &["GPU_EXECUTOR_TUNING is set", "spin=7"]);
     check_tunings(&["spin=7"]);
+    let mut recorded = machine.command(&["--save-baseline"]);
+    recorded.env("GPU_EXECUTOR_TUNING", "spin=7");
+    check(
+        &recorded.output().unwrap(),
+        2,
+        &["GPU_EXECUTOR_TUNING is set", "unset it"],
+    );
     fs::remove_file(machine.baseline()).unwrap();
     check(&machine.bench(&[]), 0, &["no baseline"]);
     check_tunings(&["upload=staged"]);
@@ -177,217 +214,25 @@ fn cases_of_the_baseline_that_are_not_measured_are_named() {
 }
 
 #[test]
-fn shards_merged_are_the_run_that_one_machine_makes() {
-    let machine = Machine::new();
-    check(&machine.bench(&["--save-baseline"]), 0, &["Recorded"]);
-    machine.set("time_ns", "120");
-    let folder = |name: &str| machine.path(name).display().to_string();
-    let (whole, first, second, merged) = (folder("whole"), folder("first"), folder("second"), folder("merged"));
-    check(
-        &machine.bench(&["--out", &whole]),
-        3,
-        &["vector_add/cpu/100: fast", "vector_add/cpu/200: fast"],
-    );
-    for (shard, out) in [("1/2", &first), ("2/2", &second)] {
-        check(&machine.bench(&["--shard", shard, "--out", out]), 3, &["1 slower"]);
-    }
-    let xtask = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command
-            .args(arguments)
-            .args(["--baselines", &folder("baselines")])
-            .env("CARGO_TARGET_DIR", machine.path("target"));
-        command.env_remove("GITHUB_ACTIONS").output().unwrap()
-    };
-    let merge = |shards: &[&str]| xtask(&[&["merge", "--out", &merged], shards].concat());
-    check(&merge(&[&second, &first]), 3, &["regression: 2 slower"]);
-
-    let read = |run: &str, name: &str| fs::read_to_string(Path::new(run).join(name)).unwrap();
-    assert_eq!(read(&merged, "quantiles.csv"), read(&whole, "quantiles.csv"));
-    // By case; and no process of a shard has the number of another shard's.
-    let rows = |run: &str| -> Vec<String> {
-        let rows = read(run, "runs.csv");
-        let without_number = |line: &str| {
-            let (before, rest) = line.split_at(line.match_indices(',').nth(4).unwrap().0 + 1);
-            format!("{before}{}", &rest[rest.find(',').unwrap()..])
-        };
-        let mut rows: Vec<String> = rows.lines().map(without_number).collect();
-        rows.sort();
-        rows
-    };
-    assert_eq!(rows(&merged), rows(&whole));
-    let verdicts = |run: &str| {
-        let verdicts: serde_json::Value = serde_json::from_str(&read(run, "verdicts.json")).unwrap();
-        verdicts["cases"].clone()
-    };
-    // From its files as well, whose numbers are rounded.
-    check(&xtask(&["gate", &whole]), 3, &["regression: 2 slower"]);
-    assert_eq!(verdicts(&merged), verdicts(&whole));
-    check(&merge(&[&first]), 1, &["shard 2/2 is missing"]);
-    check(&merge(&[&first, &whole]), 1, &["number of shards 2 and none"]);
-}
-
-#[test]
-fn a_second_recording_leaves_other_cases_alone() {
-    let machine = Machine::new();
-    check(&machine.bench(&["--save-baseline"]), 0, &[]);
-    let before = fs::read_to_string(machine.baseline()).unwrap();
-    let mut again = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    again
-        .args(["bench", "--no-ab", "--size", "200", "--save-baseline", "--baselines"])
-        .arg(machine.path("baselines"));
-    again
-        .env("CARGO", machine.path("cargo"))
-        .env("CARGO_TARGET_DIR", machine.path("target"))
-        .env_remove("GITHUB_ACTIONS");
-    machine.set("time_ns", "130");
-    check(&again.output().unwrap(), 0, &["Recorded"]);
-    let after = fs::read_to_string(machine.baseline()).unwrap();
-    let rows = |text: &str, case: &str| {
-        text.lines()
-            .filter(|l| l.starts_with(case))
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        rows(&before, "vector_add,cpu,100,"),
-        rows(&after, "vector_add,cpu,100,")
-    );
-    assert_ne!(
-        rows(&before, "vector_add,cpu,200,"),
-        rows(&after, "vector_add,cpu,200,")
-    );
-    check(&machine.bench(&["--size", "x"]), 2, &["1000x256"]);
-    check(
-        &machine.bench(&["--save-baseline", "--runs", "4"]),
-        2,
-        &["--runs 4", "5 processes", "--force"],
-    );
-    check(
-        &machine.bench(&["--save-baseline", "--runs", "4", "--force"]),
-        0,
-        &["Recorded"],
-    );
-    let text = fs::read_to_string(machine.baseline()).unwrap();
-    assert!(text.contains(r#""forced":["4 of 5 processes"]"#), "{text}");
-}
-
-/// Lines of two texts that differ.
-fn differing<'a>(old: &'a str, new: &'a str) -> Vec<(&'a str, &'a str)> {
-    assert_eq!(old.lines().count(), new.lines().count());
-    old.lines().zip(new.lines()).filter(|(old, new)| old != new).collect()
-}
-
-#[test]
-fn a_recording_tells_who_measured_with_what_and_a_changed_counter_is_one_line() {
-    let machine = Machine::new();
-    let record = || {
-        check(&machine.bench(&["--save-baseline"]), 0, &["Recorded"]);
-        fs::read_to_string(machine.baseline()).unwrap()
-    };
-    let first = record();
-    let recording = first.lines().nth(2).unwrap();
-    let expected = [
-        r#"# recording {"runs":[1,5],"date":"20"#,
-        r#""commit":""#,
-        r#""versions":{"criterion":""#,
-        r#""gpu-executor":""#,
-        r#""wgpu":""#,
-        r#""command":"cargo xtask bench "#,
-        r#""pace":"default","forced":[]}"#,
-    ];
-    assert!(expected.iter().all(|part| recording.contains(part)), "{recording}");
-    let is_case = |(old, _): &(&str, &str)| !old.starts_with("# recording ");
-    let second = record();
-    assert_eq!(
-        differing(&first, &second).into_iter().filter(is_case).count(),
-        0,
-        "nothing changed"
-    );
-    machine.set("dispatches", "2");
-    let third = record();
-    let changed: Vec<_> = differing(&second, &third).into_iter().filter(is_case).collect();
-    assert_eq!(changed.len(), 2, "one line for each of two cases: {changed:?}");
-    assert_eq!(
-        changed[0],
-        (
-            "vector_add,cpu,100,1,1,1,1,0,0,0,0,8,4,2,1",
-            "vector_add,cpu,100,1,1,1,2,0,0,0,0,8,4,2,1"
-        )
-    );
-}
-
-#[test]
-fn a_noisy_machine_records_nothing_unless_it_is_forced_to() {
-    let machine = Machine::new();
-    machine.set("noisy", "");
-    check(
-        &machine.bench(&["--save-baseline"]),
-        4,
-        &[
-            "vector_add/cpu/100: its processes differ by",
-            "nothing was recorded",
-            "--force",
-        ],
-    );
-    assert!(!machine.path("baselines").exists());
-    check(
-        &machine.bench(&["--save-baseline", "--force"]),
-        0,
-        &["its processes differ", "Recorded"],
-    );
-    let text = fs::read_to_string(machine.baseline()).unwrap();
-    assert!(
-        text.contains(r#""forced":["vector_add/cpu/100: its processes differ by"#),
-        "{text}"
-    );
-}
-
-#[test]
-fn a_disturbed_process_is_repeated_before_a_baseline_is_recorded() {
-    let machine = Machine::new();
-    machine.set("company", "");
-    let cases = "vector_add/cpu/100, vector_add/cpu/200 in 1 fresh process";
-    check(
-        &machine.bench(&["--save-baseline"]),
-        0,
-        &["Repeating", cases, "Recorded"],
-    );
-    let text = fs::read_to_string(machine.baseline()).unwrap();
-    assert!(
-        text.contains(r#""runs":[1,6]"#) && text.ends_with("# end of 2 cases, 12 rows\n"),
-        "{text}"
-    );
-}
-
-#[test]
-fn a_damaged_baseline_is_refused_before_anything_is_measured_and_only_recording_replaces_it() {
-    let machine = Machine::new();
-    check(&machine.bench(&["--save-baseline"]), 0, &[]);
-    let path = machine.baseline();
-    let damaged = fs::read_to_string(&path)
-        .unwrap()
-        .replacen("cpu,100,1,2,", "cpu,100,1,1,", 1);
-    fs::write(&path, &damaged).unwrap();
-    fs::remove_file(machine.path("bench.pid")).unwrap();
-    let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    check(
-        &machine.bench(&[]),
-        1,
-        &[&format!("{name}:11: second row"), "--save-baseline"],
-    );
-    assert!(!machine.path("bench.pid").exists(), "nothing was to be measured");
-    assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
-    check(&machine.bench(&["--save-baseline"]), 0, &["replaced", "Recorded"]);
-    check(&machine.bench(&[]), 0, &["pass: 2 pass"]);
-}
-
-#[test]
 fn a_failing_bench_fails_the_tool_and_leaves_no_run() {
     let machine = Machine::new();
     machine.set("broken", "");
     check(&machine.bench(&[]), 1, &["the device is on fire", "cpu"]);
     assert!(!machine.path("target/bench/latest").exists());
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_leaves_no_run() {
+    let machine = Machine::new();
+    // What a process records has less than 2 KiB, the calls of three processes have more.
+    let command = machine.command(&["--no-ab", "--runs", "3"]);
+    check(
+        &on_a_full_disk(&command, 4).output().unwrap(),
+        1,
+        &["cannot write", "calls.csv"],
+    );
+    assert!(!machine.path("target/bench/latest").exists());
+    check(&machine.bench(&[]), 0, &["vector_add/cpu/200"]);
 }
 
 #[test]

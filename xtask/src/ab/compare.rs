@@ -94,6 +94,11 @@ impl<'a> Blocks<'a> {
         self.quiet.len()
     }
 
+    /// The windows of each process of those blocks.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &[&'a Window]> {
+        self.quiet.values().flatten().map(Vec::as_slice)
+    }
+
     /// The differences of the first `most` blocks in which all arms have the time.
     pub(crate) fn differences(&self, time: impl Fn(&Window) -> Option<f64>, most: usize) -> Vec<Difference> {
         let of_block = |(&block, arms): (&u64, &[Vec<&Window>; 3])| {

@@ -7,7 +7,7 @@ mod view;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-pub(crate) use view::SHORT_NS;
+pub(crate) use view::is_short;
 use view::{GATES, INTERVAL_ERROR, View, views};
 
 use crate::{
@@ -132,7 +132,8 @@ fn take_look(
     let views: Vec<Option<[View; GATES.len()]>> = recorded
         .iter()
         .zip(testable)
-        .map(|(recorded, &testable)| testable.then(|| views(recorded, look.blocks)))
+        .zip(cases)
+        .map(|((recorded, &testable), case)| testable.then(|| views(case, recorded, look.blocks)))
         .collect();
     // Cases judged before stay in the family: those convicted as rejected, the others as never to be.
     let family = |p: fn(&View) -> f64, convicted: Verdict| -> Vec<f64> {
@@ -262,7 +263,7 @@ fn conclude(case: &str, recorded: &Blocks<'_>, cases: usize) -> Judged {
             ),
         );
     }
-    let views = views(recorded, blocks);
+    let views = views(case, recorded, blocks);
     let describe = |(gate, verdict, p): (usize, Verdict, f64)| Judged {
         p_adjusted: Some(p),
         ..describe(case, recorded, blocks, &views[gate], gate, verdict, cases)

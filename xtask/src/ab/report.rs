@@ -14,7 +14,7 @@ use crate::{
     ab::judge::{Judged, Phase},
     exit::Exit,
     files,
-    report::cells::duration,
+    report::{cells::duration, markdown::escape},
     verdict::Verdict,
 };
 
@@ -133,11 +133,12 @@ impl<'a> Report<'a> {
     }
 
     /// The files that tell of the verdicts, by their names in the comparison's folder.
-    pub(crate) fn files(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn files(&self) -> [(&'static str, String); 4] {
         [
             ("verdicts.json", self.json()),
             ("summary.md", self.markdown()),
             ("junit.xml", ci::junit(self)),
+            ("benchmark.json", ci::history(self)),
         ]
     }
 
@@ -186,22 +187,27 @@ impl<'a> Report<'a> {
     /// For `summary.md`.
     pub(crate) fn markdown(&self) -> String {
         let mut md = format!("# A/B: {}\n\n", self.headline());
+        let changed = |judged: &Judged| {
+            let counters = judged.counters.as_ref()?;
+            Some(format!("- {}: calls into wgpu changed: {counters}", judged.case))
+        };
+        let changed: Vec<String> = self.verdicts.iter().filter_map(changed).collect();
+        for item in &changed {
+            line(&mut md, &escape(item));
+        }
+        if !changed.is_empty() {
+            md.push('\n');
+        }
         line(&mut md, &format!("| {} |", HEADINGS.join(" | ")));
         line(&mut md, "|---|--:|--:|--:|--:|--:|---|");
         for judged in self.verdicts {
-            line(&mut md, &format!("| {} |", cells(judged).join(" | ")));
+            // Any text may be a case of another project.
+            let cells = cells(judged).map(|cell| escape(&cell).into_owned());
+            line(&mut md, &format!("| {} |", cells.join(" | ")));
         }
         md.push('\n');
-        for judged in self.verdicts {
-            if let Some(counters) = &judged.counters {
-                line(
-                    &mut md,
-                    &format!("- {}: calls into wgpu changed: {counters}", judged.case),
-                );
-            }
-        }
         for sentence in self.sentences() {
-            line(&mut md, &format!("- {sentence}"));
+            line(&mut md, &escape(&format!("- {sentence}")));
         }
         line(&mut md, &format!("- `{}` at {}", self.plan.command, self.plan.started));
         md

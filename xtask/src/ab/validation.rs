@@ -1,12 +1,16 @@
 //! How often the gate is wrong: counted over suites of unchanged code and of planted slowdowns, beside other tools' tests on the
 //! same recordings.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+mod noise;
+mod table;
+
+use std::collections::BTreeMap;
+
+pub(crate) use table::table;
 
 use crate::{
     ab::{
-        compare,
-        judge::{Judged, SHORT_NS, judge},
+        judge::{Judged, is_short, judge},
         recording::{Arm, Window},
     },
     stat::{
@@ -30,7 +34,9 @@ pub(crate) struct Suite {
 pub(crate) enum Kind {
     /// A program with itself.
     Unchanged,
-    /// With itself and so many per cent more time.
+    /// A program with one that does the same and was built from another commit.
+    Rebuilt,
+    /// A program with itself and so many per cent more time.
     Planted(i32),
 }
 
@@ -38,8 +44,26 @@ impl Kind {
     pub(crate) fn name(self) -> String {
         match self {
             Self::Unchanged => "unchanged".to_owned(),
+            Self::Rebuilt => "rebuilt".to_owned(),
             Self::Planted(percent) => format!("planted{percent:+}"),
         }
+    }
+
+    /// The kind of a name.
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
+        let percent = || name.strip_prefix("planted")?.parse().ok();
+        match name {
+            "unchanged" => Ok(Self::Unchanged),
+            "rebuilt" => Ok(Self::Rebuilt),
+            _ => percent()
+                .map(Self::Planted)
+                .ok_or_else(|| format!("`{name}` is no kind: write unchanged, rebuilt, or planted+5")),
+        }
+    }
+
+    /// Whether any change that is found is a false alarm.
+    fn is_same(self) -> bool {
+        matches!(self, Self::Unchanged | Self::Rebuilt)
     }
 }
 
@@ -59,7 +83,7 @@ fn opinions(kind: Kind, judged: &Judged, windows: &[Window], random: &mut SplitM
     let case = judged.case.as_str();
     let ours = match judged.verdict {
         // Other counters fail a comparison like a case that is slower.
-        _ if kind == Kind::Unchanged && judged.counters.is_some() => Change::Slower,
+        _ if kind.is_same() && judged.counters.is_some() => Change::Slower,
         Verdict::Slower => Change::Slower,
         Verdict::Faster => Change::Faster,
         _ => Change::None,
@@ -110,6 +134,8 @@ pub(crate) struct Counts {
     pub(crate) inconclusive: usize,
     pub(crate) noisy: usize,
     pub(crate) blocks: usize,
+    /// The largest effect of a case, up or down.
+    pub(crate) most_percent: f64,
 }
 
 impl Counts {
@@ -136,6 +162,8 @@ impl Counts {
         self.inconclusive += verdicts(Verdict::Inconclusive);
         self.noisy += verdicts(Verdict::Noisy);
         self.blocks += judged.iter().map(|judged| judged.blocks).sum::<usize>();
+        let effects = judged.iter().filter_map(|judged| judged.change_percent);
+        self.most_percent = effects.map(f64::abs).fold(self.most_percent, f64::max);
     }
 }
 
@@ -154,7 +182,7 @@ pub(crate) fn count(suites: &[Suite]) -> BTreeMap<Kind, Counts> {
 /// then cases whose floor is 5 % are left out.
 pub(crate) fn relabelled(suites: &[Suite], n: usize, percent: i32) -> Option<Counts> {
     let mut pool: BTreeMap<&str, Vec<Vec<&Window>>> = BTreeMap::new();
-    for suite in suites.iter().filter(|suite| suite.kind == Kind::Unchanged) {
+    for suite in suites.iter().filter(|suite| suite.kind.is_same()) {
         let mut blocks: BTreeMap<(&str, u64), Vec<&Window>> = BTreeMap::new();
         for window in &suite.windows {
             blocks.entry((&window.case, window.block)).or_default().push(window);
@@ -166,8 +194,8 @@ pub(crate) fn relabelled(suites: &[Suite], n: usize, percent: i32) -> Option<Cou
     // Cases of which there is not even twice what a suite needs would make one suite again and again.
     pool.retain(|_, blocks| blocks.len() >= TRIES * LAST.blocks);
     if percent != 0 {
-        let is_long = |block: &Vec<&Window>| block.iter().any(|window| window.p10_ns >= SHORT_NS);
-        pool.retain(|_, blocks| blocks.iter().any(is_long));
+        let is_long = |case: &str, block: &[&Window]| block.iter().any(|window| !is_short(case, window.p10_ns));
+        pool.retain(|case, blocks| blocks.iter().any(|block| is_long(case, block)));
     }
     if pool.is_empty() || n == 0 {
         return None;
@@ -211,110 +239,6 @@ pub(crate) fn relabelled(suites: &[Suite], n: usize, percent: i32) -> Option<Cou
     Some(counts)
 }
 
-/// The change that a planted case really shows over all suites of a kind, in per cent: the median of its blocks. Time does not
-/// always grow as the elements do.
-fn really_percent(suites: &[Suite], kind: Kind, case: &str) -> f64 {
-    let mut differences = Vec::new();
-    for suite in suites.iter().filter(|suite| suite.kind == kind) {
-        let recorded = compare::by_case(&suite.windows);
-        let blocks = recorded
-            .get(case)
-            .map(|blocks| blocks.differences(|w| Some(w.p10_ns), usize::MAX));
-        differences.extend(blocks.unwrap_or_default().iter().map(|d| d.head));
-    }
-    if differences.is_empty() {
-        0.0
-    } else {
-        100.0 * crate::quantile::median(&differences).exp_m1()
-    }
-}
-
-/// A row for each planted case of a kind.
-fn planted_rows(suites: &[Suite], kind: Kind, percent: i32, random: &mut SplitMix64) -> Vec<String> {
-    let of_kind: Vec<&Suite> = suites.iter().filter(|suite| suite.kind == kind).collect();
-    let mut cases: Vec<&String> = of_kind.iter().flat_map(|suite| &suite.cases).collect();
-    cases.sort();
-    cases.dedup();
-    let row = |case: &String| {
-        let mut counts = Counts::default();
-        for suite in of_kind.iter().filter(|suite| suite.cases.contains(case)) {
-            counts.add(suite, Some(case), random);
-        }
-        let really = really_percent(suites, kind, case);
-        format!(
-            "| {percent:+} %: {case} ({really:+.1} %) | {} |",
-            found(percent, &counts)
-        )
-    };
-    cases.into_iter().map(row).collect()
-}
-
-/// For each tool, how many of the planted cases it found.
-fn found(percent: i32, counts: &Counts) -> String {
-    let found = if percent > 0 { counts.slower } else { counts.faster };
-    found.map(|n| format!("{n} of {}", counts.cases)).join(" | ")
-}
-
-/// The table, in Markdown; `pseudo` are relabelled suites, with what was added to their heads in per cent.
-pub(crate) fn table(suites: &[Suite], pseudo: &[(i32, Counts)]) -> String {
-    let mut md = String::new();
-    let mut line = |text: String| writeln!(md, "{text}").expect("a string takes everything");
-    let heading = |what: &str| format!("| {what} | {} |", TOOLS.join(" | "));
-    line(heading("unchanged code: suites with a false alarm"));
-    line("|---|--:|--:|--:|--:|".to_owned());
-    let counts = count(suites);
-    let rows = |name: &str, counts: &Counts| {
-        let cells = |alarms: [usize; 4]| alarms.map(|n| format!("{n} of {}", counts.suites)).join(" | ");
-        [
-            format!("| {name}: false \"slower\" | {} |", cells(counts.suites_slower)),
-            format!("| {name}: false \"faster\" | {} |", cells(counts.suites_faster)),
-        ]
-    };
-    if let Some(counts) = counts.get(&Kind::Unchanged) {
-        rows("measured", counts).into_iter().for_each(&mut line);
-    }
-    for (_, counts) in pseudo.iter().filter(|(percent, _)| *percent == 0) {
-        rows("relabelled", counts).into_iter().for_each(&mut line);
-    }
-    line(String::new());
-    line(heading(
-        "planted change (what the case really shows): where it is found",
-    ));
-    line("|---|--:|--:|--:|--:|".to_owned());
-    let mut random = SplitMix64(3);
-    for (kind, counts) in &counts {
-        if let Kind::Planted(percent) = kind {
-            line(format!(
-                "| **{percent:+} %, all cases** | {} |",
-                found(*percent, counts)
-            ));
-            planted_rows(suites, *kind, *percent, &mut random)
-                .into_iter()
-                .for_each(&mut line);
-        }
-    }
-    for (percent, counts) in pseudo.iter().filter(|(percent, _)| *percent != 0) {
-        line(format!(
-            "| relabelled, {percent:+} % added to the head's times (cases above 10 µs) | {} |",
-            found(*percent, counts)
-        ));
-    }
-    line(String::new());
-    for (kind, counts) in &counts {
-        line(format!(
-            "- {}: {} suites, {} cases, {} judged, {} inconclusive, {} noisy, {:.1} blocks a case",
-            kind.name(),
-            counts.suites,
-            counts.cases,
-            counts.judged,
-            counts.inconclusive,
-            counts.noisy,
-            counts.blocks as f64 / counts.cases.max(1) as f64,
-        ));
-    }
-    md
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,22 +261,29 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_is_what_its_name_says() {
+        for kind in [Kind::Unchanged, Kind::Rebuilt, Kind::Planted(3), Kind::Planted(-5)] {
+            assert_eq!(Kind::named(&kind.name()), Ok(kind));
+        }
+        for name in ["", "planted", "plantedx", "Rebuilt"] {
+            assert!(Kind::named(name).unwrap_err().contains("is no kind"), "{name}");
+        }
+    }
+
+    #[test]
     fn suites_are_counted_by_kind() {
         let mut random = SplitMix64(1);
         let suites = [
             suite(Kind::Unchanged, 0.0, &mut random),
-            suite(Kind::Unchanged, 0.0, &mut random),
+            suite(Kind::Rebuilt, 0.0, &mut random),
             suite(Kind::Planted(5), 0.05, &mut random),
             suite(Kind::Planted(-5), -0.05, &mut random),
         ];
         let counts = count(&suites);
-        assert_eq!(
-            (
-                counts[&Kind::Unchanged].suites,
-                counts[&Kind::Unchanged].suites_slower[0]
-            ),
-            (2, 0)
-        );
+        for kind in [Kind::Unchanged, Kind::Rebuilt] {
+            assert_eq!((counts[&kind].suites, counts[&kind].suites_slower[0]), (1, 0));
+            assert!(counts[&kind].most_percent < 1.0, "{counts:?}");
+        }
         assert_eq!(counts[&Kind::Planted(5)].slower, [1; 4]);
         assert_eq!(counts[&Kind::Planted(-5)].faster, [1; 4]);
         let pseudo = relabelled(&suites, 20, 0).unwrap();
@@ -368,18 +299,21 @@ mod tests {
         let slower = relabelled(&suites, 20, 5).unwrap();
         assert_eq!((slower.suites, slower.slower[0]), (20, 20));
         let table = table(&suites, &[(0, pseudo), (5, slower)]);
-        let mut chatty = suites[0].clone();
-        for window in &mut chatty.windows {
-            window.counters = [("dispatches".to_owned(), 1 + window.arm.program() as u64)].into();
+        for mut chatty in suites[..2].iter().cloned() {
+            for window in &mut chatty.windows {
+                window.counters = [("dispatches".to_owned(), 1 + window.arm.program() as u64)].into();
+            }
+            let kind = chatty.kind;
+            let counts = count(&[chatty]);
+            assert_eq!(counts[&kind].suites_slower[0], 1, "a counter that differs is an alarm");
         }
-        let counts = count(&[chatty]);
-        assert_eq!(
-            counts[&Kind::Unchanged].suites_slower[0],
-            1,
-            "a counter that differs is an alarm"
-        );
         assert!(
-            table.contains("- unchanged: 2 suites, 2 cases, 2 judged, 0 inconclusive"),
+            table.contains("- unchanged: 1 suites, 1 cases, 1 judged, 0 inconclusive"),
+            "{table}"
+        );
+        assert!(table.contains("| another build: effect |"), "{table}");
+        assert!(
+            table.contains("| measured, another build: false \"slower\" | 0 of 1 |"),
             "{table}"
         );
         assert!(table.contains("| relabelled: false \"slower\" | 0 of 20 |"), "{table}");

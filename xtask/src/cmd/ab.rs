@@ -109,6 +109,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 pub(super) fn own_project() -> Project {
     Project {
         folder: workspace::root(),
+        root: workspace::root(),
         target: workspace::target(),
         store: workspace::target().join("ab"),
         package: Some("gpu-executor".to_owned()),
@@ -131,6 +132,7 @@ pub(super) fn project(source: &Source) -> Result<Project, Error> {
     let target = metadata.target_directory.into_std_path_buf();
     Ok(Project {
         folder: manifest.parent().map(Path::to_owned).unwrap_or_default(),
+        root: metadata.workspace_root.into_std_path_buf(),
         store: target.join("ab"),
         target,
         package: source.package.clone(),
@@ -214,7 +216,7 @@ fn begin(
     let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let folder = match &flags.out {
         Some(out) => std::path::absolute(out).map_err(Error::io("find", out))?,
-        None => free(&project.store.join(started.replace(':', "-"))),
+        None => files::free(&project.store.join(started.replace(':', "-"))),
     };
     if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Error::Usage(format!(
@@ -261,22 +263,6 @@ pub(super) fn tuning(program: &Path, listing: &Listing, bound: bool) -> Result<B
     Ok(tunings)
 }
 
-/// A folder that is not there: two comparisons may begin within a second, and clocks are set back.
-pub(super) fn free(folder: &Path) -> PathBuf {
-    let numbered = |number: u32| {
-        let suffix = if number == 1 {
-            String::new()
-        } else {
-            format!("-{number}")
-        };
-        PathBuf::from(format!("{}{suffix}", folder.display()))
-    };
-    (1..)
-        .map(numbered)
-        .find(|folder| !folder.exists())
-        .expect("numbers do not end")
-}
-
 /// A number nobody chose.
 pub(super) fn seed() -> u64 {
     let now = jiff::Timestamp::now().as_nanosecond() as u64;
@@ -316,20 +302,28 @@ fn ask(
     Ok(([base, head], base_kind == Kind::Serving && head_kind == Kind::Serving))
 }
 
-/// Whether both programs serve windows of cases, which both must have.
-pub(super) fn serves(
+/// The cases wanted that both programs have, and whether both serve windows of them. Those that one lacks are named; that it lacks all
+/// of them is an error.
+pub(super) fn common(
     sides: [&Side; 2],
     wanted: &[String],
     environment: &BTreeMap<String, String>,
     folder: &Path,
-) -> Result<bool, Error> {
+) -> Result<(Vec<String>, bool), Error> {
     let (cases, serving) = ask(sides, environment, folder, PATIENCE)?;
+    let mut common = wanted.to_vec();
     for (side, cases) in sides.iter().zip(&cases) {
-        if let Some(missing) = wanted.iter().find(|case| !cases.contains(case)) {
-            return Err(Error::Failed(format!("{} has no case {missing}", side.revision)));
+        let (there, missing): (Vec<String>, Vec<String>) = common.into_iter().partition(|case| cases.contains(case));
+        let lacks = format!("{} has no case {}", side.revision, missing.join(", "));
+        if there.is_empty() {
+            return Err(Error::Failed(lacks));
         }
+        if !missing.is_empty() {
+            console::warning(&format!("{lacks}: not compared"));
+        }
+        common = there;
     }
-    Ok(serving)
+    Ok((common, serving))
 }
 
 /// The cases both programs have and that were asked for, those that only the base has, and whether both serve windows of them.

@@ -2,6 +2,7 @@
 
 mod appeal;
 mod flags;
+mod record;
 
 use std::{
     collections::BTreeMap,
@@ -14,13 +15,14 @@ use xshell::{Shell, cmd};
 
 use crate::{
     baseline::{self, Baseline},
-    case::CaseId,
+    case::{CaseId, in_words},
     cmd::setup,
     error::Error,
     exit::Exit,
     files,
     fingerprint::{Affinity, Fingerprint, SCHEMA},
     host::{
+        self,
         adapters::{self, Listing, list},
         affinity, build, console, github,
         lock::Lock,
@@ -31,10 +33,11 @@ use crate::{
         workspace,
     },
     judge::{disturbed, judge, suspects},
-    report::{Against, Report, crossover::crossovers},
+    noop::{self, Noop},
+    report::{Against, Report, counts, crossover::crossovers},
     rows::{self, Stage},
     run::{self, Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv, slices_csv},
-    verdict::{self, Strictness, Timing},
+    verdict::{self, CaseVerdict},
 };
 
 /// How often cases are repeated whose process was disturbed.
@@ -44,20 +47,17 @@ const MOST_AGAIN: [Duration; 2] = [Duration::from_secs(22), Duration::from_secs(
 /// When nothing more begins than the slowest suspect, so that all of it stays below a minute, or below five.
 const LAST_CALL: [Duration; 2] = [Duration::from_secs(48), Duration::from_secs(270)];
 
-/// The baseline that is going to be updated; none if it is damaged, which is what replaces it.
-fn replaced(folder: &Path, fingerprint: &Fingerprint) -> Option<Baseline> {
-    baseline::load(folder, fingerprint).unwrap_or_else(|error| {
-        console::warning(&format!("{error}; all of it is going to be replaced"));
-        None
-    })
-}
-
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     if flags.save_baseline && flags.runs() < baseline::RUNS && !flags.force {
         return Err(Error::Usage(format!(
             "--runs {}: a baseline is made of {} processes at the least; --force records fewer",
             flags.runs(),
             baseline::RUNS
+        )));
+    }
+    if flags.save_baseline && std::env::var_os(TUNING_ENV).is_some() {
+        return Err(Error::Usage(format!(
+            "{TUNING_ENV} is set: whoever compares with a baseline could not know that its counters are of that; unset it to record one"
         )));
     }
     let sh = Shell::new()?;
@@ -69,33 +69,44 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         console::warning(&hint);
     }
     let programs = build::programs()?;
+    let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
+    let is_judged = !flags.no_gate && !flags.save_baseline;
+    let noop = host::noop::count(&programs.bench)?;
+    let recorded = if is_judged { Noop::load(&folder)? } else { None };
+    let counted = noop.judge(recorded.as_ref());
+    if is_judged {
+        // Where nothing is measured, the report follows at once.
+        say_counters(&counted, flags.timed().is_some_and(|backends| backends.is_empty()));
+    }
     let listing = list(&programs.adapters)?;
     let affinity = affinity_of(flags);
     let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
     let fingerprint = machine::fingerprint(&sh, prints, affinity)?;
     let mut plan = plan(flags, &sh, &listing)?;
 
-    let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
-    let is_judged = !flags.no_gate && !flags.save_baseline;
-    let baseline = if is_judged {
+    let is_timed = !plan.backends.is_empty();
+    let baseline = if is_judged && is_timed {
         baseline::load(&folder, &fingerprint)?
     } else {
         None
     };
-    let replaced = flags.save_baseline.then(|| replaced(&folder, &fingerprint)).flatten();
-    if flags.save_baseline && plan.commit.ends_with("-dirty") {
+    let replaced = (flags.save_baseline && is_timed)
+        .then(|| record::replaced(&folder, &fingerprint))
+        .flatten();
+    if flags.save_baseline && is_timed && plan.commit.ends_with("-dirty") {
         console::warning("files differ from the commit: the baseline is marked, and nobody can measure the same again");
     }
-    if is_judged && baseline.is_none() && flags.require_baseline {
+    let strictness = flags.strictness();
+    if is_judged && is_timed && baseline.is_none() && flags.require_baseline {
         let id = fingerprint.id();
         console::warning(&format!(
             "no baseline for this machine ({id}); `cargo xtask bench --save-baseline` records one"
         ));
         console::warning(&nearest(&folder, &fingerprint)?);
-        return Ok(Exit::NoBaseline);
+        return Ok(verdict::required(verdict::exit(&counted, strictness)));
     }
 
-    if is_judged && baseline.is_none() {
+    if is_judged && is_timed && baseline.is_none() {
         console::warning(&nearest(&folder, &fingerprint)?);
     }
     plan.tuning = tuning(&plan.backends, baseline.as_ref().or(replaced.as_ref()), |backend| {
@@ -115,6 +126,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         plan,
         fingerprint,
         rows: run::rows(&measured),
+        noop: Some(noop),
     };
     let mut verdicts = judge(baseline.as_ref().map(|b| b.rows.as_slice()), &run.rows, &run.plan);
     // Where times do not count, nobody needs to be sure of them.
@@ -130,25 +142,22 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         };
         court.hear(&mut verdicts)?;
     }
-    let strictness = Strictness {
-        timing: if flags.advisory {
-            Timing::Advisory
-        } else {
-            Timing::Enforced
-        },
-        strict: flags.strict,
+    verdicts.splice(0..0, counted);
+    let against = match is_judged {
+        true => run.against(baseline.is_some(), recorded.is_some()),
+        false => Against::NotJudged,
     };
+    let exit = verdict::exit(&verdicts, strictness);
     let report = Report {
         plan: &run.plan,
         fingerprint: &run.fingerprint,
-        against: match (&baseline, is_judged) {
-            (_, false) => Against::NotJudged,
-            (Some(_), _) => Against::Baseline(run.fingerprint.id()),
-            (None, _) => Against::NoBaseline,
+        exit: match against {
+            Against::NoBaseline if flags.require_baseline => verdict::required(exit),
+            _ => exit,
         },
-        places: baseline::places(&folder, &workspace::root(), baseline.as_ref()),
+        against,
+        places: baseline::places(&folder, &workspace::root(), baseline.as_ref(), recorded.as_ref()),
         strictness,
-        exit: verdict::exit(&verdicts, strictness),
         verdicts,
         crossovers: crossovers(&run.rows),
     };
@@ -158,9 +167,20 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     github::tell(&report);
     console::status("Wrote", &place.display().to_string());
     if flags.save_baseline {
-        return save(flags, &folder, &run, replaced);
+        return record::save(flags, &folder, &run, replaced);
     }
     Ok(report.exit)
+}
+
+/// Says what the calls without a driver cost before anything is measured, which changes nothing about it.
+fn say_counters(counted: &[CaseVerdict], is_short: bool) {
+    let all: Vec<&CaseVerdict> = counted.iter().collect();
+    let words = format!("{} cases without a driver (noop): {}", all.len(), counts(&all));
+    console::status("Counted", &words);
+    let changed = all.iter().filter(|verdict| !is_short && !verdict.counters.is_empty());
+    for verdict in changed {
+        console::warning(&format!("{}: {}", verdict.case, in_words(&verdict.counters)));
+    }
 }
 
 /// How tasks reach each adapter: as in the baseline, since another way makes other calls into wgpu, else as a calibration finds
@@ -191,6 +211,9 @@ fn tuning(
 /// Measures everything once, and again what the baseline leaves in doubt: cases whose process was disturbed, then suspects.
 fn measure(flags: &Flags, session: &Session<'_>, baseline: Option<&Baseline>) -> Result<Vec<Measured>, Error> {
     let start = Instant::now();
+    if session.plan.backends.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut measured = session.screen()?;
     let mut run = session.plan.runs;
     let mut again = |label, cases: &[CaseId], stage, processes| {
@@ -239,7 +262,7 @@ fn nearest(folder: &Path, fingerprint: &Fingerprint) -> Result<String, Error> {
         {
             None => format!("there is no baseline at all in {}", folder.display()),
             Some((differences, name)) => format!(
-                "nothing is judged; the nearest baseline, {name}, differs in {}",
+                "no time is judged; the nearest baseline, {name}, differs in {}",
                 differences.join("; ")
             ),
         },
@@ -264,10 +287,8 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
         .iter()
         .map(|a| &a.print.backend)
         .chain(listing.absent.iter().map(|a| &a.backend));
-    let wanted = flags
-        .backend
-        .as_ref()
-        .map_or_else(|| there.cloned().collect(), |backends| backends.0.clone());
+    let wanted = flags.timed().unwrap_or_else(|| there.cloned().collect());
+    let is_noop_alone = wanted.is_empty();
     let mut backends = Vec::new();
     let mut skipped: Vec<Skipped> = Vec::new();
     for backend in wanted {
@@ -285,7 +306,7 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
     for Skipped { backend, reason } in &skipped {
         console::warning(&format!("{backend}: not measured: {reason}"));
     }
-    if backends.is_empty() {
+    if backends.is_empty() && !is_noop_alone {
         return Err(Error::Failed(
             "none of the backends asked for can be measured here".to_owned(),
         ));
@@ -329,36 +350,9 @@ pub(super) fn write(out: &Out, report: &Report<'_>, run: &Run, measured: &[Measu
         ("run.json", files::json(&run.plan)),
         ("fingerprint.json", files::json(&run.fingerprint)),
     ];
-    for (name, content) in measured.into_iter().chain(report.files()) {
+    let noop = run.noop.as_ref().map(|noop| (noop::FILE, noop.render()));
+    for (name, content) in measured.into_iter().chain(noop).chain(report.files()) {
         files::write(&out.partial.join(name), content.as_bytes())?;
     }
     Ok(())
-}
-
-/// Writes the run into this machine's baseline, unless the machine was too noisy. Cases that were not to be measured
-/// this time stay as they are.
-fn save(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Result<Exit, Error> {
-    let mut objections = baseline::noise(&run.rows, flags.runs());
-    objections.extend(
-        old.as_ref()
-            .and_then(|old| baseline::another_state(&old.rows, &run.rows)),
-    );
-    for objection in &objections {
-        console::warning(objection);
-    }
-    if !objections.is_empty() && !flags.force {
-        console::warning(
-            "nothing was recorded: the machine is too noisy to hold others against it; try again when it is quiet, or record \
-             with --force, which the baseline will say",
-        );
-        return Ok(Exit::Inconclusive);
-    }
-    if flags.runs() < baseline::RUNS {
-        objections.push(format!("{} of {} processes", flags.runs(), baseline::RUNS));
-    }
-    let baseline = Baseline::updated(old, &run.fingerprint, &run.plan, &run.rows, objections)?;
-    let path = baseline::path(folder, &run.fingerprint);
-    files::write(&path, baseline::render(&baseline).as_bytes())?;
-    console::status("Recorded", &path.display().to_string());
-    Ok(Exit::Pass)
 }

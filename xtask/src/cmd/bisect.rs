@@ -28,7 +28,10 @@ use crate::{
 Examples:
   cargo xtask bisect v1.0 HEAD vector_add/vulkan/20000
 
-Every comparison is one with GOOD, in fresh processes that take turns; commits that do not build are passed over.")]
+Every comparison is one with GOOD, in fresh processes that take turns; commits that do not build are passed over.
+The commit found is compared with the one before it as well.
+
+Exit codes: 0 found, or there is nothing to find; 1 the tool failed, 2 usage, 4 it cannot be told.")]
 pub(crate) struct Flags {
     /// Commit before the change
     good: String,
@@ -97,7 +100,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         seed: flags.seed.unwrap_or_else(ab::seed),
     };
     console::status("Bisecting", &format!("{} commits, seed {}", commits.len(), bench.seed));
-    let judged = bench.compare(&project, &bad)?;
+    let judged = bench.compare(&project, &bench.base, &bad)?;
     let change = if judged.verdict == Verdict::Slower {
         Change::Slower
     } else if judged.counters.is_some() {
@@ -118,7 +121,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let mut culprit = judged.clone();
     let last = judged;
     let found = search(&commits, |index| {
-        let judged = match bench.compare(&project, &commits[index]) {
+        let judged = match bench.compare(&project, &bench.base, &commits[index]) {
             Ok(judged) => judged,
             // A commit that does not build, or lacks the case, says nothing.
             Err(error) if !interrupt::is_noted() => {
@@ -138,6 +141,14 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         Ok(answer)
     })?;
     let suspects = &commits[found.0..=found.1];
+    // The first commit's parent is what it was compared with already.
+    let mut against = flags.good.clone();
+    let mut step = Some(true);
+    if let ([suspect], Some(before)) = (suspects, found.0.checked_sub(1).map(|index| &commits[index])) {
+        before[..12].clone_into(&mut against);
+        culprit = bench.compare(&project, &project.side(before)?, suspect)?;
+        step = change.is_in(&culprit, &last);
+    }
     let mut text = String::new();
     for commit in suspects {
         text.push_str(&format!("{} {}\n", &commit[..12], project.subject(commit)));
@@ -146,16 +157,14 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         (Change::Slower, Some(percent), _) => format!("{percent:+.1} %"),
         (_, _, counters) => counters.clone().unwrap_or_default(),
     };
-    let which = if suspects.len() == 1 {
-        "the first commit with it is"
-    } else {
-        "it is one of these, which cannot be told apart"
+    let which = match (suspects.len(), step) {
+        (1, Some(true)) => "the first commit with it is",
+        (1, Some(false)) => "it came in more than one commit, and half of it is there from this one on",
+        (1, None) => "it is there from this commit on, which cannot be told from the one before",
+        _ => "it is one of these, which cannot be told apart",
     };
-    console::result(&format!(
-        "{}: {what} against {}; {which}\n{text}",
-        flags.case, flags.good
-    ));
-    if change == Change::Slower {
+    console::result(&format!("{}: {what} against {against}; {which}\n{text}", flags.case));
+    if change == Change::Slower && step == Some(true) {
         if let Some(counters) = &culprit.counters {
             console::result(&format!("calls into wgpu changed: {counters}\n"));
         }
@@ -163,7 +172,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             console::result(&format!("{}: {:+.1} %\n", phase.name, phase.change_percent));
         }
     }
-    Ok(if suspects.len() == 1 {
+    Ok(if suspects.len() == 1 && step == Some(true) {
         Exit::Pass
     } else {
         Exit::Inconclusive
@@ -180,7 +189,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn compare(&self, project: &Project, commit: &str) -> Result<Judged, Error> {
+    fn compare(&self, project: &Project, base: &Side, commit: &str) -> Result<Judged, Error> {
         let head = project.side(commit)?;
         let case = &self.flags.case;
         let mut environment = BTreeMap::new();
@@ -196,13 +205,13 @@ impl Bench<'_> {
             environment.insert("GPU_EXECUTOR_BENCH_OPS".to_owned(), op.to_owned());
         }
         let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
-        let folder = ab::free(&project.store.join(format!("{started}-{}", &commit[..12])));
-        let serving = ab::serves([&self.base, &head], std::slice::from_ref(case), &environment, &folder)?;
+        let folder = files::free(&project.store.join(format!("{started}-{}", &commit[..12])));
+        let (_, serving) = ab::common([base, &head], std::slice::from_ref(case), &environment, &folder)?;
         let plan = Plan {
             schema: SCHEMA,
             started,
             command: format!("cargo xtask bisect {} {} {case}", self.flags.good, self.flags.bad),
-            base: self.base.clone(),
+            base: base.clone(),
             head,
             cases: vec![case.clone()],
             seed: self.seed,

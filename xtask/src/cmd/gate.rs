@@ -10,6 +10,7 @@ use crate::{
     files,
     host::{console, github, workspace},
     judge::judge,
+    noop::Noop,
     report::{Against, Report, crossover::crossovers},
     run::Run,
     verdict::{self, CaseVerdict, Strictness, Timing},
@@ -43,32 +44,66 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     judged(&flags.run, &flags.how)
 }
 
+/// The baselines that a run is held against.
+struct Recorded {
+    folder: PathBuf,
+    baseline: Option<Baseline>,
+    noop: Option<Noop>,
+}
+
+impl Recorded {
+    fn load(run: &Run, flags: &How) -> Result<Self, Error> {
+        let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
+        let baseline = match run.plan.backends.is_empty() {
+            true => None,
+            false => baseline::load(&folder, &run.fingerprint)?,
+        };
+        Ok(Self {
+            baseline,
+            noop: Noop::load(&folder)?,
+            folder,
+        })
+    }
+
+    fn judge(&self, run: &Run) -> Vec<CaseVerdict> {
+        let counted = run.noop.as_ref().map(|noop| noop.judge(self.noop.as_ref()));
+        let rows = self.baseline.as_ref().map(|baseline| baseline.rows.as_slice());
+        counted
+            .into_iter()
+            .flatten()
+            .chain(judge(rows, &run.rows, &run.plan))
+            .collect()
+    }
+}
+
+/// What the baselines alone say of a run.
+pub(crate) fn verdicts(run: &Run, flags: &How) -> Result<Vec<CaseVerdict>, Error> {
+    Ok(Recorded::load(run, flags)?.judge(run))
+}
+
 /// Judges the run in a folder, says so, and puts the verdicts beside it.
 pub(crate) fn judged(place: &Path, flags: &How) -> Result<Exit, Error> {
     let run = Run::load(place)?;
-    let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
-    let baseline = baseline::load(&folder, &run.fingerprint)?;
-    let against = match &baseline {
-        Some(_) => Against::Baseline(run.fingerprint.id()),
-        None => Against::NoBaseline,
-    };
-    let mut verdicts = judge(baseline.as_ref().map(|b| b.rows.as_slice()), &run.rows, &run.plan);
-    if let Some(baseline) = &baseline {
+    let recorded = Recorded::load(&run, flags)?;
+    let mut verdicts = recorded.judge(&run);
+    let Recorded { folder, baseline, noop } = &recorded;
+    let against = run.against(baseline.is_some(), noop.is_some());
+    if let Some(baseline) = baseline {
         overrule(place, &run, baseline, &mut verdicts)?;
     }
     let strictness = Strictness {
         timing: Timing::Enforced,
         strict: flags.strict,
     };
-    let exit = match against {
-        Against::NoBaseline if flags.require_baseline => Exit::NoBaseline,
-        _ => verdict::exit(&verdicts, strictness),
+    let exit = match (verdict::exit(&verdicts, strictness), &against) {
+        (exit, Against::NoBaseline) if flags.require_baseline => verdict::required(exit),
+        (exit, _) => exit,
     };
     let report = Report {
         plan: &run.plan,
         fingerprint: &run.fingerprint,
         against,
-        places: baseline::places(&folder, &workspace::root(), baseline.as_ref()),
+        places: baseline::places(folder, &workspace::root(), baseline.as_ref(), noop.as_ref()),
         strictness,
         verdicts,
         crossovers: crossovers(&run.rows),

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use crate::{
+    case::in_words,
     cmd::gate,
     error::Error,
     exit::Exit,
     files,
     host::{console, out::Out, workspace},
     merge::{Part, Refusal, merge},
-    rows,
+    noop, rows,
     run::Run,
 };
 
@@ -26,7 +27,7 @@ pub(crate) struct Flags {
     /// Folder for the result [default: target/bench/TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// What shards of different machines are: an error, or a warning without a verdict
+    /// What shards of different machines are: an error, or a warning, with a verdict on counters alone
     #[arg(long, value_name = "HOW", default_value = "fail")]
     mixed: Mixed,
     #[command(flatten)]
@@ -49,11 +50,11 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             quantiles: files::read(&folder.join("quantiles.csv"))?,
         });
     }
-    let merged = match merge(parts) {
+    let merged = match merge(&parts) {
         Ok(merged) => merged,
         Err(Refusal::Mixed(why)) if flags.mixed == Mixed::Warn => {
-            console::warning(&format!("{why}; nothing is merged or judged"));
-            return Ok(Exit::Pass);
+            console::warning(&format!("{why}; nothing is merged, and nothing but counters is judged"));
+            return counters(&parts, &flags.how);
         }
         Err(refusal) => return Err(refusal.into()),
     };
@@ -70,6 +71,9 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     ] {
         files::write(&out.partial.join(name), content.as_bytes())?;
     }
+    if let Some(noop) = &run.noop {
+        files::write(&noop::path(&out.partial), noop.render().as_bytes())?;
+    }
     // What shards had compared counts for the whole.
     let mut number = 0;
     for folder in &flags.runs {
@@ -84,5 +88,21 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let exit = gate::judged(&out.partial, &flags.how)?;
     let place = out.publish()?;
     console::status("Wrote", &place.display().to_string());
+    Ok(exit)
+}
+
+/// Holds each shard's counters against the baseline of its own machine, and those without a driver against the one of all: they are exact
+/// wherever they were counted.
+fn counters(parts: &[Part], how: &gate::How) -> Result<Exit, Error> {
+    let mut exit = Exit::Pass;
+    for Part { name, run, .. } in parts {
+        for verdict in gate::verdicts(run, how)?
+            .iter()
+            .filter(|verdict| !verdict.counters.is_empty())
+        {
+            console::result(&format!("{name}: {}: {}\n", verdict.case, in_words(&verdict.counters)));
+            exit = Exit::Regression;
+        }
+    }
     Ok(exit)
 }

@@ -2,6 +2,7 @@
 
 mod planting;
 mod queue;
+mod rebuilt;
 
 use std::{
     collections::BTreeMap,
@@ -37,9 +38,12 @@ use crate::{
 
 /// Sizes of a suite of unchanged code.
 const SIZES: &str = "1000,20000,100000";
+/// Cases whose calls or processes have two speeds, the worst that a comparison meets; suites of unchanged code have them besides.
+const TWO_SPEEDS: [&str; 2] = ["vector_add/cpu/250000", "vector_add/cpu/1000x256"];
 /// Kinds of suites, and how many of each make a validation.
-const TARGETS: [(Kind, usize); 5] = [
+const TARGETS: [(Kind, usize); 6] = [
     (Kind::Unchanged, 30),
+    (Kind::Rebuilt, 30),
     (Kind::Planted(3), 12),
     (Kind::Planted(5), 12),
     (Kind::Planted(10), 2),
@@ -49,8 +53,9 @@ const TARGETS: [(Kind, usize); 5] = [
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask validate-gate                          all suites that are missing, about an hour
+  cargo xtask validate-gate                          all suites that are missing, about an hour and a half
   cargo xtask validate-gate --suites 1               one more
+  cargo xtask validate-gate --kind rebuilt           those of another build alone
   cargo xtask validate-gate --suites 0               the table of what is there
   cargo xtask validate-gate --lanes 8                eight at a time, on a machine of 16 cores
 
@@ -59,6 +64,9 @@ pub(crate) struct Flags {
     /// Suites to measure [default: all that are missing]
     #[arg(long, value_name = "N")]
     suites: Option<usize>,
+    /// Kinds of suites to measure [default: all]
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = Kind::named)]
+    kind: Vec<Kind>,
     /// Start no suite after so many seconds
     #[arg(long, value_name = "SECONDS")]
     time_budget: Option<u64>,
@@ -108,12 +116,19 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let deadline = flags
         .time_budget
         .map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let queue = Queue::new(&dir, flags.suites, deadline);
+    let queue = Queue::new(&dir, &flags.kind, flags.suites, deadline);
+    let is_wanted = flags.kind.is_empty() || flags.kind.contains(&Kind::Rebuilt);
+    // Nothing is compiled while something is measured.
+    let heads = if is_wanted && flags.suites != Some(0) {
+        rebuilt::heads(&setup.side)?
+    } else {
+        Vec::new()
+    };
     if setup.lanes <= 1 || flags.suites == Some(0) {
-        work(&queue, &setup, &dir)?;
+        work(&queue, &setup, &heads, &dir)?;
     } else {
         let shares = affinity::shares(setup.lanes)?;
-        let lane = |share| affinity::within(share, || work(&queue, &setup, &dir));
+        let lane = |share| affinity::within(share, || work(&queue, &setup, &heads, &dir));
         thread::scope(|scope| {
             let lanes: Vec<_> = shares.iter().map(|share| scope.spawn(move || lane(share))).collect();
             let ended = lanes
@@ -194,15 +209,19 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
 }
 
 /// Measures one suite after the other.
-fn work(queue: &Queue<'_>, setup: &Setup, dir: &Path) -> Result<(), Error> {
+fn work(queue: &Queue<'_>, setup: &Setup, heads: &[Side], dir: &Path) -> Result<(), Error> {
     let measure = |job| match job {
-        Job::Trial(trial) => suite(setup, &trial.folder(dir), &planting::tried(setup, dir, trial)?),
+        Job::Trial(trial) => {
+            let factors = planting::tried(setup, dir, trial)?;
+            suite(setup, &trial.folder(dir), &setup.side, &factors)
+        }
         Job::Suite(kind, number) => {
-            let factors = match kind {
-                Kind::Unchanged => BTreeMap::new(),
-                Kind::Planted(percent) => planting::planted(setup, dir, percent)?,
+            let (head, factors) = match kind {
+                Kind::Unchanged => (setup.side.clone(), BTreeMap::new()),
+                Kind::Rebuilt => (heads[number % heads.len()].clone(), BTreeMap::new()),
+                Kind::Planted(percent) => (setup.side.clone(), planting::planted(setup, dir, percent)?),
             };
-            suite(setup, &queue::folder(dir, kind, number), &factors)
+            suite(setup, &queue::folder(dir, kind, number), &head, &factors)
         }
     };
     while let Some(job) = queue.take() {
@@ -213,21 +232,18 @@ fn work(queue: &Queue<'_>, setup: &Setup, dir: &Path) -> Result<(), Error> {
 }
 
 /// Measures one suite, or goes on with it. Planted cases are compared alone, as suspects are.
-fn suite(setup: &Setup, folder: &Path, factors: &BTreeMap<String, f64>) -> Result<(), Error> {
+fn suite(setup: &Setup, folder: &Path, head: &Side, factors: &BTreeMap<String, f64>) -> Result<(), Error> {
     let path = folder.join("plan.json");
     let plan: Plan = if path.exists() {
         json(&path)?
     } else {
         let cases = if factors.is_empty() {
-            let sizes = SIZES.split(',');
-            sizes
-                .flat_map(|size| {
-                    setup
-                        .backends
-                        .iter()
-                        .map(move |backend| format!("vector_add/{backend}/{size}"))
-                })
-                .collect()
+            let of_size = |size| {
+                let backends = setup.backends.iter();
+                backends.map(move |backend| format!("vector_add/{backend}/{size}"))
+            };
+            let two_speeds = planting::there(setup, &TWO_SPEEDS);
+            SIZES.split(',').flat_map(of_size).chain(two_speeds).collect()
         } else {
             factors.keys().cloned().collect()
         };
@@ -236,7 +252,7 @@ fn suite(setup: &Setup, folder: &Path, factors: &BTreeMap<String, f64>) -> Resul
             started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             command: format!("cargo xtask validate-gate --lanes {}", setup.lanes),
             base: setup.side.clone(),
-            head: setup.side.clone(),
+            head: head.clone(),
             cases,
             seed: ab::seed(),
             bound: affinity::is_possible(),

@@ -103,6 +103,11 @@ fn said(line: &str) -> Option<Result<Answer, String>> {
     Some(serde_json::from_str(json).map_err(|error| format!("makes no sense ({error}): {json}")))
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "for iterators over slices")]
+fn is_time(ns: &f64) -> bool {
+    *ns > 0.0 && ns.is_finite()
+}
+
 /// A process that serves windows.
 #[derive(Debug)]
 pub(crate) struct Serving(Running);
@@ -121,7 +126,9 @@ impl Serving {
     /// Has a case built, checked and warmed up.
     pub(crate) fn prepare(&mut self, case: &str) -> Result<Prepared, Refusal> {
         match self.ask(&format!("prepare {case}"), case)? {
-            Answer::Prepared(prepared) if prepared.call_ns > 0.0 => Ok(prepared),
+            Answer::Prepared(prepared) if [prepared.call_ns, prepared.calibration_ns].iter().all(is_time) => {
+                Ok(prepared)
+            }
             other => Err(self.nonsense(case, &other)),
         }
     }
@@ -136,7 +143,11 @@ impl Serving {
     ) -> Result<Measured, Refusal> {
         let request = format!("measure {case} {} {batch} {}", keep.as_millis(), limit_ns as u64);
         match self.ask(&request, case)? {
-            Answer::Measured(measured) if measured.samples_ns.iter().all(|ns| *ns > 0.0 && ns.is_finite()) => {
+            // Without the kernel's times nobody knows whether the machine was quiet.
+            Answer::Measured(measured)
+                if !measured.calibrations_ns.is_empty()
+                    && measured.samples_ns.iter().chain(&measured.calibrations_ns).all(is_time) =>
+            {
                 Ok(measured)
             }
             other => Err(self.nonsense(case, &other)),

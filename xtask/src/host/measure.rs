@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -11,12 +10,15 @@ use std::{
 
 use crate::{
     error::Error,
-    host::{affinity, quiet_display},
+    host::{affinity, lines::lines, quiet_display},
     record::{self, Record, Sample},
 };
 
 /// The library's environment variable for how tasks reach the adapter.
 pub(crate) const TUNING_ENV: &str = "GPU_EXECUTOR_TUNING";
+
+/// Lines that may wait to be read; who says more waits as well.
+const MOST_LINES: usize = 1000;
 
 /// One process: a backend and the cases it measures.
 #[derive(Clone, Debug)]
@@ -90,7 +92,8 @@ pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Resul
         let complaints: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
         let tail = complaints[complaints.len().saturating_sub(12)..].join("\n  ");
         if status.code() == Some(2) {
-            return Err(Error::Usage(tail));
+            // A person said it by a flag.
+            return Err(Error::Usage(tail.replace("GPU_EXECUTOR_BENCH_OPS", "--op")));
         }
         return Err(Error::Failed(format!(
             "the bench process for {} ended with {status} at {last_lines}:\n  {tail}",
@@ -110,9 +113,9 @@ fn watch(
     let stdout = child.stdout.take().expect("standard output is piped");
     // `wait` would close it, and the process takes that for our death.
     let _stdin = child.stdin.take();
-    let (sender, lines) = mpsc::channel();
+    let (sender, said) = mpsc::sync_channel(MOST_LINES);
     std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        for line in lines(stdout) {
             if sender.send(line).is_err() {
                 break;
             }
@@ -121,7 +124,7 @@ fn watch(
     let mut deadline = Instant::now() + limit;
     let mut at = "its start".to_owned();
     loop {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        match said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => {
                 if let Some((_, case)) = line
                     .strip_prefix("gpu-executor-bench: ")
@@ -305,8 +308,11 @@ mod tests {
 
     #[test]
     fn a_process_that_refuses_its_arguments_is_a_usage_error() {
-        let (result, _) = run_script("echo 'no operator is named `x`' >&2; exit 2", LONG);
-        assert!(matches!(result, Err(Error::Usage(message)) if message.contains("no operator")));
+        let (result, _) = run_script(
+            "echo 'GPU_EXECUTOR_BENCH_OPS: no operator is named `x`' >&2; exit 2",
+            LONG,
+        );
+        assert!(matches!(result, Err(Error::Usage(message)) if message == "--op: no operator is named `x`"));
     }
 
     #[test]

@@ -18,12 +18,13 @@ pub(crate) struct Out {
 }
 
 impl Out {
-    /// Makes an empty folder for the run; `runs` is where runs go unless `out` says otherwise.
+    /// Makes an empty folder for the run; `runs` is where runs go unless `out` says otherwise. Only there an older run is
+    /// replaced: clocks are set back, and no run is lost for that.
     pub(crate) fn prepare(runs: &Path, out: Option<&Path>, started: &str) -> Result<Self, Error> {
         let place = match out {
             Some(out) => std::path::absolute(out).map_err(Error::io("find", out))?,
             // Windows has no colons in file names.
-            None => runs.join(started.replace(':', "-")),
+            None => files::free(&runs.join(started.replace(':', "-"))),
         };
         let is_run = ["fingerprint.json", "run.json", "runs.csv"]
             .iter()
@@ -120,12 +121,12 @@ mod tests {
     fn a_path_may_be_longer_than_windows_likes() {
         let folder = tempfile::tempdir().unwrap();
         let runs = (0..4).fold(folder.path().to_owned(), |path, _| path.join("a".repeat(100)));
-        for _ in 0..2 {
+        for expected in ["first", "first-2"] {
             let place = finished_run(&runs, None, "first");
-            assert!(place.as_os_str().len() > 400);
+            assert!(place.as_os_str().len() > 400 && place.ends_with(expected));
             assert_eq!(files::read(&place.join("runs.csv")).unwrap(), "first");
         }
-        assert!(files::read(&runs.join("latest")).unwrap().contains("first"));
+        assert!(files::read(&runs.join("latest")).unwrap().contains("first-2"));
     }
 
     #[test]
@@ -136,6 +137,16 @@ mod tests {
         assert!(!killed.place.exists() && !killed.latest.exists());
         finished_run(folder.path(), None, "second");
         assert!(!killed.partial.exists());
+    }
+
+    #[test]
+    fn a_run_of_the_same_second_replaces_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = finished_run(folder.path(), None, "2026-01-02T03:04:05Z");
+        files::write(&first.join("mark"), b"first").unwrap();
+        let second = finished_run(folder.path(), None, "2026-01-02T03:04:05Z");
+        assert_eq!(second.file_name().unwrap(), "2026-01-02T03-04-05Z-2");
+        assert_eq!(files::read(&first.join("mark")).unwrap(), "first");
     }
 
     #[test]

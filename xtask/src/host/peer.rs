@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _},
+    io::{Read as _, Seek as _, Write as _},
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     error::Error,
-    host::{affinity, quiet_display},
+    host::{affinity, lines::lines, quiet_display},
 };
 
 /// How long an answer may take.
@@ -70,7 +70,7 @@ impl Process {
         let stdout = child.stdout.take().expect("standard output is piped");
         let (sender, answers) = mpsc::channel();
         std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            for line in lines(stdout) {
                 if sender.send(line).is_err() {
                     break;
                 }

@@ -1,6 +1,8 @@
 //! Builds bench programs of revisions: a commit in a git worktree that is gone afterwards, the work tree where it is. Programs of
 //! commits are kept, so that none is built twice.
 
+mod configuration;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -13,9 +15,13 @@ use xshell::{Shell, cmd};
 use crate::{
     ab::report::Side,
     error::Error,
+    files,
     fingerprint::checksum,
     host::{build, console},
 };
+
+/// Cargo's lock.
+const LOCK: &str = "Cargo.lock";
 
 /// What names the work tree instead of a commit.
 pub(crate) const WORKTREE: &str = "worktree";
@@ -25,6 +31,8 @@ pub(crate) const WORKTREE: &str = "worktree";
 pub(crate) struct Project {
     /// Folder of the manifest, in the work tree.
     pub(crate) folder: PathBuf,
+    /// Folder of its workspace, where the lock lies.
+    pub(crate) root: PathBuf,
     /// Cargo's target folder for the work tree. Commits have another one in common: cargo tells a package in a worktree from the same
     /// package here by the age of its files alone, and would take one's programs for the other's.
     pub(crate) target: PathBuf,
@@ -143,7 +151,7 @@ impl Project {
         };
         if commit == WORKTREE {
             let built = self
-                .build(&self.folder, &self.target)
+                .build([&self.folder, &self.root], &self.target)
                 .map_err(|error| unbuilt(revision, &error))?;
             let content = fs::read(&built).map_err(Error::io("read", &built))?;
             let kept = self.kept(&format!("{WORKTREE}-{:08x}", checksum(&content)))?;
@@ -153,25 +161,40 @@ impl Project {
         if kept.exists() {
             return Ok(side(kept));
         }
+        // The lock that it is lent may change what it is.
+        let is_lent = !self.has_lock(&commit)?;
         console::status("Building", &format!("{revision} ({})", &commit[..commit.len().min(12)]));
         let tree = Tree::add(self, &commit)?;
         let built = self
-            .build(&tree.folder, &self.store.join("build"))
+            .build([&tree.folder, &tree.workspace], &self.store.join("build"))
             .map_err(|error| unbuilt(revision, &error))?;
-        // A library that commits no lock: the next revision is to have the same dependencies.
-        let lock = tree.folder.join("Cargo.lock");
-        if lock.exists() && !self.lock().exists() {
-            fs::copy(&lock, self.lock()).map_err(Error::io("copy", &lock))?;
+        let lock = tree.workspace.join(LOCK);
+        if is_lent && lock.exists() && self.lent().is_none() {
+            fs::copy(&lock, self.store.join(LOCK)).map_err(Error::io("copy", &lock))?;
         }
+        let kept = if is_lent { self.kept(&commit)? } else { kept };
         Ok(side(keep(&built, &kept)?))
     }
 
-    /// Where the program of a commit is kept: other compilers and other targets make other programs.
+    /// Whether the program of a commit needs no build.
+    pub(crate) fn has(&self, revision: &str) -> bool {
+        let kept = self.resolve(revision).and_then(|commit| self.kept(&commit));
+        kept.is_ok_and(|kept| kept.exists())
+    }
+
+    /// Where the program of a commit is kept: other compilers, flags, targets and dependencies make other programs.
     fn kept(&self, name: &str) -> Result<PathBuf, Error> {
         let sh = self.git()?;
         let compiler = cmd!(sh, "rustc --version --verbose").quiet().read()?;
-        let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-        let target = (&self.folder, &self.package, &self.bench, compiler, flags);
+        // Worktrees lie below the work tree or beside it, where the same files are found.
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+        let configuration = configuration::of(variables, &self.store.join("trees"));
+        let lent = match self.lent() {
+            Some(lock) if !name.starts_with(WORKTREE) && !self.has_lock(name)? => files::read(&lock)?,
+            _ => String::new(),
+        };
+        let target = (&self.folder, &self.package, &self.bench, compiler, configuration, lent);
         let sum = checksum(format!("{target:?}").as_bytes());
         Ok(self
             .store
@@ -179,22 +202,44 @@ impl Project {
             .join(format!("{name}-{sum:08x}{}", std::env::consts::EXE_SUFFIX)))
     }
 
-    /// The lock of revisions that have none.
-    fn lock(&self) -> PathBuf {
-        self.store.join("Cargo.lock")
+    /// The lock for revisions that have none, so that their dependencies are the same: that of the work tree, which git may not
+    /// know, or else of the first one built.
+    fn lent(&self) -> Option<PathBuf> {
+        [&self.root, &self.store]
+            .map(|folder| folder.join(LOCK))
+            .into_iter()
+            .find(|lock| lock.exists())
     }
 
-    fn build(&self, folder: &Path, target: &Path) -> Result<PathBuf, Error> {
+    /// Whether a commit has a lock of its own.
+    fn has_lock(&self, commit: &str) -> Result<bool, Error> {
+        let sh = self.git()?;
+        let lock = format!("{commit}:{}", within(&self.top()?, &self.root)?.join(LOCK).display()).replace('\\', "/");
+        let found = cmd!(sh, "git rev-parse --verify --quiet {lock}")
+            .quiet()
+            .ignore_status()
+            .read()?;
+        Ok(!found.is_empty())
+    }
+
+    /// The repository's folder.
+    fn top(&self) -> Result<PathBuf, Error> {
+        let sh = self.git()?;
+        Ok(PathBuf::from(cmd!(sh, "git rev-parse --show-toplevel").quiet().read()?))
+    }
+
+    /// Builds in the folder of a package, whose workspace's lock counts.
+    fn build(&self, [folder, workspace]: [&Path; 2], target: &Path) -> Result<PathBuf, Error> {
         let mut args: Vec<&str> = if self.is_own {
             vec!["build", "--release"]
         } else {
             vec!["bench", "--no-run"]
         };
-        let lock = folder.join("Cargo.lock");
+        let lock = workspace.join(LOCK);
         if lock.exists() {
             args.push("--locked");
-        } else if folder != self.folder && self.lock().exists() {
-            fs::copy(self.lock(), &lock).map_err(Error::io("copy", &self.lock()))?;
+        } else if let Some(lent) = self.lent() {
+            fs::copy(&lent, &lock).map_err(Error::io("copy", &lent))?;
         }
         if let Some(package) = &self.package {
             args.extend(["--package", package]);
@@ -253,11 +298,20 @@ fn keep(built: &Path, kept: &Path) -> Result<PathBuf, Error> {
     Ok(kept.to_owned())
 }
 
+/// A folder's place in its repository.
+fn within(top: &Path, folder: &Path) -> Result<PathBuf, Error> {
+    let real = |path: &Path| path.canonicalize().map_err(Error::io("find", path));
+    let (top, folder) = (real(top)?, real(folder)?);
+    Ok(folder.strip_prefix(&top).unwrap_or(Path::new("")).to_owned())
+}
+
 /// A git worktree that is removed when this is dropped.
 #[derive(Debug)]
 struct Tree {
     /// Folder of the manifest within it.
     folder: PathBuf,
+    /// Folder of the workspace within it.
+    workspace: PathBuf,
     root: PathBuf,
     repository: PathBuf,
 }
@@ -265,16 +319,11 @@ struct Tree {
 impl Tree {
     fn add(project: &Project, commit: &str) -> Result<Self, Error> {
         let sh = project.git()?;
-        let top = PathBuf::from(cmd!(sh, "git rev-parse --show-toplevel").quiet().read()?);
-        let folder = project
-            .folder
-            .canonicalize()
-            .map_err(Error::io("find", &project.folder))?;
-        let top_canonical = top.canonicalize().map_err(Error::io("find", &top))?;
-        let within = folder.strip_prefix(&top_canonical).unwrap_or(Path::new("")).to_owned();
+        let top = project.top()?;
         let root = project.store.join("trees").join(&commit[..commit.len().min(12)]);
         let tree = Self {
-            folder: root.join(&within),
+            folder: root.join(within(&top, &project.folder)?),
+            workspace: root.join(within(&top, &project.root)?),
             root,
             repository: top,
         };

@@ -138,7 +138,8 @@ impl<'a> View<'a> {
         if confirmed.is_slower() {
             opinion(Verdict::Slower, *confirmed, None)
         } else if confirmed.is_faster() {
-            opinion(Verdict::Faster, *confirmed, None)
+            let note = "faster, or the machine was slower when the baseline was recorded: a comparison tells";
+            opinion(Verdict::Inconclusive, *confirmed, Some(note.to_owned()))
         } else if confirmed.effect.abs() <= floor || confirmed.effect.signum() != screened.effect.signum() {
             opinion(
                 Verdict::Pass,

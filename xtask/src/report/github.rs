@@ -85,12 +85,10 @@ fn level_of(report: &Report<'_>, verdict: &CaseVerdict) -> Option<&'static str> 
 
 /// The line of the baseline that the case was held against.
 fn place(report: &Report<'_>, verdict: &CaseVerdict) -> String {
-    match report.places.lines.get(&verdict.case) {
-        Some(line) if !report.places.file.is_empty() => {
-            format!("file={},line={line},", property(&report.places.file))
-        }
-        _ => String::new(),
-    }
+    let here = report.places.iter().filter(|places| !places.file.is_empty());
+    let mut found = here.filter_map(|places| Some((&places.file, places.lines.get(&verdict.case)?)));
+    let place = |(file, line): (&String, &u64)| format!("file={},line={line},", property(file));
+    found.next().map(place).unwrap_or_default()
 }
 
 fn command(out: &mut String, level: &str, place: &str, title: &str, message: &str) {
@@ -108,7 +106,10 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::{verdict, with_report};
+    use crate::report::{
+        Places,
+        tests::{verdict, with_report},
+    };
 
     /// Level, properties and message as the runner reads them.
     fn parse(line: &str) -> (String, Vec<(String, String)>, String) {
@@ -134,8 +135,10 @@ mod tests {
             let note = "100 % off,\r\n::error title=a,b::c";
             noisy.note = Some(note.to_owned());
             noisy.case.op = "a:b,c%d".to_owned();
-            report.places.file = "base,lines/100%.csv".to_owned();
-            report.places.lines = [(noisy.case.clone(), 7)].into();
+            report.places = vec![Places {
+                file: "base,lines/100%.csv".to_owned(),
+                lines: [(noisy.case.clone(), 7)].into(),
+            }];
             report.verdicts = vec![noisy];
             let text = render(&report);
             assert_eq!(text.lines().count(), 1, "{text}");
@@ -190,6 +193,7 @@ mod tests {
             report.verdicts = vec![verdict("cpu", Verdict::New), verdict("gles", Verdict::NotMeasured)];
             assert_eq!(render(&report), "");
             report.against = Against::NoBaseline;
+            report.exit = crate::exit::Exit::Pass;
             assert!(render(&report).starts_with("::warning title=no baseline::no baseline for this machine ("));
         });
     }

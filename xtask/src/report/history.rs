@@ -8,17 +8,32 @@ use serde::Serialize;
 use super::Report;
 use crate::files;
 
-pub(super) fn render(report: &Report<'_>) -> String {
-    #[derive(Serialize)]
-    struct Entry {
-        name: String,
-        unit: &'static str,
-        value: f64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        range: Option<String>,
-        extra: String,
+/// A point on a line.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Entry {
+    name: String,
+    unit: &'static str,
+    value: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<String>,
+    extra: String,
+}
+
+impl Entry {
+    /// The time of a case; `extra` has a line for each thing that is told besides.
+    pub(crate) fn new(case: &str, quantile: &str, ns: f64, spread_ns: Option<f64>, extra: &[String]) -> Self {
+        let tenths = |ns: f64| (ns * 10.0).round() / 10.0;
+        Self {
+            name: format!("{case} ({quantile})"),
+            unit: "ns",
+            value: tenths(ns),
+            range: spread_ns.map(|ns| format!("± {:.1}", tenths(ns))),
+            extra: extra.join("\n"),
+        }
     }
-    let tenths = |ns: f64| (ns * 10.0).round() / 10.0;
+}
+
+pub(super) fn render(report: &Report<'_>) -> String {
     // What was not measured has no point on the line: a gap is no zero.
     let measured = report.verdicts.iter().filter_map(|v| Some((v, v.p10_ns?)));
     let entries: Vec<Entry> = measured
@@ -28,13 +43,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
             extra.push(format!("{} calls in {} process(es)", verdict.calls, verdict.processes));
             extra.push(format!("commit {}", report.plan.commit));
             extra.push(report.fingerprint.id());
-            Entry {
-                name: format!("{} (fastest tenth)", verdict.case),
-                unit: "ns",
-                value: tenths(p10_ns),
-                range: verdict.p10_spread_ns.map(|ns| format!("± {:.1}", tenths(ns))),
-                extra: extra.join("\n"),
-            }
+            let case = verdict.case.to_string();
+            Entry::new(&case, "fastest tenth", p10_ns, verdict.p10_spread_ns, &extra)
         })
         .collect();
     files::json(&entries)

@@ -23,18 +23,13 @@ pub(super) fn render(report: &Report<'_>) -> String {
         }
         md.push('\n');
     }
-    writeln!(
-        md,
-        "| {} |",
-        HEADINGS.map(|heading| escape(heading).into_owned()).join(" | ")
-    )
-    .expect("a string takes everything");
-    md.push_str("|---|--:|--:|--:|--:|---|\n");
-    for verdict in &report.verdicts {
-        let row = cells(verdict).map(|cell| escape(&cell).into_owned());
-        writeln!(md, "| {} |", row.join(" | ")).expect("a string takes everything");
+    let line = |row: [String; 6]| format!("| {} |\n", row.map(|cell| escape(&cell).into_owned()).join(" | "));
+    if report.shown().next().is_some() {
+        md.push_str(&line(HEADINGS.map(str::to_owned)));
+        md.push_str("|---|--:|--:|--:|--:|---|\n");
+        md.extend(report.shown().map(|verdict| line(cells(verdict))));
+        md.push('\n');
     }
-    md.push('\n');
     for sentence in report.sentences().iter().chain(&report.circumstances()) {
         writeln!(md, "- {}", escape(sentence)).expect("a string takes everything");
     }
@@ -42,7 +37,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
 }
 
 /// What would end a cell or a line, open a tag or begin emphasis is shown as it is. Backticks keep their meaning.
-fn escape(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     const SPECIAL: [char; 6] = ['|', '<', '&', '*', '\n', '\r'];
     if !text.contains(SPECIAL) {
         return Cow::Borrowed(text);

@@ -22,7 +22,7 @@ pub(super) fn render(report: &Report<'_>, style: impl Fn(Verdict) -> Style) -> S
             writeln!(text, "  {}: {}", verdict.case, in_words(&verdict.counters)).expect("a string takes everything");
         }
     }
-    let table: Vec<[String; 6]> = report.verdicts.iter().map(cells).collect();
+    let table: Vec<[String; 6]> = report.shown().map(cells).collect();
     let width = |column: usize| {
         let cells = table.iter().map(|row| row[column].chars().count());
         cells.chain([HEADINGS[column].len()]).max().unwrap_or_default()
@@ -35,8 +35,10 @@ pub(super) fn render(report: &Report<'_>, style: impl Fn(Verdict) -> Style) -> S
         }
         writeln!(text, "  {verdict}{}{verdict:#}", row[5]).expect("a string takes everything");
     };
-    line(&mut text, HEADINGS, Style::new());
-    for (row, verdict) in table.iter().zip(&report.verdicts) {
+    if !table.is_empty() {
+        line(&mut text, HEADINGS, Style::new());
+    }
+    for (row, verdict) in table.iter().zip(report.shown()) {
         line(&mut text, row.each_ref().map(String::as_str), style(verdict.verdict));
     }
     for sentence in report.sentences() {

@@ -9,30 +9,38 @@ use statrs::distribution::{ContinuousCDF as _, Normal};
 
 use super::hodges_lehmann::Effect;
 
-/// How likely a sum of the treated's ranks as large as this is, if any of each block's three had been the treated one.
+/// How likely a sum of the treated's ranks is that is as large as this, and one that is as small, if any of each block's three had been the
+/// treated one.
 ///
-/// `blocks` has shape `[n][3]`, the treated first. One-sided: small if the treated tend to be larger. Of equal values each takes
-/// the mean of their ranks, and the distribution is the one these ranks have.
-pub(crate) fn p_greater(blocks: &[[f64; 3]]) -> f64 {
-    let ranks = doubled_ranks(blocks, 0.0);
-    let sum: usize = ranks.iter().map(|ranks| ranks[0]).sum();
-    let most: usize = ranks.iter().map(|ranks| ranks.iter().max().expect("three")).sum();
-    let mut probabilities = vec![0.0; most + 1];
-    probabilities[0] = 1.0;
-    let mut reached = 0;
-    for ranks in &ranks {
-        let mut next = vec![0.0; most + 1];
-        for (sum, probability) in probabilities.iter().enumerate().take(reached + 1) {
-            for rank in ranks {
-                if let Some(next) = next.get_mut(sum + rank) {
-                    *next += probability / 3.0;
-                }
+/// `blocks` has shape `[n][3]`, the treated first. The first is small if the treated tend to be larger, the second if they tend to be
+/// smaller. Of equal values each takes the mean of their ranks, and the distribution is the one these ranks have.
+pub(crate) fn p_greater_and_less(blocks: &[[f64; 3]]) -> (f64, f64) {
+    let ranks = Aligned::new(blocks).doubled_ranks(0.0);
+    // Without ties all are even; and what all ways to name the treated have in common makes no difference.
+    let unit = if ranks.as_flattened().iter().any(|rank| rank % 2 == 1) {
+        1
+    } else {
+        2
+    };
+    let above = |ranks: &[usize; 3]| {
+        let least = ranks.iter().min().expect("three");
+        ranks.map(|rank| (rank - least) / unit)
+    };
+    let above: Vec<[usize; 3]> = ranks.iter().map(above).collect();
+    let sum: usize = above.iter().map(|above| above[0]).sum();
+    let mut probabilities = vec![1.0];
+    for above in &above {
+        let thirds: Vec<f64> = probabilities.iter().map(|probability| probability / 3.0).collect();
+        probabilities.fill(0.0);
+        probabilities.resize(thirds.len() + above.iter().max().expect("three"), 0.0);
+        for &above in above {
+            for (probability, third) in probabilities[above..].iter_mut().zip(&thirds) {
+                *probability += third;
             }
         }
-        reached += ranks.iter().max().expect("three");
-        probabilities = next;
     }
-    probabilities[sum..].iter().sum::<f64>().min(1.0)
+    let total = |probabilities: &[f64]| probabilities.iter().sum::<f64>().min(1.0);
+    (total(&probabilities[sum..]), total(&probabilities[..=sum]))
 }
 
 /// The effect that, taken from the treated, would leave nothing to be seen, with the effects that a test at `error` would not reject:
@@ -43,13 +51,14 @@ pub(crate) fn effect(blocks: &[[f64; 3]], error: f64) -> Effect {
     let (low, high) = differences.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), d| {
         (low.min(d), high.max(d))
     });
+    let aligned = Aligned::new(blocks);
     // The larger the effect that is taken away, the smaller the sum of ranks.
     let crossing = |limit: f64| {
         let margin = 1e-9 + (high - low) * 1e-9;
         let (mut below, mut above) = (low - margin, high + margin);
         for _ in 0..24 {
             let middle = f64::midpoint(below, above);
-            if deviation(blocks, middle) > limit {
+            if deviation(&aligned.doubled_ranks(middle)) > limit {
                 below = middle;
             } else {
                 above = middle;
@@ -64,10 +73,10 @@ pub(crate) fn effect(blocks: &[[f64; 3]], error: f64) -> Effect {
     }
 }
 
-/// By how many standard deviations the sum of the treated's ranks is off, if `effect` is taken from them.
-fn deviation(blocks: &[[f64; 3]], effect: f64) -> f64 {
+/// By how many standard deviations the sum of the treated's ranks is off.
+fn deviation(ranks: &[[usize; 3]]) -> f64 {
     let (mut off, mut variance) = (0.0, 0.0);
-    for ranks in doubled_ranks(blocks, effect) {
+    for ranks in ranks {
         let ranks = ranks.map(|rank| rank as f64);
         let mean = ranks.iter().sum::<f64>() / 3.0;
         off += ranks[0] - mean;
@@ -76,29 +85,52 @@ fn deviation(blocks: &[[f64; 3]], effect: f64) -> f64 {
     if variance > 0.0 { off / variance.sqrt() } else { 0.0 }
 }
 
-/// Twice the rank of each value among all, the mean of its block taken away.
-fn doubled_ranks(blocks: &[[f64; 3]], effect: f64) -> Vec<[usize; 3]> {
-    let aligned = |&[head, a, b]: &[f64; 3]| {
-        let values = [head - effect, a, b];
-        let mean = values.iter().sum::<f64>() / 3.0;
-        // What is equal but for rounding is equal.
-        values.map(|value| ((value - mean) * 1e12).round() + 0.0)
-    };
-    let aligned: Vec<[f64; 3]> = blocks.iter().map(aligned).collect();
-    let mut sorted: Vec<(f64, usize, usize)> = Vec::with_capacity(3 * aligned.len());
-    for (block, values) in aligned.iter().enumerate() {
-        sorted.extend(values.iter().enumerate().map(|(arm, value)| (*value, block, arm)));
-    }
-    sorted.sort_unstable_by(|(a, ..), (b, ..)| a.total_cmp(b));
-    let mut ranks = vec![[0; 3]; aligned.len()];
-    let mut before = 0;
-    for ties in sorted.chunk_by(|(a, ..), (b, ..)| a == b) {
-        for &(_, block, arm) in ties {
-            ranks[block][arm] = 2 * before + ties.len() + 1;
+/// Values without their blocks' means, in order, each with its block and place there: an effect moves all treated alike, and so leaves the
+/// order among them and among the others.
+struct Aligned {
+    treated: Vec<(f64, usize, usize)>,
+    others: Vec<(f64, usize, usize)>,
+}
+
+impl Aligned {
+    fn new(blocks: &[[f64; 3]]) -> Self {
+        let places = |places: &[usize]| {
+            let mut values = Vec::with_capacity(places.len() * blocks.len());
+            for (number, block) in blocks.iter().enumerate() {
+                let mean = block.iter().sum::<f64>() / 3.0;
+                values.extend(places.iter().map(|&place| (block[place] - mean, number, place)));
+            }
+            values.sort_unstable_by(|(a, ..), (b, ..)| a.total_cmp(b));
+            values
+        };
+        Self {
+            treated: places(&[0]),
+            others: places(&[1, 2]),
         }
-        before += ties.len();
     }
-    ranks
+
+    /// Twice the rank of each value among all, if `effect` is taken from the treated, block by block.
+    fn doubled_ranks(&self, effect: f64) -> Vec<[usize; 3]> {
+        // A third of it is the mean's. What is equal but for rounding is equal.
+        let moved = |values: &[(f64, usize, usize)], by: f64| -> Vec<(f64, usize, usize)> {
+            let moved =
+                |&(value, block, place): &(f64, usize, usize)| (((value + by) * 1e12).round() + 0.0, block, place);
+            values.iter().map(moved).collect()
+        };
+        let mut sorted = moved(&self.treated, -2.0 / 3.0 * effect);
+        sorted.extend(moved(&self.others, effect / 3.0));
+        // Two runs in order, which this sort merges.
+        sorted.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
+        let mut ranks = vec![[0; 3]; self.treated.len()];
+        let mut before = 0;
+        for ties in sorted.chunk_by(|(a, ..), (b, ..)| a == b) {
+            for &(_, block, place) in ties {
+                ranks[block][place] = 2 * before + ties.len() + 1;
+            }
+            before += ties.len();
+        }
+        ranks
+    }
 }
 
 #[cfg(test)]
@@ -122,7 +154,7 @@ mod tests {
         for n in 1..=6 {
             // Coarse, so that there are ties.
             let blocks = blocks(&mut random, n, 0.2, |random| (8.0 * uniform(random)).floor() / 8.0);
-            let ranks = doubled_ranks(&blocks, 0.0);
+            let ranks = Aligned::new(&blocks).doubled_ranks(0.0);
             let observed: usize = ranks.iter().map(|ranks| ranks[0]).sum();
             let ways = 3_usize.pow(n as u32);
             let sum = |way: usize| -> usize {
@@ -130,32 +162,46 @@ mod tests {
                     .map(|block| ranks[block][way / 3_usize.pow(block as u32) % 3])
                     .sum()
             };
-            let as_large = (0..ways).filter(|&way| sum(way) >= observed).count();
-            let p = p_greater(&blocks);
-            assert!((p - as_large as f64 / ways as f64).abs() < 1e-12, "{blocks:?}: {p}");
+            let share = |is_such: &dyn Fn(usize) -> bool| {
+                let such = (0..ways).filter(|&way| is_such(sum(way))).count();
+                such as f64 / ways as f64
+            };
+            let (greater, less) = p_greater_and_less(&blocks);
+            assert!(
+                (greater - share(&|sum| sum >= observed)).abs() < 1e-12,
+                "{blocks:?}: {greater}"
+            );
+            assert!(
+                (less - share(&|sum| sum <= observed)).abs() < 1e-12,
+                "{blocks:?}: {less}"
+            );
         }
     }
 
     #[test]
     fn ranks_are_those_of_the_values_without_their_blocks() {
         // Without the means 20 and 3: 0, −10, 10 and 3, −2, −1.
-        let ranks = doubled_ranks(&[[20.0, 10.0, 30.0], [6.0, 1.0, 2.0]], 0.0);
-        assert_eq!(ranks, [[8, 2, 12], [10, 4, 6]]);
-        assert_eq!(doubled_ranks(&[[1.0, 1.0, 1.0]], 0.0), [[4, 4, 4]]);
+        let ranks = |blocks: &[[f64; 3]], effect| Aligned::new(blocks).doubled_ranks(effect);
+        let blocks = [[20.0, 10.0, 30.0], [6.0, 1.0, 2.0]];
+        assert_eq!(ranks(&blocks, 0.0), [[8, 2, 12], [10, 4, 6]]);
+        // Without 9 of the treated, −6, −7, 13 and −3, 1, 2.
+        assert_eq!(ranks(&blocks, 9.0), [[4, 2, 12], [6, 8, 10]]);
+        assert_eq!(ranks(&[[1.0, 1.0, 1.0]], 0.0), [[4, 4, 4]]);
+        assert_eq!(ranks(&[[1.3, 1.0, 1.0]], 0.3), [[4, 4, 4]]);
     }
 
     #[test]
     fn the_extremes_are_powers_of_three() {
         let check = |n: usize, effect: f64, expected: f64| {
             let blocks: Vec<[f64; 3]> = (0..n).map(|i| [effect, 0.001 * i as f64, 0.0]).collect();
-            let p = p_greater(&blocks);
+            let (p, _) = p_greater_and_less(&blocks);
             assert!((p - expected).abs() < 1e-12 * expected.max(1e-9), "{n}, {effect}: {p}");
         };
         check(16, 10.0, 3.0_f64.powi(-16));
         check(40, 10.0, 3.0_f64.powi(-40));
         check(16, -10.0, 1.0);
-        assert_eq!(p_greater(&[[1.0; 3]; 16]), 1.0);
-        assert_eq!(p_greater(&[]), 1.0);
+        assert_eq!(p_greater_and_less(&[[1.0; 3]; 16]), (1.0, 1.0));
+        assert_eq!(p_greater_and_less(&[]), (1.0, 1.0));
     }
 
     #[test]
@@ -193,9 +239,9 @@ mod tests {
             let (mut slower, mut faster) = (0, 0);
             for _ in 0..2000 {
                 let blocks = blocks(&mut random, 24, 0.0, noise);
-                let negative: Vec<[f64; 3]> = blocks.iter().map(|block| block.map(|value| -value)).collect();
-                slower += usize::from(p_greater(&blocks) <= 0.01);
-                faster += usize::from(p_greater(&negative) <= 0.01);
+                let (greater, less) = p_greater_and_less(&blocks);
+                slower += usize::from(greater <= 0.01);
+                faster += usize::from(less <= 0.01);
             }
             // 20 are expected; 38 or more come of a true rate of 1 % in one of 5,000 tries.
             assert!(

@@ -11,13 +11,18 @@ use std::{
 /// Measures every size it is asked for: ten samples of two calls, whose time is the file `time_ns` times the size. Waits
 /// for the file `go` if there is a file `wait`. Every other process takes twice as long if there is a file `noisy`, and the
 /// second one has company on its core if there is a file `company`. Asked to, it serves windows instead: of 100 ns an element as
-/// the program of a commit, in the work tree of the time in the file `served_ns`, with company if there is none.
+/// the program of a commit, in the work tree of the time in the file `served_ns`, with company if there is none. Or it counts calls without
+/// a driver, one case's dispatches being those of the file `noop_dispatches`.
 pub(crate) const BENCH: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 if [ -n "$GPU_EXECUTOR_BENCH_SERVE" ]; then
     say() { echo "gpu-executor-bench: $1"; }
-    case $here in */programs) each=100 ;; *) each=$(cat "$here/served_ns") ;; esac
-    say '{"serving":{"protocol":1,"cases":["vector_add/cpu/100","vector_add/cpu/200"]}}'
+    second=',"vector_add/cpu/200"'
+    case $here in
+    */programs) each=100; [ -e "$here/../../../lost" ] && second='' ;;
+    *) each=$(cat "$here/served_ns") ;;
+    esac
+    say '{"serving":{"protocol":1,"cases":["vector_add/cpu/100"'"$second"']}}'
     while read -r verb case rest; do
         ns=$((${each:-100} * ${case##*/})); window="\"samples_ns\":[$ns,$ns],\"calibrations_ns\":[40000]"
         [ -z "$each" ] && window='"samples_ns":[],"calibrations_ns":[80000]'
@@ -26,6 +31,13 @@ if [ -n "$GPU_EXECUTOR_BENCH_SERVE" ]; then
         measure) say "{\"measured\":{$window}}" ;;
         esac
     done
+    exit 0
+fi
+if [ -n "$GPU_EXECUTOR_BENCH_NOOP" ]; then
+    [ -e "$here/no_noop" ] && { echo 'wgpu is built without it' >&2; exit 1; }
+    count() { echo "{\"op\":\"vector_add\",\"size\":$1,\"tasks\":1,\"counters\":{\"submits\":1,\"passes\":1,\"dispatches\":$2,\"copies\":0,\"buffers_created\":0,
+    \"bind_groups_created\":0,\"pipelines_created\":0,\"bytes_up\":8,\"bytes_down\":4,\"maps\":2,\"pool_hits\":1}}"; }
+    echo "[$(count 100 1),$(count 1000 $(cat "$here/noop_dispatches"))]"
     exit 0
 fi
 exec 3<&0
@@ -91,6 +103,7 @@ impl Machine {
         );
         machine.set("time_ns", "100");
         machine.set("dispatches", "1");
+        machine.set("noop_dispatches", "1");
         machine.set("processes", "0");
         machine
     }
@@ -110,8 +123,14 @@ impl Machine {
 
     pub(crate) fn command(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.arg("bench");
+        for default in [["--size", "100,200"], ["--backend", "cpu"]] {
+            if !flags.contains(&default[0]) {
+                command.args(default);
+            }
+        }
         command
-            .args(["bench", "--size", "100,200", "--backend", "cpu", "--baselines"])
+            .arg("--baselines")
             .arg(self.path("baselines"))
             .args(flags)
             .env("CARGO", self.path("cargo"))
@@ -136,9 +155,11 @@ impl Machine {
         child
     }
 
+    /// The file of this machine, beside which there may be that of all.
     pub(crate) fn baseline(&self) -> PathBuf {
-        let mut files = fs::read_dir(self.path("baselines")).unwrap();
-        files.next().unwrap().unwrap().path()
+        let files = fs::read_dir(self.path("baselines")).unwrap();
+        let mut files = files.map(|entry| entry.unwrap().path());
+        files.find(|path| !path.ends_with("noop.csv")).unwrap()
     }
 
     pub(crate) fn latest(&self) -> PathBuf {

@@ -21,13 +21,15 @@ while read -r verb case rest; do
 done
 "#;
 
-/// Cargo that takes a script of the revision for its program, and cannot build a revision without one.
+/// Cargo that takes a script of the revision for its program, and cannot build a revision without one. It writes down the locks it
+/// builds with.
 const CARGO: &str = r#"#!/bin/sh
 case $1 in
 metadata) echo '{"packages":[],"workspace_members":[],"resolve":null,"target_directory":"@TARGET@","version":1,"workspace_root":"@ROOT@","metadata":null}' ;;
 bench)
     [ -e "@GO@.slow" ] && { echo $PWD > "@GO@.building"; sleep 60; }
     [ -e bench.sh ] || { echo 'error: expected expression, found end of file' >&2; exit 101; }
+    [ -e Cargo.lock ] && cat Cargo.lock >> "@GO@.locks"
     mkdir -p "$CARGO_TARGET_DIR"; cp bench.sh "$CARGO_TARGET_DIR/speed"; chmod +x "$CARGO_TARGET_DIR/speed"
     echo '{"reason":"compiler-artifact","package_id":"path+file:///x#x@0.1.0","manifest_path":"/x/Cargo.toml","target":{"kind":["bench"],"crate_types":["bin"],"name":"speed","src_path":"/x/x.rs","edition":"2024","doc":false,"doctest":false,"test":false},"profile":{"opt_level":"3","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false},"features":[],"filenames":[],"executable":"'"$CARGO_TARGET_DIR"'/speed","fresh":true}' ;;
 esac
@@ -102,6 +104,11 @@ impl Repository {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "--message", tag]);
         self.git(&["tag", tag]);
+    }
+
+    /// A commit as reports name it.
+    pub(crate) fn short(&self, tag: &str) -> String {
+        self.git(&["rev-parse", "--short=12", tag]).trim().to_owned()
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {

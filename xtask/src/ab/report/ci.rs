@@ -1,10 +1,12 @@
-//! What CI reads of a comparison: JUnit's XML and annotations of GitHub Actions, in the forms a run's have.
+//! What CI reads of a comparison: JUnit's XML, annotations of GitHub Actions and points of history pages, in the forms a run's have.
 
 use super::{Report, cells, phases};
 use crate::{
     ab::judge::Judged,
+    files,
     report::{
         github::{self, Annotation},
+        history::Entry,
         xml::{self, Outcome, Suite, Test},
     },
     verdict::Verdict,
@@ -42,6 +44,28 @@ fn test(report: &Report<'_>, judged: &Judged) -> Test {
         message: explanation(judged),
         details: figures(judged),
     }
+}
+
+/// The head's times; what was not measured has no point on the line.
+pub(super) fn history(report: &Report<'_>) -> String {
+    let entry = |judged: &Judged| {
+        let mut extra = vec![word(judged).word().to_owned()];
+        extra.extend(judged.change_percent.map(|percent| {
+            format!(
+                "{percent:+.1} % against {} in {} blocks",
+                report.plan.base.revision, judged.blocks
+            )
+        }));
+        extra.push(format!("commit {}", report.plan.head.commit));
+        Some(Entry::new(
+            &judged.case,
+            &judged.quantile,
+            judged.head_ns?,
+            None,
+            &extra,
+        ))
+    };
+    files::json(&report.verdicts.iter().filter_map(entry).collect::<Vec<_>>())
 }
 
 /// A note for every case that needs a look, counters first.

@@ -49,21 +49,38 @@ pub(super) struct Court<'a> {
 
 impl Court<'_> {
     /// Replaces the verdicts of cases in doubt by those of a comparison, if the baseline's revision can be built; else they stay. A quick
-    /// run, which is to stay quick, has only cases compared that would fail it.
+    /// run, which is to stay quick, has only cases compared that would fail it or look faster, and builds nothing for those alone that
+    /// look faster.
     pub(super) fn hear(&self, verdicts: &mut [CaseVerdict]) -> Result<(), Error> {
         let is_quick = self.plan.pace == "quick";
+        let fails = |verdict: &CaseVerdict| verdict.verdict == Verdict::Slower;
         let in_doubt = |verdict: &&CaseVerdict| {
-            overrule::is_in_doubt(verdict.verdict) && (!is_quick || verdict.verdict == Verdict::Slower)
+            overrule::is_in_doubt(verdict.verdict) && (!is_quick || fails(verdict) || verdict.looks_faster())
         };
         let cases: Vec<CaseId> = verdicts.iter().filter(in_doubt).map(|v| v.case.clone()).collect();
         if cases.is_empty() {
             return Ok(());
         }
         interrupt::note();
+        let failing: Vec<String> = verdicts
+            .iter()
+            .filter(|v| fails(v))
+            .map(|v| v.case.to_string())
+            .collect();
         let more = u32::try_from(cases.len().saturating_sub(5)).unwrap_or(u32::MAX);
         let time = MOST_FOR_FIVE + MOST_PER_CASE * more;
         let mut number = 1;
         for (commit, of_commit) in by_commit(self.baseline, &cases) {
+            let is_worth_a_build = !is_quick || of_commit.iter().any(|case| failing.contains(case));
+            let project = ab::own_project();
+            if !is_worth_a_build && is_known(&project, &commit).is_ok() && !project.has(&commit) {
+                console::warning(&format!(
+                    "{}: no comparison, as {commit} is not built: `cargo xtask ab {commit} --case {}`",
+                    of_commit.join(", "),
+                    of_commit.join(",")
+                ));
+                continue;
+            }
             let place = files::numbered(self.place, number);
             let share = time.mul_f64(of_commit.len() as f64 / cases.len() as f64);
             match self.compare(
@@ -113,14 +130,15 @@ impl Court<'_> {
             ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), self.plan.sizes.join(",")),
             ("GPU_EXECUTOR_BENCH_OPS".to_owned(), ops.join(",")),
         ]);
-        let serving = ab::serves([&base, &head], cases, &environment, folder)?;
+        // The baseline's program may lack some of them, or be unable to name them; the others are compared.
+        let (cases, serving) = ab::common([&base, &head], cases, &environment, folder)?;
         let plan = Plan {
             schema: SCHEMA,
             started: self.plan.started.clone(),
             command: self.plan.command.clone(),
             base,
             head,
-            cases: cases.to_vec(),
+            cases,
             seed: ab::seed(),
             bound: self.bound,
             tuning: self.plan.tuning.clone(),
@@ -128,7 +146,7 @@ impl Court<'_> {
         };
         console::status(
             "Comparing",
-            &format!("{} with {revision}, seed {}", cases.join(", "), plan.seed),
+            &format!("{} with {revision}, seed {}", plan.cases.join(", "), plan.seed),
         );
         files::write(&folder.join("plan.json"), files::json(&plan).as_bytes())?;
         let finished = Turns {

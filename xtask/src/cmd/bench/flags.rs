@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::shard::Shard;
-
-use crate::baseline;
+use crate::{
+    baseline, noop,
+    shard::Shard,
+    verdict::{Strictness, Timing},
+};
 
 /// Sizes measured unless `--size` says otherwise: single tasks by their number of elements, and one batch.
 const SIZES: [&str; 8] = [
@@ -20,6 +22,7 @@ Examples:
   cargo xtask bench --setup                          install software adapters, measure everything
   cargo xtask bench --quick --backend cpu,vulkan     a look while working
   cargo xtask bench --save-baseline                  record this machine's baseline, in 5 processes
+  cargo xtask bench --save-baseline --backend noop   record counters that are the same on every machine, in a second
 
 Exit codes: 0 pass, 1 the tool failed, 2 usage, 3 regression, 4 inconclusive or noisy (--strict),
 5 no baseline (--require-baseline).
@@ -34,8 +37,9 @@ pub(crate) struct Flags {
     /// Sizes of 4,000,000 and 16,000,000 as well
     #[arg(long)]
     pub(super) full: bool,
-    /// Backends to measure, of cpu, vulkan, gles, dx12, metal [default: all there are]
-    #[arg(long, value_name = "LIST", env = "GPU_EXECUTOR_BACKENDS", value_parser = backends)]
+    /// Backends to measure, of cpu, vulkan, gles, dx12, metal; `noop` alone counts calls into wgpu without a driver, as every run
+    /// does, and measures nothing [default: all there are]
+    #[arg(long, value_name = "LIST", env = "GPU_EXECUTOR_BACKENDS", value_parser = backends_and_noop)]
     pub(super) backend: Option<Backends>,
     /// Operators to measure, or `all`; sizes that take long on a CPU are left out [default: vector_add]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
@@ -87,6 +91,15 @@ pub(crate) struct Backends(pub(crate) Vec<String>);
 
 /// Reads a comma list of backends, as wgpu spells them.
 pub(crate) fn backends(list: &str) -> Result<Backends, String> {
+    read(list, "")
+}
+
+/// The same; calls may be counted on `noop` as well.
+fn backends_and_noop(list: &str) -> Result<Backends, String> {
+    read(list, noop::BACKEND)
+}
+
+fn read(list: &str, besides: &'static str) -> Result<Backends, String> {
     let mut names = Vec::new();
     for name in list.split(',').map(str::trim) {
         let name = match name.to_ascii_lowercase().as_str() {
@@ -95,10 +108,11 @@ pub(crate) fn backends(list: &str) -> Result<Backends, String> {
             "gles" | "gl" | "opengl" => "gles",
             "dx12" | "d3d12" => "dx12",
             "metal" | "mtl" => "metal",
+            other if !other.is_empty() && other == besides => besides,
             _ => {
-                return Err(format!(
-                    "no backend is named `{name}`; there are cpu, vulkan, gles, dx12, metal"
-                ));
+                let all = ["cpu, vulkan, gles, dx12, metal", besides];
+                let all = all.join(if besides.is_empty() { "" } else { ", " });
+                return Err(format!("no backend is named `{name}`; there are {all}"));
             }
         };
         if !names.iter().any(|n| n == name) {
@@ -131,6 +145,17 @@ impl Flags {
         }
     }
 
+    pub(super) fn strictness(&self) -> Strictness {
+        Strictness {
+            timing: if self.advisory {
+                Timing::Advisory
+            } else {
+                Timing::Enforced
+            },
+            strict: self.strict,
+        }
+    }
+
     pub(super) fn pace(&self) -> &'static str {
         if self.quick { "quick" } else { "default" }
     }
@@ -146,6 +171,20 @@ impl Flags {
             Some([all]) if all == "all" => None,
             Some(ops) => Some(ops.to_vec()),
         }
+    }
+
+    /// The backends to be timed; `None` for all there are.
+    pub(super) fn timed(&self) -> Option<Vec<String>> {
+        let mut backends = self.backend.clone()?.0;
+        backends.retain(|name| name != noop::BACKEND);
+        Some(backends)
+    }
+
+    /// Whether counters without a driver are to be recorded with the rest.
+    pub(super) fn wants_noop(&self) -> bool {
+        self.backend
+            .as_ref()
+            .is_none_or(|backends| backends.0.iter().any(|name| name == noop::BACKEND))
     }
 
     /// Fresh processes for each suspect.
@@ -197,7 +236,13 @@ mod tests {
                 backends(wrong).unwrap_err().contains("cpu, vulkan, gles, dx12, metal"),
                 "{wrong}"
             );
+            assert!(
+                backends_and_noop(wrong).unwrap_err().ends_with("metal, noop"),
+                "{wrong}"
+            );
         }
+        assert!(backends("noop").is_err(), "it is no adapter");
+        assert_eq!(backends_and_noop("noop,CPU").unwrap().0, ["noop", "cpu"]);
     }
 
     #[test]

@@ -14,10 +14,11 @@ use crate::{
     quantile::median,
 };
 
-/// Cases that are slowed down, as many as may be escalated to a comparison. The one of the CPU is a case of more than 10 µs whose data
-/// stay in the second-level cache, on one thread: what it takes grows with its elements.
-const CASES: [&str; 5] = [
+/// Cases that are slowed down. The first one of the CPU is a case of more than 10 µs whose data stay in the second-level cache, on one
+/// thread: what it takes grows with its elements. The other has two speeds.
+const CASES: [&str; 6] = [
     "field_mul/cpu/800",
+    "vector_add/cpu/250000",
     "vector_add/gles/20000",
     "vector_add/gles/50000",
     "vector_add/vulkan/20000",
@@ -41,7 +42,7 @@ impl Trial {
     /// What has to be tried before something of a kind is planted, in this order.
     pub(super) fn before(kind: Kind) -> Vec<Self> {
         match kind {
-            Kind::Unchanged => Vec::new(),
+            Kind::Unchanged | Kind::Rebuilt => Vec::new(),
             Kind::Planted(percent) => vec![Self::Slope, Self::Percent(percent)],
         }
     }
@@ -57,7 +58,7 @@ impl Trial {
 /// By how much the elements of each case grow in a trial.
 pub(super) fn tried(setup: &Setup, dir: &Path, trial: Trial) -> Result<BTreeMap<String, f64>, Error> {
     match trial {
-        Trial::Slope => Ok(cases(setup).into_iter().map(|case| (case, SLOPE)).collect()),
+        Trial::Slope => Ok(there(setup, &CASES).into_iter().map(|case| (case, SLOPE)).collect()),
         Trial::Percent(percent) => {
             let first = tried(setup, dir, Trial::Slope)?;
             corrected(&first, &grown(&Trial::Slope.folder(dir))?, percent)
@@ -110,14 +111,14 @@ fn corrected(
     Ok(factors)
 }
 
-/// The cases that this machine has.
-fn cases(setup: &Setup) -> Vec<String> {
+/// Those of some cases that this machine has.
+pub(super) fn there(setup: &Setup, cases: &[&str]) -> Vec<String> {
     let is_there = |case: &&&str| {
         case.split('/')
             .nth(1)
             .is_some_and(|b| setup.backends.iter().any(|there| there == b))
     };
-    CASES.iter().filter(is_there).map(|case| (*case).to_owned()).collect()
+    cases.iter().filter(is_there).map(|case| (*case).to_owned()).collect()
 }
 
 #[cfg(test)]

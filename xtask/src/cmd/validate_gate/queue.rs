@@ -22,6 +22,8 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) struct Queue<'a> {
     dir: &'a Path,
+    /// Kinds that are asked for; none for all.
+    kinds: &'a [Kind],
     deadline: Option<Instant>,
     state: Mutex<State>,
 }
@@ -36,9 +38,10 @@ struct State {
 
 impl<'a> Queue<'a> {
     /// At most `suites` of what is missing in a folder, and nothing after the deadline.
-    pub(super) fn new(dir: &'a Path, suites: Option<usize>, deadline: Option<Instant>) -> Self {
+    pub(super) fn new(dir: &'a Path, kinds: &'a [Kind], suites: Option<usize>, deadline: Option<Instant>) -> Self {
         Self {
             dir,
+            kinds,
             deadline,
             state: Mutex::new(State {
                 taken: Vec::new(),
@@ -53,7 +56,7 @@ impl<'a> Queue<'a> {
         if state.left == 0 || self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return None;
         }
-        let job = next(self.dir, &state.taken)?;
+        let job = next(self.dir, self.kinds, &state.taken)?;
         state.taken.push(job);
         state.left -= usize::from(matches!(job, Job::Suite(..)));
         Some(job)
@@ -71,7 +74,7 @@ pub(super) fn folder(dir: &Path, kind: Kind, number: usize) -> PathBuf {
 }
 
 /// A suite of the kind that lacks most, interrupted ones first; before planted ones, the trials they need.
-fn next(dir: &Path, taken: &[Job]) -> Option<Job> {
+fn next(dir: &Path, kinds: &[Kind], taken: &[Job]) -> Option<Job> {
     let is_open = |kind, number| !taken.contains(&Job::Suite(kind, number)) && !is_finished(&folder(dir, kind, number));
     let trial = |kind| {
         let mut trials = Trial::before(kind).into_iter();
@@ -90,6 +93,7 @@ fn next(dir: &Path, taken: &[Job]) -> Option<Job> {
     };
     TARGETS
         .iter()
+        .filter(|(kind, _)| kinds.is_empty() || kinds.contains(kind))
         .filter_map(candidate)
         .min_by(|(_, a), (_, b)| a.total_cmp(b))
         .map(|(job, _)| job)
@@ -110,9 +114,11 @@ mod tests {
     fn the_kind_that_lacks_most_is_next_and_an_interrupted_suite_goes_on() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        let next = || Queue::new(dir, None, None).take();
+        let next = || Queue::new(dir, &[], None, None).take();
         assert_eq!(next(), Some(Job::Suite(Kind::Unchanged, 1)));
         finish(dir, "suites/unchanged-001");
+        assert_eq!(next(), Some(Job::Suite(Kind::Rebuilt, 1)));
+        finish(dir, "suites/rebuilt-001");
         assert_eq!(next(), Some(Job::Trial(Trial::Slope)));
         finish(dir, "trials/slope");
         assert_eq!(next(), Some(Job::Trial(Trial::Percent(3))));
@@ -135,35 +141,40 @@ mod tests {
     #[test]
     fn nobody_is_given_what_another_lane_has() {
         let dir = tempfile::tempdir().unwrap();
-        let queue = Queue::new(dir.path(), Some(5), None);
+        let queue = Queue::new(dir.path(), &[], Some(5), None);
         let jobs: Vec<Job> = std::iter::from_fn(|| queue.take()).collect();
         let unchanged = |number| Job::Suite(Kind::Unchanged, number);
+        let rebuilt = |number| Job::Suite(Kind::Rebuilt, number);
         // Nothing is planted while the slope is looked for, which is no suite.
         assert_eq!(
             jobs,
             [
                 unchanged(1),
+                rebuilt(1),
                 Job::Trial(Trial::Slope),
                 unchanged(2),
-                unchanged(3),
-                unchanged(4),
-                unchanged(5)
+                rebuilt(2),
+                unchanged(3)
             ]
         );
+        let kinds = [Kind::Rebuilt];
+        let queue = Queue::new(dir.path(), &kinds, Some(2), None);
+        let jobs: Vec<Job> = std::iter::from_fn(|| queue.take()).collect();
+        assert_eq!(jobs, [rebuilt(1), rebuilt(2)], "no other kind was asked for");
         planting::tests::all()
             .into_iter()
             .for_each(|trial| finish(&trial.folder(dir.path()), ""));
-        let queue = Queue::new(dir.path(), None, None);
+        let queue = Queue::new(dir.path(), &[], None, None);
         let mut jobs: Vec<String> = std::iter::from_fn(|| queue.take())
             .map(|job| format!("{job:?}"))
             .collect();
         assert_eq!(jobs.len(), TARGETS.iter().map(|(_, target)| target).sum::<usize>());
         jobs.sort();
         jobs.dedup();
-        assert_eq!(jobs.len(), 58, "each once");
-        let queue = Queue::new(dir.path(), None, Some(Instant::now()));
+        assert_eq!(jobs.len(), 88, "each once");
+        let queue = Queue::new(dir.path(), &[], None, Some(Instant::now()));
         assert_eq!(queue.take(), None, "time is up");
-        let queue = Queue::new(dir.path(), None, None);
+        let queue = Queue::new(dir.path(), &[], None, None);
         queue.close();
         assert_eq!(queue.take(), None, "somebody met an error");
     }

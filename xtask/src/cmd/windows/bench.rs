@@ -21,7 +21,7 @@ use crate::{
         workspace,
     },
     judge::judge,
-    report::{Against, Places, Report, crossover::crossovers},
+    report::{Against, Report, crossover::crossovers},
     run::{self, Plan, Run},
     verdict::{Strictness, Timing},
 };
@@ -101,12 +101,13 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
         rows: run::rows(&measured),
         plan,
         fingerprint,
+        noop: None,
     };
     let report = Report {
         plan: &run.plan,
         fingerprint: &run.fingerprint,
         against: Against::NotJudged,
-        places: Places::default(),
+        places: Vec::new(),
         strictness: Strictness {
             timing: Timing::Advisory,
             strict: false,

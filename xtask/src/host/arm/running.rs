@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -12,7 +11,7 @@ use std::{
 use super::Start;
 use crate::{
     error::Error,
-    host::{affinity, measure, quiet_display},
+    host::{affinity, lines::lines, measure, quiet_display},
 };
 
 /// A running program and the lines it says.
@@ -43,9 +42,9 @@ impl Running {
         };
         let mut child = spawned.map_err(Error::io("run", start.program))?;
         let stdout = child.stdout.take().expect("standard output is piped");
-        let (sender, lines) = mpsc::sync_channel(MOST_LINES);
+        let (sender, said) = mpsc::sync_channel(MOST_LINES);
         std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            for line in lines(stdout) {
                 if sender.send(line).is_err() {
                     break;
                 }
@@ -54,7 +53,7 @@ impl Running {
         Ok(Self {
             stdin: child.stdin.take(),
             child,
-            lines,
+            lines: said,
             folder: start.folder.to_owned(),
             name: start.program.display().to_string(),
             patience: start.patience,

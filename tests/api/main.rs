@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helper")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod in_place;
+mod kept;
+mod submitted;
 
-use std::{
-    pin::pin,
-    sync::{Arc, mpsc},
-    task::{Context, Poll, Wake, Waker},
-};
+use std::sync::mpsc;
 
-use gpu_executor::{
-    Backend, Error, Executor, FieldMul, MerkleRoot, Options, Sha256, TUNING_ENV, Transfer, Tuning, VectorAdd,
-};
+use gpu_executor::{Backend, Error, Executor, FieldMul, MerkleRoot, Options, Sha256, Transfer, Tuning, VectorAdd};
 
 /// Sizes around a workgroup's, and one of several chunks of the tests' smallest.
 const SIZES: [usize; 6] = [1, 255, 256, 1027, 70_000, 300_001];
@@ -63,184 +61,6 @@ fn a_flat_batch_says_where_each_output_begins() {
         }
         assert_eq!(executor.run_batch(&tasks).unwrap().concat(), flat.into_parts().0);
         assert!(executor.run_batch_flat::<VectorAdd<'_>>(&[]).unwrap().is_empty());
-    }
-}
-
-#[test]
-fn submitted_tasks_come_back_in_any_order() {
-    for executor in common::executors(&common::options()) {
-        let inputs: Vec<_> = SIZES.iter().map(|&n| (numbers(n, n), numbers(n, 1))).collect();
-        let pending: Vec<_> = inputs
-            .iter()
-            .map(|(a, b)| executor.submit(&VectorAdd { a, b }).unwrap())
-            .collect();
-        for ((a, b), pending) in inputs.iter().zip(pending).rev() {
-            assert_eq!(pending.wait().unwrap(), sums(a, b), "{}", executor.backend());
-        }
-    }
-}
-
-/// Says so when it is woken.
-struct Bell(mpsc::Sender<()>);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        // Nobody listens any more once the future is done.
-        let _ = self.0.send(());
-    }
-}
-
-#[test]
-fn a_submitted_task_is_a_future_that_wakes_its_task() {
-    let (a, b) = (numbers(300_001, 1), numbers(300_001, 2));
-    for executor in common::executors(&common::options()) {
-        for _ in 0..5 {
-            let mut pending = pin!(executor.submit(&VectorAdd { a: &a, b: &b }).unwrap());
-            let (sender, bell) = mpsc::channel();
-            let waker = Waker::from(Arc::new(Bell(sender)));
-            let output = loop {
-                match pending.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    Poll::Ready(output) => break output.unwrap(),
-                    // Nothing else looks at the device: without a wake-up this would stand still.
-                    Poll::Pending => bell.recv_timeout(std::time::Duration::from_secs(60)).unwrap(),
-                }
-            };
-            assert_eq!(output, sums(&a, &b), "{}", executor.backend());
-        }
-    }
-}
-
-/// A waker that panics.
-struct Faulty;
-
-impl Wake for Faulty {
-    fn wake(self: Arc<Self>) {
-        panic!("a waker's own fault");
-    }
-}
-
-#[test]
-fn a_waker_that_panics_keeps_no_other_task_asleep() {
-    let (a, b) = (numbers(300_001, 1), numbers(300_001, 2));
-    let task = VectorAdd { a: &a, b: &b };
-    for executor in common::executors(&common::options()) {
-        let mut first = executor.submit(&task).unwrap();
-        let mut second = executor.submit(&task).unwrap();
-        let (sender, bell) = mpsc::channel();
-        // The thread serves this request only after the panic.
-        let bell_waker = Waker::from(Arc::new(Bell(sender)));
-        let is_pending = pin!(&mut first)
-            .poll(&mut Context::from_waker(&Waker::from(Arc::new(Faulty))))
-            .is_pending();
-        while pin!(&mut second)
-            .poll(&mut Context::from_waker(&bell_waker))
-            .is_pending()
-        {
-            bell.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
-        }
-        if is_pending {
-            assert_eq!(first.wait().unwrap(), sums(&a, &b));
-        }
-    }
-}
-
-#[test]
-fn a_submitted_task_may_outlive_its_executor_or_be_dropped() {
-    let (a, b) = (numbers(70_000, 1), numbers(70_000, 2));
-    let task = VectorAdd { a: &a, b: &b };
-    for executor in common::executors(&common::options()) {
-        drop(executor.submit(&task).unwrap());
-        let pending = executor.submit(&task).unwrap();
-        assert_eq!(executor.run(&task).unwrap(), sums(&a, &b));
-        drop(executor);
-        assert_eq!(pending.wait().unwrap(), sums(&a, &b));
-    }
-}
-
-#[test]
-fn a_task_in_place_keeps_its_inputs() {
-    for executor in common::executors(&common::options()) {
-        for n in SIZES {
-            let mut task = executor.in_place::<VectorAdd<'_>>(n).unwrap();
-            let (a, b, c) = (numbers(n, 1), numbers(n, 2), numbers(n, 3));
-            let [mut x, mut y] = task.inputs().unwrap();
-            x.copy_from_slice(&a);
-            y.copy_from_slice(&b);
-            assert_eq!(*task.run().unwrap(), sums(&a, &b), "{} {n}", executor.backend());
-            let [_, y] = task.inputs().unwrap();
-            y.write_iter(c.iter().copied());
-            let mut copy = vec![0.0; n];
-            task.run().unwrap().copy_to_slice(&mut copy);
-            assert_eq!(copy, sums(&a, &c), "{} {n}", executor.backend());
-            // Threads write parts of it.
-            let [x, _] = task.inputs::<f32, 2>().unwrap();
-            let (mut left, mut right) = x.split_at(n / 2);
-            std::thread::scope(|scope| {
-                scope.spawn(move || left.fill(1.0));
-                right.fill(2.0);
-            });
-            let ones: Vec<f32> = (0..n).map(|i| if i < n / 2 { 1.0 } else { 2.0 }).collect();
-            assert_eq!(*task.run().unwrap(), sums(&ones, &c), "{} {n}", executor.backend());
-        }
-    }
-}
-
-#[test]
-fn a_task_in_place_begins_with_zeros_whatever_ran_before() {
-    let sevens = [7.0_f32; 300];
-    for executor in common::executors(&common::options()) {
-        executor.run(&VectorAdd { a: &sevens, b: &sevens }).unwrap();
-        let mut task = executor.in_place::<VectorAdd<'_>>(300).unwrap();
-        assert_eq!(*task.run().unwrap(), [0.0; 300], "{}", executor.backend());
-        let [mut x, _] = task.inputs().unwrap();
-        x.copy_from_slice(&sevens);
-        assert_eq!(*task.run().unwrap(), sevens);
-        drop(task);
-        let mut again = executor.in_place::<VectorAdd<'_>>(299).unwrap();
-        assert_eq!(*again.run().unwrap(), [0.0; 299], "{}", executor.backend());
-    }
-}
-
-#[test]
-fn what_no_buffer_holds_is_not_written_in_place() {
-    for executor in common::gpu_executors(&common::options()) {
-        for elements in [0, 1 << 40] {
-            let error = executor.in_place::<VectorAdd<'_>>(elements).unwrap_err();
-            assert!(matches!(error, Error::NotInPlace { .. }), "{error}");
-        }
-    }
-}
-
-#[test]
-fn an_output_that_was_forgotten_is_in_nobodys_way() {
-    for executor in common::executors(&common::options()) {
-        for _ in 0..2 {
-            let mut task = executor.in_place::<VectorAdd<'_>>(300).unwrap();
-            task.inputs::<f32, 2>().unwrap()[0].fill(3.0);
-            for _ in 0..2 {
-                std::mem::forget(task.run().unwrap());
-            }
-            assert_eq!(*task.run().unwrap(), [3.0; 300], "{}", executor.backend());
-            std::mem::forget(task.run().unwrap());
-        }
-        let ones = [1.0; 300];
-        assert_eq!(executor.run(&VectorAdd { a: &ones, b: &ones }).unwrap(), [2.0; 300]);
-    }
-}
-
-#[test]
-fn a_task_in_place_fails_with_its_device() {
-    for executor in common::gpu_executors(&common::options()) {
-        let mut task = executor.in_place::<VectorAdd<'_>>(100).unwrap();
-        assert_eq!(task.run().unwrap()[99], 0.0);
-        let pending = executor.submit(&VectorAdd { a: &[1.0], b: &[1.0] }).unwrap();
-        executor.lose_device();
-        for _ in 0..2 {
-            let error = task.run().unwrap_err();
-            assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
-        }
-        assert!(matches!(task.inputs::<f32, 2>().unwrap_err(), Error::DeviceLost { .. }));
-        assert!(matches!(pending.wait().unwrap_err(), Error::DeviceLost { .. }));
     }
 }
 
@@ -458,65 +278,5 @@ fn threads_that_do_everything_at_once_get_what_is_theirs() {
                 scope.spawn(move || work(executor, thread));
             }
         });
-    }
-}
-
-#[test]
-fn compiled_pipelines_are_kept_where_the_adapter_allows_it() {
-    let task = VectorAdd { a: &[1.0], b: &[2.0] };
-    for adapter in common::adapters() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options {
-            cache_dir: Some(folder.path().to_owned()),
-            ..common::options()
-        };
-        let run = || {
-            let executor = Executor::on(&adapter, options.clone()).unwrap();
-            assert_eq!(executor.run(&task), Ok(vec![3.0]));
-        };
-        run();
-        let files = std::fs::read_dir(folder.path())
-            .unwrap()
-            .map(|file| file.unwrap().path());
-        let files: Vec<_> = files.collect();
-        // Of wgpu's backends only Vulkan offers it.
-        assert_eq!(
-            files.len(),
-            usize::from(adapter.info().backend == Backend::Vulkan),
-            "{files:?}"
-        );
-        run();
-        for file in files {
-            let kept = std::fs::read(&file).unwrap();
-            for damaged in [&kept[..kept.len() / 2], b"x", b""] {
-                std::fs::write(&file, damaged).unwrap();
-                run();
-                let again = std::fs::read(&file).unwrap();
-                assert!(again.len() > damaged.len(), "what is damaged is written anew");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_calibration_is_made_once_and_kept() {
-    if std::env::var_os(TUNING_ENV).is_some() {
-        return;
-    }
-    for adapter in common::adapters() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options {
-            cache_dir: Some(folder.path().to_owned()),
-            ..Options::default()
-        };
-        let tuning = Executor::on(&adapter, options.clone()).unwrap().tuning();
-        let calibrations = || {
-            let files = std::fs::read_dir(folder.path()).unwrap();
-            let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-            names.filter(|name| name.ends_with(".json")).count()
-        };
-        let expected = usize::from(adapter.info().backend != Backend::Cpu);
-        assert_eq!((calibrations(), usize::from(tuning.is_some())), (expected, expected));
-        assert_eq!(Executor::on(&adapter, options).unwrap().tuning(), tuning);
     }
 }

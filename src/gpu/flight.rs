@@ -1,0 +1,55 @@
+//! What is on its way: submissions, and the chunks and slots they are of.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{
+    commands::MapResult,
+    kernel::{Kernel, Offsets},
+    plan::Chunk,
+    slot::Slot,
+};
+
+/// One submission on its way: a chunk of each source that had one left.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    /// Later ones have larger numbers.
+    pub(super) number: u64,
+    pub(super) submission: wgpu::SubmissionIndex,
+    pub(super) parts: Vec<Part>,
+    pub(super) timed: bool,
+}
+
+impl Flight {
+    pub(super) fn mappings(&self) -> impl Iterator<Item = &MapResult> + Clone {
+        self.parts.iter().flat_map(|part| part.slot.mappings())
+    }
+}
+
+/// A source's chunk, with the slot it uses.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// The number of the source.
+    pub(super) source: usize,
+    pub(super) chunk: Chunk,
+    pub(super) kernel: Arc<Kernel>,
+    pub(super) slot: Slot,
+    pub(super) offsets: Offsets,
+}
+
+impl Part {
+    /// The mapped inputs, to be written.
+    pub(super) fn inputs(&self) -> Result<wgpu::BufferViewMut, wgpu::MapRangeError> {
+        self.slot.upload().get_mapped_range_mut(0..self.offsets.end)
+    }
+
+    /// Where input `index` lies in them.
+    pub(super) fn input_range(&self, index: usize) -> Range<usize> {
+        let start = self.offsets.starts()[index] as usize;
+        start..start + self.offsets.lengths()[index]
+    }
+
+    /// Ends the reading of the output.
+    pub(super) fn close(&self) {
+        self.slot.readback().unmap();
+    }
+}

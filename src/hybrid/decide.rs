@@ -1,0 +1,127 @@
+//! Where a router's tasks go.
+
+use std::{cell::Cell, sync::atomic::Ordering, time::Duration};
+
+use super::{
+    Hybrid, NOT_FORCED,
+    device::Device,
+    feedback::{Call, Candidate, Kind, LOYALTY},
+    route::{Reason, Route},
+    table::Prediction,
+};
+use crate::{
+    backend::Backend,
+    op::{self, Load},
+};
+
+/// Calls of a kind that devices compete for.
+pub(super) struct Contest {
+    pub(super) kind: Kind,
+    /// What they take on each device by calibration alone; 0 where nothing is predicted.
+    calibrated_ns: [u64; Backend::ALL.len()],
+    /// What they are predicted to take on the fastest.
+    best_ns: u64,
+}
+
+impl Contest {
+    /// The call as it was predicted; `None` if nothing was predicted of it there.
+    pub(super) fn call(&self, route: &Route) -> Option<Call> {
+        let calibrated_ns = self.calibrated_ns[route.backend as usize];
+        (calibrated_ns > 0).then_some(Call {
+            kind: self.kind,
+            backend: route.backend,
+            calibrated: Duration::from_nanos(calibrated_ns),
+            best: (route.reason == Reason::Tried).then_some(Duration::from_nanos(self.best_ns)),
+        })
+    }
+}
+
+impl Hybrid {
+    /// Whether it is so little that the CPU is the fastest whatever it is: asked before anything else, as such calls take less
+    /// time than to predict one.
+    #[inline]
+    pub(super) fn is_small(&self, operator: usize, load: &Load) -> bool {
+        load.work() < self.small[operator].load(Ordering::Relaxed) && self.forced.load(Ordering::Relaxed) == NOT_FORCED
+    }
+
+    /// Where tasks go by what is known, and whether devices compete for them.
+    pub(super) fn route_of(&self, operator: usize, load: Load) -> (Route, Option<Contest>) {
+        let (wanted, reason) = match self.forced() {
+            Some(backend) => (Some(backend), Reason::Forced),
+            None => (self.directive.of(operator), Reason::ForcedByEnvironment),
+        };
+        let table = match wanted {
+            // What is forced is not measured.
+            Some(_) => self.tables[operator].get().and_then(Option::as_ref),
+            None if self.devices.len() == 1 => None,
+            None => self.table_of(operator),
+        };
+        let kind = Kind::of(operator, &load);
+        // Where the last call like this one went.
+        let there = Cell::new(None);
+        let factor = |backend| {
+            let known = self.feedback.known(kind, backend);
+            if known.is_there && self.is_in_use(backend) {
+                there.set(Some(backend));
+            }
+            known.factor
+        };
+        let mut prediction = table.map_or(Prediction::default(), |table| table.predict(&load, factor));
+        prediction.stay(there.get(), LOYALTY);
+        let (backend, reason) = match (wanted, table) {
+            (Some(backend), _) => (backend, reason),
+            (None, None) if self.devices.len() == 1 => (Backend::Cpu, Reason::OnlyDevice),
+            (None, None) => (Backend::Cpu, Reason::NotCalibrated),
+            (None, Some(table)) => match table.threshold(&load).filter(|t| self.device(t.backend).is_ok()) {
+                Some(threshold) => (threshold.backend, Reason::Threshold(threshold)),
+                None => match prediction.fastest {
+                    Some(backend) => (backend, Reason::Fastest),
+                    None => (Backend::Cpu, Reason::NotCalibrated),
+                },
+            },
+        };
+        let is_contested = reason == Reason::Fastest && prediction.ns.iter().filter(|ns| **ns > 0).count() > 1;
+        let contest = is_contested.then_some(Contest {
+            kind,
+            calibrated_ns: prediction.calibrated_ns,
+            best_ns: prediction.ns[backend as usize],
+        });
+        let mut route = Route {
+            operator: op::ALL[operator].name,
+            load,
+            backend,
+            reason,
+            predicted_ns: prediction.ns,
+        };
+        if !self.is_in_use(backend) {
+            let others = |other| other != backend && self.is_in_use(other);
+            let next = table
+                .filter(|_| wanted.is_none())
+                .and_then(|table| table.fastest(&load, others));
+            route.reason = Reason::OutOfUse(backend);
+            route.backend = next.unwrap_or(Backend::Cpu);
+        }
+        (route, contest)
+    }
+
+    /// Once in a while a device that calls pass by is tried, for a few calls in a row: because they took longer there than calibration
+    /// has it, or to see whether they take less.
+    pub(super) fn try_another(&self, contest: &Contest, route: &mut Route) {
+        if route.reason != Reason::Fastest {
+            return;
+        }
+        let candidates = self.devices.iter().map(Device::backend).filter_map(|backend| {
+            let [calibrated_ns, ns] = [contest.calibrated_ns, route.predicted_ns].map(|ns| ns[backend as usize]);
+            let competes = backend != route.backend && ns > 0 && self.is_in_use(backend);
+            competes.then_some(Candidate {
+                backend,
+                excess: ns as f64 / contest.best_ns as f64 - 1.0,
+                is_calibrated: calibrated_ns < contest.best_ns,
+            })
+        });
+        if let Some(backend) = self.feedback.tried(contest.kind, route.backend, candidates) {
+            route.backend = backend;
+            route.reason = Reason::Tried;
+        }
+    }
+}
