@@ -373,7 +373,11 @@ fn load<T: Task>(task: &T) -> Result<Load, Error> {
 }
 
 fn loads<T: Task>(tasks: &[T]) -> Result<Load, Error> {
-    let load = |(index, task)| load(task).map_err(|error| error.of_task(index));
+    let looks = op::MOST_LOOKED_AT / tasks.len().max(1);
+    let load = |(index, task): (usize, &T)| {
+        task.elements().map_err(|error| error.of_task(index))?;
+        Ok(task.weighed(looks))
+    };
     tasks.iter().enumerate().map(load).sum()
 }
 

@@ -77,7 +77,11 @@ macro_rules! hash {
             }
 
             fn load(&self) -> super::Load {
-                super::messages::load(self.messages, $block)
+                self.weighed(super::MOST_LOOKED_AT)
+            }
+
+            fn weighed(&self, looks: usize) -> super::Load {
+                super::messages::load(self.messages, looks, $block)
             }
 
             fn run_on_cpu(&self, output: &mut Vec<[u8; 32]>) {
@@ -169,13 +173,9 @@ pub(super) fn append<M: AsRef<[u8]> + Sync>(messages: &[M], output: &mut Vec<[u8
     }
 }
 
-/// Messages that are looked at to tell how much work there is, at the most: while a call is weighed, the processor's other threads go to
-/// sleep. Of more messages any of every two or three is, by chance, as lengths may take turns.
-const MOST_LOOKED_AT: usize = 512;
-
-/// How much work messages are. Compiled for each hash, whose blocks are a number to divide by.
+/// How much work messages are, by a look at so many of them at the most: any of every two or three, by chance, as lengths may take turns. Compiled for each hash, whose blocks are a number to divide by.
 #[inline(always)]
-pub(super) fn load<M: AsRef<[u8]>>(messages: &[M], block: Block) -> Load {
+pub(super) fn load<M: AsRef<[u8]>>(messages: &[M], looks: usize, block: Block) -> Load {
     // The host hashes longer ones, whatever the device.
     let blocks = |message: &M| block.count(message.as_ref().len().min(LONGEST_BYTES));
     let is_itself = |message: &&M| {
@@ -186,7 +186,7 @@ pub(super) fn load<M: AsRef<[u8]>>(messages: &[M], block: Block) -> Load {
     if let Some(first) = messages.first().filter(is_itself) {
         return Load::deep(messages.len(), blocks(first));
     }
-    let step = messages.len().div_ceil(MOST_LOOKED_AT).max(1);
+    let step = messages.len().div_ceil(looks.max(1)).max(1);
     let mut random = Random::new(0);
     let (mut steps, mut longest) = (0_u64, 0);
     for some in messages.chunks(step) {
@@ -217,7 +217,7 @@ pub(super) fn generate<const BYTES: usize>(size: usize, random: &mut Random) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::MOST_LOOKED_AT, *};
 
     #[test]
     fn a_load_is_that_of_the_blocks() {
@@ -229,7 +229,7 @@ mod tests {
         };
         let check = |lengths: &[usize], expected: (u64, u64, u64)| {
             let messages: Vec<Vec<u8>> = lengths.iter().map(|&n| vec![0; n]).collect();
-            let load = load(&messages, block);
+            let load = load(&messages, MOST_LOOKED_AT, block);
             assert_eq!(
                 (load.items, load.steps, load.longest),
                 expected,
@@ -240,12 +240,14 @@ mod tests {
         check(&[], (0, 0, 0));
         check(&[0], (1, 1, 1));
         check(&[0, 9, 10, 95], (4, 14, 10));
-        // Of 10,000 one of twenty is looked at.
+        // Of 10,000 one of eighty is looked at.
         check(&[25; 10_000], (10_000, 30_000, 3));
         // Of arrays, one.
-        assert_eq!(load(&[[0; 25]; 700], block), Load::deep(700, 3));
-        assert_eq!(load::<[u8; 25]>(&[], block), load::<Vec<u8>>(&[], block));
-        assert_eq!(load(&[[0; 0]; 7], block), Load::deep(7, 1));
+        assert_eq!(load(&[[0; 25]; 700], 1, block), Load::deep(700, 3));
+        assert_eq!(load::<[u8; 25]>(&[], 9, block), load::<Vec<u8>>(&[], 9, block));
+        assert_eq!(load(&[[0; 0]; 7], 9, block), Load::deep(7, 1));
+        // One look at the least, whatever is asked for.
+        assert_eq!(load(&[vec![0; 25], vec![0; 25]], 0, block), Load::deep(2, 3));
     }
 
     #[test]
@@ -262,12 +264,12 @@ mod tests {
                 let messages: Vec<&[u8]> = (0..24_000)
                     .map(|i| if i % period == first { &long[..] } else { &[] })
                     .collect();
-                let load = load(&messages, block);
+                let load = load(&messages, MOST_LOOKED_AT, block);
                 // A long one has 100 blocks, any other one.
                 let exact = (24_000 / period * 99 + 24_000) as u64;
                 assert_eq!((load.items, load.longest), (24_000, 100));
                 assert!(
-                    load.steps.abs_diff(exact) < exact / 2,
+                    (exact / 3..exact * 3).contains(&load.steps),
                     "{} steps for {exact}, one of {period} long, from {first} on",
                     load.steps
                 );

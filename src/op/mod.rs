@@ -55,6 +55,12 @@ pub trait Task: sealed::Sealed + Copy + Sync {
         Load::flat(self.elements().unwrap_or(0))
     }
 
+    /// The same by a look at so many of its strings at the most.
+    fn weighed(&self, looks: usize) -> Load {
+        let _ = looks;
+        self.load()
+    }
+
     /// A number that the kernel is given. Tasks of a batch that differ in it are not joined into one dispatch.
     fn parameter(&self) -> Option<u32> {
         None
@@ -114,6 +120,10 @@ mod sealed {
     /// Only this crate can name it.
     pub trait Sealed {}
 }
+
+/// Strings that are looked at to tell how much work there is, at the most, but for one of each task: while a call is weighed, the
+/// processor's other threads go to sleep, and each look may be one at memory that is in no cache.
+pub(crate) const MOST_LOOKED_AT: usize = 128;
 
 /// Threads per workgroup that every adapter must allow.
 pub const MOST_WORKGROUP_SIZE: u32 = 256;
