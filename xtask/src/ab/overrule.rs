@@ -58,13 +58,20 @@ pub(crate) fn apply(verdicts: &mut [CaseVerdict], judged: &[Judged], revision: &
     }
 }
 
-/// The interval of a comparison that has no verdict, if the change that the baseline convicts lies outside.
+/// The interval of a comparison that has no verdict, if it is short of the change that the baseline convicts, and takes none at all
+/// for possible as well. One that finds a change of that direction, be it larger or smaller, acquits of nothing.
 fn contradiction(verdict: &CaseVerdict, judged: &Judged) -> Option<(f64, f64)> {
-    let is_convicted = matches!(verdict.verdict, Verdict::Slower | Verdict::Faster);
+    if judged.verdict != Verdict::Inconclusive || verdict.quantile.as_ref() != Some(&judged.quantile) {
+        return None;
+    }
     let (low, high) = (judged.low_percent?, judged.high_percent?);
     let claimed = verdict.change_percent?;
-    let is_outside = is_convicted && judged.verdict == Verdict::Inconclusive && !(low..=high).contains(&claimed);
-    is_outside.then_some((low, high))
+    let is_another = match verdict.verdict {
+        Verdict::Slower => low <= 0.0 && high < claimed,
+        Verdict::Faster => high >= 0.0 && low > claimed,
+        _ => false,
+    };
+    is_another.then_some((low, high))
 }
 
 #[cfg(test)]
@@ -80,12 +87,20 @@ mod tests {
             tasks: 1,
             size,
         };
-        let mut verdicts: Vec<CaseVerdict> = [1, 2, 3, 4, 5, 6]
+        let mut verdicts: Vec<CaseVerdict> = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
             .map(|size| CaseVerdict::new(case(size), Verdict::Slower))
             .into();
+        for verdict in &mut verdicts {
+            verdict.quantile = Some("fastest tenth".to_owned());
+        }
         verdicts[0].change_percent = Some(9.0);
         verdicts[4].change_percent = Some(40.0);
-        verdicts[5].change_percent = Some(30.0);
+        for verdict in &mut verdicts[5..] {
+            verdict.change_percent = Some(30.0);
+        }
+        verdicts[8].quantile = Some("median".to_owned());
+        verdicts[9].verdict = Verdict::Faster;
+        verdicts[9].change_percent = Some(-5.0);
         let judged = |size: u64, verdict, change_percent| Judged {
             case: case(size).to_string(),
             verdict,
@@ -103,17 +118,24 @@ mod tests {
             phases: Vec::new(),
             note: None,
         };
+        let unsure = |size, low, high| Judged {
+            low_percent: Some(low),
+            high_percent: Some(high),
+            ..judged(size, Verdict::Inconclusive, Some(f64::midpoint(low, high)))
+        };
         let all = [
             judged(1, Verdict::Pass, Some(0.1)),
             judged(2, Verdict::NotMeasured, None),
             judged(3, Verdict::Inconclusive, Some(4.0)),
             // Confirmed, but the second base was off: no acquittal.
             judged(5, Verdict::Noisy, Some(40.0)),
-            Judged {
-                low_percent: Some(-5.5),
-                high_percent: Some(3.0),
-                ..judged(6, Verdict::Inconclusive, Some(-1.0))
-            },
+            unsure(6, -5.5, 3.0),
+            // Slower still than the baseline has it, or slower if by less.
+            unsure(7, 31.0, 60.0),
+            unsure(8, 6.0, 16.0),
+            // The quantile that the baseline convicts is the other one.
+            unsure(9, -5.5, 3.0),
+            unsure(10, -5.5, 3.0),
         ];
         apply(&mut verdicts, &all, "0123456789abcdef");
         let words: Vec<Verdict> = verdicts.iter().map(|verdict| verdict.verdict).collect();
@@ -125,7 +147,11 @@ mod tests {
                 Verdict::Slower,
                 Verdict::Slower,
                 Verdict::Slower,
-                Verdict::Inconclusive
+                Verdict::Inconclusive,
+                Verdict::Slower,
+                Verdict::Slower,
+                Verdict::Slower,
+                Verdict::Faster
             ]
         );
         assert_eq!(

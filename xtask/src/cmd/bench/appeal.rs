@@ -70,7 +70,7 @@ impl Court<'_> {
         let more = u32::try_from(cases.len().saturating_sub(5)).unwrap_or(u32::MAX);
         let time = MOST_FOR_FIVE + MOST_PER_CASE * more;
         let mut number = 1;
-        for (commit, of_commit) in by_commit(self.baseline, &cases) {
+        for (attempt, (commit, of_commit)) in by_commit(self.baseline, &cases).into_iter().enumerate() {
             let is_worth_a_build = !is_quick || of_commit.iter().any(|case| failing.contains(case));
             let project = ab::own_project();
             if !is_worth_a_build && is_known(&project, &commit).is_ok() && !project.has(&commit) {
@@ -86,7 +86,7 @@ impl Court<'_> {
             match self.compare(
                 &commit,
                 &of_commit,
-                &self.folder.join(number.to_string()),
+                &self.folder.join(attempt.to_string()),
                 &place,
                 share,
             ) {
