@@ -10,7 +10,6 @@ mod support;
 
 use std::{
     fs,
-    path::Path,
     process::{Command, Output},
 };
 
@@ -112,55 +111,4 @@ fn shards_of_different_machines_are_held_to_their_counters() {
     fs::write(machine.path("shard-1/runs.csv"), runs).unwrap();
     change("shard-2/noop.csv", "noop,1000,1,1,1,1,", "noop,1000,1,1,1,4,");
     check(&warn(), 3, &["shard-2: vector_add/noop/1000: dispatches 1 → 4"]);
-}
-
-#[test]
-fn shards_merged_are_the_run_that_one_machine_makes() {
-    let machine = Machine::new();
-    check(&machine.bench(&["--save-baseline"]), 0, &["Recorded"]);
-    machine.set("time_ns", "120");
-    let folder = |name: &str| machine.path(name).display().to_string();
-    let (whole, first, second, merged) = (folder("whole"), folder("first"), folder("second"), folder("merged"));
-    check(
-        &machine.bench(&["--out", &whole]),
-        3,
-        &["vector_add/cpu/100: fast", "vector_add/cpu/200: fast"],
-    );
-    for (shard, out) in [("1/2", &first), ("2/2", &second)] {
-        check(&machine.bench(&["--shard", shard, "--out", out]), 3, &["1 slower"]);
-    }
-    let xtask = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command
-            .args(arguments)
-            .args(["--baselines", &folder("baselines")])
-            .env("CARGO_TARGET_DIR", machine.path("target"));
-        command.env_remove("GITHUB_ACTIONS").output().unwrap()
-    };
-    let merge = |shards: &[&str]| xtask(&[&["merge", "--out", &merged], shards].concat());
-    check(&merge(&[&second, &first]), 3, &["regression: 2 slower"]);
-
-    let read = |run: &str, name: &str| fs::read_to_string(Path::new(run).join(name)).unwrap();
-    assert_eq!(read(&merged, "quantiles.csv"), read(&whole, "quantiles.csv"));
-    // By case; and no process of a shard has the number of another shard's.
-    let rows = |run: &str| -> Vec<String> {
-        let rows = read(run, "runs.csv");
-        let without_number = |line: &str| {
-            let (before, rest) = line.split_at(line.match_indices(',').nth(4).unwrap().0 + 1);
-            format!("{before}{}", &rest[rest.find(',').unwrap()..])
-        };
-        let mut rows: Vec<String> = rows.lines().map(without_number).collect();
-        rows.sort();
-        rows
-    };
-    assert_eq!(rows(&merged), rows(&whole));
-    let verdicts = |run: &str| {
-        let verdicts: serde_json::Value = serde_json::from_str(&read(run, "verdicts.json")).unwrap();
-        verdicts["cases"].clone()
-    };
-    // From its files as well, whose numbers are rounded.
-    check(&xtask(&["gate", &whole]), 3, &["regression: 2 slower"]);
-    assert_eq!(verdicts(&merged), verdicts(&whole));
-    check(&merge(&[&first]), 1, &["shard 2/2 is missing"]);
-    check(&merge(&[&first, &whole]), 1, &["number of shards 2 and none"]);
 }
