@@ -45,13 +45,6 @@ pub(crate) struct Pieces {
     pub(crate) driver_manifest: PathBuf,
 }
 
-/// Which packages lavapipe is of.
-pub(crate) fn drivers() -> String {
-    DRIVER_PACKAGES
-        .map(|(name, version, _)| format!("{name} {version}"))
-        .join(", ")
-}
-
 /// Brings together whatever is not there yet.
 pub(crate) fn ensure(sh: &Shell, folder: &Path) -> Result<Pieces, Error> {
     let dlls = folder.join("dll");

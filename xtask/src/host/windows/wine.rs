@@ -60,12 +60,12 @@ impl Wine {
         })
     }
 
-    /// What there is of Wine, as far as a result may depend on it.
+    /// What there is of Wine and of the driver below it, as far as a result may depend on it.
     pub(crate) fn contents(&self, sh: &Shell) -> Result<String, Error> {
-        let sums = self.pieces.dlls.iter().map(|dll| piece::checksum(sh, dll));
-        let sums: Vec<String> = sums.collect::<Result<_, Error>>()?;
-        let drivers = piece::drivers();
-        Ok(format!("{}; {}; {drivers}; {FIXED:?}", version()?, sums.join(" ")))
+        let libraries = ["libvulkan_lvp.so", "libdrm.so.2"].map(|name| self.pieces.driver_libraries.join(name));
+        let files = self.pieces.dlls.iter().chain(&libraries);
+        let sums: Vec<String> = files.map(|file| piece::checksum(sh, file)).collect::<Result<_, _>>()?;
+        Ok(format!("{}; {}; {FIXED:?}", version()?, sums.join(" ")))
     }
 
     /// A command that runs a Windows program. Of this process's environment it knows nothing that a result could depend on.
