@@ -147,6 +147,56 @@ fn a_persons_thresholds_outlive_a_new_driver() {
         .route;
     assert_eq!(route.backend, gpu.info().backend, "{route}");
     assert!(matches!(route.reason, Reason::Threshold(_)), "{route}");
+    // Nor is it lost where the file is of a revision that knew less, or of one that cannot be read at all.
+    let check = |change: fn(&mut serde_json::Value), is_read: bool| {
+        let mut kept: serde_json::Value = serde_json::from_str(&text).unwrap();
+        change(&mut kept);
+        std::fs::write(&file, kept.to_string()).unwrap();
+        let router = hybrid(&gpus, folder);
+        let route = router.run(&VectorAdd { a: &[1.0], b: &[1.0] }).unwrap().route;
+        assert_eq!(matches!(route.reason, Reason::Threshold(_)), is_read, "{route}");
+        let old = std::path::PathBuf::from(format!("{}.old", file.display()));
+        assert_eq!(old.exists(), !is_read);
+    };
+    check(
+        |kept| {
+            kept["fingerprint"]["revision"] = 2.into();
+            kept["fingerprint"].as_object_mut().unwrap().remove("flags").unwrap();
+        },
+        true,
+    );
+    check(
+        |kept| {
+            kept["fingerprint"] = serde_json::json!({ "revision": 99 });
+        },
+        false,
+    );
+}
+
+#[test]
+fn failures_that_no_router_writes_harm_nobody() {
+    let gpus = gpus();
+    if gpus.is_empty() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let router = within(&gpus, folder, Duration::from_secs(20));
+    assert!(router.table::<VectorAdd<'_>>().is_some());
+    let file = router.table_file().unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    for at in [0, now.as_secs(), u64::MAX] {
+        let mut kept: serde_json::Value = serde_json::from_str(&text).unwrap();
+        kept["operators"] = serde_json::json!({});
+        kept["failures"] = serde_json::json!([{ "backend": "cpu", "operator": null, "error": "planted", "at": at }]);
+        std::fs::write(&file, kept.to_string()).unwrap();
+        let router = within(&gpus, folder, Duration::from_secs(20));
+        let table = router.table::<VectorAdd<'_>>().unwrap();
+        assert!(table.times.iter().any(|times| times.backend == Backend::Cpu), "{at}");
+    }
 }
 
 #[test]
