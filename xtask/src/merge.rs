@@ -42,9 +42,13 @@ pub(crate) fn merge(parts: &[Part]) -> Result<Part, Refusal> {
     let Some(first) = parts.first() else {
         return Err(Refusal::Unfit("there is nothing to merge".to_owned()));
     };
+    // Shards of other machines have to be all the shards of one run as well.
+    for part in parts {
+        same_plan(first, part)?;
+    }
+    complete(&parts.iter().collect::<Vec<_>>())?;
     for part in parts {
         same_machine(first, part)?;
-        same_plan(first, part)?;
         if part.run.noop != first.run.noop {
             return Err(Refusal::Unfit(format!(
                 "{} and {} are not of one program: their calls into wgpu differ without a driver",
@@ -55,7 +59,6 @@ pub(crate) fn merge(parts: &[Part]) -> Result<Part, Refusal> {
     let first = first.clone();
     let mut parts: Vec<&Part> = parts.iter().collect();
     parts.sort_by_key(|part| part.run.plan.shard);
-    complete(&parts)?;
 
     let mut merged = Part {
         name: "merged".to_owned(),
@@ -279,6 +282,11 @@ mod tests {
             "mixed: shard-1/2 and shard-2/2",
         );
         check(changed(|p| p.run.fingerprint.cpu.push('2')), "processor");
+        let mut other = part("2/3", 20_000);
+        other.run.fingerprint.logical_cores = 64;
+        check(vec![part("1/3", 1000), other.clone()], "shard 3/3 is missing");
+        other.run.plan.commit.push('1');
+        check(vec![part("1/3", 1000), other], "commit 0123456 and 01234561");
         check(changed(|p| p.run.plan.commit.push('1')), "commit 0123456 and 01234561");
         check(
             changed(|p| p.run.plan.pace = "quick".to_owned()),

@@ -89,6 +89,9 @@ impl Noop {
                 format!("the file does not close with `{end}`: it is cut off or was edited by hand"),
             ));
         }
+        if cases.is_empty() {
+            return Err((last, "the file has no case".to_owned()));
+        }
         Ok(Self(cases))
     }
 
@@ -113,10 +116,14 @@ impl Noop {
     pub(crate) fn judge(&self, recorded: Option<&Self>) -> Vec<CaseVerdict> {
         let old = recorded.map(|recorded| &recorded.0);
         let cases: BTreeSet<&CaseId> = self.0.keys().chain(old.into_iter().flat_map(BTreeMap::keys)).collect();
+        let missing = match self.0.is_empty() {
+            true => "the run counted nothing without a driver",
+            false => "no longer among the benches",
+        };
         let verdict = |case: &CaseId| match (old.and_then(|old| old.get(case)), self.0.get(case)) {
             (None, _) => CaseVerdict::new(case.clone(), Verdict::New),
             (Some(_), None) => CaseVerdict {
-                note: Some("no longer among the benches".to_owned()),
+                note: Some(missing.to_owned()),
                 ..CaseVerdict::new(case.clone(), Verdict::Missing)
             },
             (Some(old), Some(new)) => {
@@ -228,6 +235,7 @@ pub(crate) mod tests {
         check(&text.replacen("vector", ">>>>>>> theirs\nvector", 1), 3, "merge");
         check(text.trim_end(), 5, "cut off");
         check(&text.replace("# end of 2 cases\n", ""), 4, "cut off");
+        check(&Noop::default().render(), 3, "no case");
     }
 
     #[test]
@@ -242,6 +250,7 @@ pub(crate) mod tests {
         fewer.0.pop_first();
         assert_eq!(words(&fewer, Some(&example(1))), [Verdict::Missing, Verdict::Pass]);
         assert_eq!(words(&example(1), Some(&fewer)), [Verdict::New, Verdict::Pass]);
+        assert_eq!(words(&Noop::default(), Some(&example(1))), [Verdict::Missing; 2]);
     }
 
     #[test]

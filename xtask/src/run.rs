@@ -141,11 +141,19 @@ impl Run {
                 ),
             });
         }
-        if run.rows.is_empty() && !run.plan.backends.is_empty() {
+        // One without backends was made to count calls without a driver.
+        let nothing = match run.plan.backends.is_empty() {
+            true => run
+                .noop
+                .is_none()
+                .then(|| (noop::path(folder), "the run counted nothing")),
+            false => run.rows.is_empty().then_some((rows_path, "the run measured nothing")),
+        };
+        if let Some((path, message)) = nothing {
             return Err(Error::Data {
-                path: rows_path,
+                path,
                 line: 1,
-                message: "the run measured nothing".to_owned(),
+                message: message.to_owned(),
             });
         }
         Ok(run)

@@ -9,7 +9,7 @@ mod support;
 
 use std::{fs, process::Command};
 
-use run::{FINGERPRINT, Machine, gate, row};
+use run::{COUNTERS, FINGERPRINT, Machine, PLAN, counters, gate, row};
 use support::check;
 
 #[test]
@@ -167,6 +167,31 @@ fn an_unfinished_or_damaged_run_ends_with_1() {
     check(&machine.gate(&[]), 1, &["fingerprint.json:1: "]);
     fs::remove_file(machine.run_dir().join("fingerprint.json")).unwrap();
     check(&machine.gate(&[]), 1, &["fingerprint.json"]);
+}
+
+#[test]
+fn a_run_without_counters_does_not_pass_for_one_that_has_them() {
+    let machine = Machine::with_baseline();
+    let noop = format!(
+        "# gpu-executor counters without a driver (wgpu's noop), schema 1: calls into wgpu of each call, exact, the same on every machine\n\
+         op,backend,size,tasks,{COUNTERS}\nvector_add,noop,1000,1,{}\n# end of 1 cases\n",
+        counters(1)
+    );
+    fs::write(machine.baselines().join("noop.csv"), &noop).unwrap();
+    check(
+        &machine.gate(&["--strict"]),
+        4,
+        &["missing", "the run counted nothing without a driver"],
+    );
+    fs::write(machine.run_dir().join("noop.csv"), &noop).unwrap();
+    check(&machine.gate(&["--strict"]), 0, &["pass"]);
+    // One that was made for nothing else.
+    let plan = PLAN.replace(r#""backends":["cpu"]"#, r#""backends":[]"#);
+    fs::write(machine.run_dir().join("run.json"), plan).unwrap();
+    machine.write_run(&[]);
+    check(&machine.gate(&["--strict"]), 0, &["pass"]);
+    fs::remove_file(machine.run_dir().join("noop.csv")).unwrap();
+    check(&machine.gate(&[]), 1, &["noop.csv:1: the run counted nothing"]);
 }
 
 #[cfg(target_os = "linux")]

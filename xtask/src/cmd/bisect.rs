@@ -54,16 +54,18 @@ enum Change {
 }
 
 impl Change {
-    /// Whether a comparison with the good commit shows it, as that of `bad` did; `None` if that cannot be told. A case that passes may
-    /// well have become slower, by less than is called a change: only one that cannot have half of it is good.
+    /// Whether a comparison with the good commit shows it, as that of `bad` did; `None` if that cannot be told. One that is slower by
+    /// less than half of it is another change, and one that passes may well have become slower: only one that cannot have half of it is good.
     fn is_in(self, judged: &Judged, bad: &Judged) -> Option<bool> {
         match (self, judged.verdict) {
             (_, Verdict::NotMeasured) => None,
             (Self::Counters, _) => Some(judged.counters.is_some()),
-            (Self::Slower, Verdict::Slower) => Some(true),
-            (Self::Slower, Verdict::Pass | Verdict::Faster | Verdict::Inconclusive) => {
-                let (most, change) = (judged.high_percent?, bad.change_percent?);
-                (most < change / 2.0).then_some(false)
+            (Self::Slower, Verdict::Slower | Verdict::Pass | Verdict::Faster | Verdict::Inconclusive) => {
+                let half = bad.change_percent? / 2.0;
+                if judged.verdict == Verdict::Slower && judged.change_percent? >= half {
+                    return Some(true);
+                }
+                (judged.high_percent? < half).then_some(false)
             }
             (Self::Slower, _) => None,
         }
@@ -274,17 +276,21 @@ mod tests {
             ..judge(&["o".to_owned()], &[]).cases.remove(0)
         };
         let bad = judged(Verdict::Slower, 6.0, 7.0);
-        let check = |verdict, high, expected| {
-            let found = Change::Slower.is_in(&judged(verdict, 0.0, high), &bad);
-            assert_eq!(found, expected, "{verdict:?} {high}");
+        let bisected = |verdict, change, high, expected| {
+            let found = Change::Slower.is_in(&judged(verdict, change, high), &bad);
+            assert_eq!(found, expected, "{verdict:?} {change} {high}");
         };
+        let check = |verdict, high, expected| bisected(verdict, 0.0, high, expected);
         check(Verdict::Pass, 2.9, Some(false));
         check(Verdict::Pass, 3.1, None);
         check(Verdict::Faster, -1.0, Some(false));
         check(Verdict::Inconclusive, 1.0, Some(false));
         check(Verdict::Inconclusive, 5.0, None);
         check(Verdict::Noisy, 1.0, None);
-        check(Verdict::Slower, 4.0, Some(true));
+        bisected(Verdict::Slower, 3.0, 4.0, Some(true));
+        // A smaller step before it is not what is looked for.
+        bisected(Verdict::Slower, 2.0, 2.9, Some(false));
+        bisected(Verdict::Slower, 2.5, 3.5, None);
     }
 
     #[test]
