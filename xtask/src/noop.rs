@@ -112,18 +112,23 @@ impl Noop {
         Ok(Some(noop))
     }
 
-    /// A verdict for every case that was counted or is recorded. None of them is ever in doubt.
+    /// A verdict for every case that was counted or is recorded. None of them is ever in doubt. Without anything recorded all are new.
     pub(crate) fn judge(&self, recorded: Option<&Self>) -> Vec<CaseVerdict> {
         let old = recorded.map(|recorded| &recorded.0);
         let cases: BTreeSet<&CaseId> = self.0.keys().chain(old.into_iter().flat_map(BTreeMap::keys)).collect();
-        let missing = match self.0.is_empty() {
-            true => "the run counted nothing without a driver",
-            false => "no longer among the benches",
+        // A case that comes or goes is as exact as a counter: it has, or had, none at all.
+        let none = Counters::default();
+        let changed = |case: &CaseId, old: &Counters, new, note: &str| CaseVerdict {
+            counters: old.changes(new),
+            note: Some(note.to_owned()),
+            ..CaseVerdict::new(case.clone(), Verdict::CountersChanged)
         };
         let verdict = |case: &CaseId| match (old.and_then(|old| old.get(case)), self.0.get(case)) {
+            (None, Some(new)) if old.is_some() => changed(case, &none, new, "not recorded yet"),
             (None, _) => CaseVerdict::new(case.clone(), Verdict::New),
+            (Some(old), None) if !self.0.is_empty() => changed(case, old, &none, "no longer among the benches"),
             (Some(_), None) => CaseVerdict {
-                note: Some(missing.to_owned()),
+                note: Some("the run counted nothing without a driver".to_owned()),
                 ..CaseVerdict::new(case.clone(), Verdict::Missing)
             },
             (Some(old), Some(new)) => {
@@ -248,8 +253,11 @@ pub(crate) mod tests {
         assert_eq!(words(&example(1), None), [Verdict::New; 2]);
         let mut fewer = example(1);
         fewer.0.pop_first();
-        assert_eq!(words(&fewer, Some(&example(1))), [Verdict::Missing, Verdict::Pass]);
-        assert_eq!(words(&example(1), Some(&fewer)), [Verdict::New, Verdict::Pass]);
+        let changed = [Verdict::CountersChanged, Verdict::Pass];
+        assert_eq!(words(&fewer, Some(&example(1))), changed);
+        assert_eq!(words(&example(1), Some(&fewer)), changed);
+        let gone = &fewer.judge(Some(&example(1)))[0];
+        assert_eq!(crate::case::in_words(&gone.counters), "submits 1 → 0, dispatches 1 → 0");
         assert_eq!(words(&Noop::default(), Some(&example(1))), [Verdict::Missing; 2]);
     }
 

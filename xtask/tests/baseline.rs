@@ -163,7 +163,27 @@ fn counters_without_a_driver_are_gated_on_every_machine_and_accepted_by_recordin
         3,
         &["counters: changed in 1 of 4 cases", "1 counters changed, 2 pass"],
     );
+    // Nor by whoever records all there is of a machine, and has not seen what changed.
+    let mut all = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    all.args([
+        "bench",
+        "--no-ab",
+        "--size",
+        "100,200",
+        "--save-baseline",
+        "--baselines",
+    ])
+    .arg(machine.path("baselines"))
+    .env("CARGO", machine.path("cargo"))
+    .env("CARGO_TARGET_DIR", machine.path("target"))
+    .env_remove("GITHUB_ACTIONS");
+    check(
+        &all.output().unwrap(),
+        0,
+        &[changed[0], "noop.csv stays as it is", "--backend noop"],
+    );
     assert_eq!(fs::read_to_string(&file).unwrap(), recorded);
+    check(&machine.bench(&[]), 3, &["counters: changed in 1 of 4 cases"]);
     let latest = machine.latest();
     let again = |actions: &str| {
         let mut gate = Command::new(env!("CARGO_BIN_EXE_xtask"));

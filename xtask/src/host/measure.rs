@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     error::Error,
-    host::{affinity, lines::lines, quiet_display},
+    host::{affinity, lines::lines, noop, quiet_display},
     record::{self, Record, Sample},
 };
 
@@ -71,6 +71,7 @@ pub(crate) fn run(process: &Process<'_>, mut on_case: impl FnMut(&str)) -> Resul
     if let Some(tuning) = process.tuning {
         command.env(TUNING_ENV, tuning);
     }
+    command.env_remove(noop::BENCH_ENV);
     command.env("GPU_EXECUTOR_BENCH_OPS", process.ops.as_deref().unwrap_or("all"));
     quiet_display(&mut command);
     let mut child = if process.bound {

@@ -180,11 +180,16 @@ impl Flags {
         Some(backends)
     }
 
-    /// Whether counters without a driver are to be recorded with the rest.
-    pub(super) fn wants_noop(&self) -> bool {
+    /// Whether counters without a driver are asked for by name.
+    pub(super) fn names_noop(&self) -> bool {
         self.backend
             .as_ref()
-            .is_none_or(|backends| backends.0.iter().any(|name| name == noop::BACKEND))
+            .is_some_and(|backends| backends.0.iter().any(|name| name == noop::BACKEND))
+    }
+
+    /// Whether counters without a driver are to be recorded with the rest.
+    pub(super) fn wants_noop(&self) -> bool {
+        self.backend.is_none() || self.names_noop()
     }
 
     /// Fresh processes for each suspect.

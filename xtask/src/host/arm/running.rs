@@ -131,6 +131,7 @@ fn command(start: &Start<'_>, args: &[&str]) -> Result<Command, Error> {
         .env("MALLOC_TRIM_THRESHOLD_", "2147483648")
         .env("MALLOC_MMAP_THRESHOLD_", "33554432")
         .env_remove("GPU_EXECUTOR_BENCH_RECORD")
+        .env_remove(crate::host::noop::BENCH_ENV)
         .env_remove("GPU_EXECUTOR_BENCH_OPS")
         .env_remove("GPU_EXECUTOR_BENCH_PLANT")
         .envs(start.environment)
