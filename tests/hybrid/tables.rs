@@ -299,7 +299,14 @@ fn calls_that_take_longer_than_the_table_says_go_elsewhere_and_are_tried_again()
         if is_slow(&routes[2999]) {
             assert!(on_cpu > 0 && !again.is_empty(), "{on_cpu}");
         }
-        assert!(again.iter().all(|route| is_slow(route) == (route.backend == backend)));
+        for route in again {
+            // What is tried is not clearly the fastest: that is where calls go, unless they are on a device that is as fast to within 5 %.
+            let took = |is_wanted: &dyn Fn(Backend) -> bool| {
+                route.predicted().find(|(b, _)| is_wanted(*b)).unwrap().1.as_secs_f64()
+            };
+            let (tried, other) = (took(&|b| b == route.backend), took(&|b| b != route.backend));
+            assert!(tried * 1.06 > other, "{route}");
+        }
         // What is forced, or a person's threshold, is not put right.
         router.force(Some(backend)).unwrap();
         assert_eq!(router.run(&task).unwrap().route.backend, backend);
