@@ -102,7 +102,20 @@ fn shards_of_different_machines_are_held_to_their_counters() {
     change("shard-2/fingerprint.json", r#""cpu": ""#, r#""cpu": "another "#);
     check(&merge(&machine, &[]), 1, &["of different machines", "processor"]);
     let warn = || merge(&machine, &["--mixed", "warn"]);
-    check(&warn(), 0, &["nothing but counters is judged"]);
+    check(
+        &warn(),
+        0,
+        &["nothing but counters is judged", "Compared the counters of "],
+    );
+    let (baselines, aside) = (machine.path("baselines"), machine.path("aside"));
+    fs::rename(&baselines, &aside).unwrap();
+    check(&warn(), 0, &["no counters either"]);
+    check(
+        &merge(&machine, &["--mixed", "warn", "--require-baseline"]),
+        5,
+        &["no counters either"],
+    );
+    fs::rename(&aside, &baselines).unwrap();
     assert!(!machine.path("merged").exists());
 
     // Those of the machine that has a baseline, and those of all.

@@ -37,7 +37,7 @@ pub(crate) struct How {
     strict: bool,
     /// End with 5 if this machine has no baseline
     #[arg(long)]
-    require_baseline: bool,
+    pub(super) require_baseline: bool,
 }
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {

@@ -12,6 +12,7 @@ use crate::{
     merge::{Part, Refusal, merge},
     noop, rows,
     run::Run,
+    verdict::Verdict,
 };
 
 #[derive(Debug, clap::Args)]
@@ -94,15 +95,23 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 /// Holds each shard's counters against the baseline of its own machine, and those without a driver against the one of all: they are exact
 /// wherever they were counted.
 fn counters(parts: &[Part], how: &gate::How) -> Result<Exit, Error> {
-    let mut exit = Exit::Pass;
+    let (mut exit, mut compared) = (Exit::Pass, 0);
     for Part { name, run, .. } in parts {
-        for verdict in gate::verdicts(run, how)?
-            .iter()
-            .filter(|verdict| !verdict.counters.is_empty())
-        {
-            console::result(&format!("{name}: {}: {}\n", verdict.case, in_words(&verdict.counters)));
-            exit = Exit::Regression;
+        for verdict in gate::verdicts(run, how)? {
+            if matches!(verdict.verdict, Verdict::New | Verdict::Missing | Verdict::NotMeasured) {
+                continue;
+            }
+            compared += 1;
+            if !verdict.counters.is_empty() {
+                console::result(&format!("{name}: {}: {}\n", verdict.case, in_words(&verdict.counters)));
+                exit = Exit::Regression;
+            }
         }
     }
+    if compared == 0 {
+        console::warning("no counters either: nothing is recorded of these machines, nor without a driver");
+        return Ok(if how.require_baseline { Exit::NoBaseline } else { exit });
+    }
+    console::status("Compared", &format!("the counters of {compared} cases"));
     Ok(exit)
 }
