@@ -4,7 +4,6 @@ use std::{cell::Cell, sync::atomic::Ordering, time::Duration};
 
 use super::{
     Hybrid, NOT_FORCED,
-    device::Device,
     feedback::{Call, Candidate, Kind, LOYALTY},
     route::{Reason, Route},
     table::Prediction,
@@ -99,13 +98,8 @@ impl Hybrid {
             let ns = |backend: Backend| prediction.ns[backend as usize];
             let known = Backend::ALL.into_iter().filter(|&other| others(other) && ns(other) > 0);
             let next = table.filter(|_| wanted.is_none()).and_then(|table| {
-                let fastest = table.fastest(&load, others);
-                known
-                    .chain(fastest.filter(|&other| ns(other) == 0))
-                    .min_by_key(|&other| match ns(other) {
-                        0 => u64::MAX,
-                        ns => ns,
-                    })
+                let next = known.min_by_key(|&other| ns(other));
+                next.or_else(|| table.fastest(&load, others))
             });
             route.reason = Reason::OutOfUse(backend);
             route.backend = next.unwrap_or(Backend::Cpu);
@@ -119,15 +113,12 @@ impl Hybrid {
         if route.reason != Reason::Fastest {
             return;
         }
-        let candidates = self.devices.iter().map(Device::backend).filter_map(|backend| {
+        let candidates = self.devices.iter().filter_map(|device| {
+            let backend = device.backend();
             let [calibrated_ns, ns] = [contest.calibrated_ns, route.predicted_ns].map(|ns| ns[backend as usize]);
             // To open one takes longer than any trial, and so is done for those alone that promise to be faster.
-            let is_slower = ns > contest.best_ns;
-            let is_ready = !is_slower
-                || self
-                    .device(backend)
-                    .is_ok_and(|device| backend == Backend::Cpu || device.was_open());
-            let competes = backend != route.backend && ns > 0 && self.is_in_use(backend) && is_ready;
+            let is_ready = ns <= contest.best_ns || backend == Backend::Cpu || device.was_open();
+            let competes = backend != route.backend && ns > 0 && is_ready && self.is_in_use(backend);
             competes.then_some(Candidate {
                 backend,
                 excess: ns as f64 / contest.best_ns as f64 - 1.0,

@@ -193,27 +193,15 @@ impl World {
     /// As a router does it.
     fn run(&mut self, calls: usize) -> &mut Self {
         for _ in 0..calls {
-            let known = BOTH.map(|backend| self.feedback.known(kind(100), backend));
-            let ns = [0, 1].map(|device| self.calibrated[device] as f64 * known[device].factor);
-            let mut fastest = usize::from(ns[1] < ns[0]);
-            if known[1 - fastest].is_there && ns[1 - fastest] <= LOYALTY * ns[fastest] {
-                fastest = 1 - fastest;
-            }
-            let other = Candidate {
-                backend: BOTH[1 - fastest],
-                excess: ns[1 - fastest] / ns[fastest] - 1.0,
-                is_calibrated: (self.calibrated[1 - fastest] as f64) < ns[fastest],
-            };
-            let tried = self.feedback.tried(kind(100), BOTH[fastest], std::iter::once(other));
-            let device = if tried.is_some() { 1 - fastest } else { fastest };
+            let (device, best) = decided(&self.feedback, self.calibrated);
             let is_cold = std::mem::replace(&mut self.at, device) != device;
             let took = self.takes[device] * if is_cold { self.cold } else { 1 };
             let call = Call {
-                best: tried.map(|_| NS(ns[fastest] as u64)),
+                best: best.map(NS),
                 ..call(kind(100), BOTH[device], self.calibrated[device])
             };
             self.feedback.learn(&call, NS(took));
-            self.calls.push((device, tried.is_some()));
+            self.calls.push((device, best.is_some()));
             self.took += took;
         }
         self
@@ -324,6 +312,26 @@ fn a_device_that_cannot_is_avoided_for_long() {
     assert!(world.part(1, 15_000) > 0.0, "but not for ever");
 }
 
+/// Which of two devices a router has do a call; and if that is a trial, what the fastest is predicted to take.
+fn decided(feedback: &Feedback, calibrated: [u64; 2]) -> (usize, Option<u64>) {
+    let known = BOTH.map(|backend| feedback.known(kind(100), backend));
+    let ns = [0, 1].map(|device| calibrated[device] as f64 * known[device].factor);
+    let mut fastest = usize::from(ns[1] < ns[0]);
+    if known[1 - fastest].is_there && ns[1 - fastest] <= LOYALTY * ns[fastest] {
+        fastest = 1 - fastest;
+    }
+    let other = Candidate {
+        backend: BOTH[1 - fastest],
+        excess: ns[1 - fastest] / ns[fastest] - 1.0,
+        is_calibrated: (calibrated[1 - fastest] as f64) < ns[fastest],
+    };
+    let tried = feedback.tried(kind(100), BOTH[fastest], std::iter::once(other));
+    match tried {
+        Some(_) => (1 - fastest, Some(ns[fastest] as u64)),
+        None => (fastest, None),
+    }
+}
+
 /// Part of the calls that go to the slower device, and how many of the last 1,000, where so many threads have calls on their way.
 fn part_of_threads(threads: usize, calibrated: [u64; 2], takes: [u64; 2], calls: usize) -> (f64, usize) {
     let feedback = Feedback::default();
@@ -342,21 +350,9 @@ fn part_of_threads(threads: usize, calibrated: [u64; 2], takes: [u64; 2], calls:
             };
             feedback.learn(&call, NS(took));
         }
-        let known = BOTH.map(|backend| feedback.known(kind(100), backend));
-        let ns = [0, 1].map(|device| calibrated[device] as f64 * known[device].factor);
-        let mut fastest = usize::from(ns[1] < ns[0]);
-        if known[1 - fastest].is_there && ns[1 - fastest] <= LOYALTY * ns[fastest] {
-            fastest = 1 - fastest;
-        }
-        let other = Candidate {
-            backend: BOTH[1 - fastest],
-            excess: ns[1 - fastest] / ns[fastest] - 1.0,
-            is_calibrated: (calibrated[1 - fastest] as f64) < ns[fastest],
-        };
-        let tried = feedback.tried(kind(100), BOTH[fastest], std::iter::once(other));
-        let device = if tried.is_some() { 1 - fastest } else { fastest };
+        let (device, best) = decided(&feedback, calibrated);
         let took = takes[device] * (1000 + random.below(100) as u64) / 1000;
-        flying.push((now + took, device, took, tried.map(|_| ns[fastest] as u64)));
+        flying.push((now + took, device, took, best));
         let is_slow = takes[device] > takes[1 - device];
         slow += usize::from(is_slow);
         if number >= calls - 1000 {
