@@ -2,3 +2,7 @@
 //! cases became slower.
 //!
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
+
+pub mod assess;
+pub mod stat;
+pub mod verdict;
