@@ -3,6 +3,7 @@
 //!
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
 
+pub mod assess;
 pub mod console;
 pub mod error;
 pub mod exit;
@@ -12,6 +13,7 @@ pub mod lines;
 pub mod lock;
 pub mod progress;
 pub mod record;
+pub mod stat;
 pub mod verdict;
 
 pub use error::Error;
