@@ -3,6 +3,8 @@
 mod assessment;
 mod gates;
 mod input;
+pub mod screen;
+pub mod validation;
 mod view;
 
 #[cfg(test)]

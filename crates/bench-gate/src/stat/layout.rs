@@ -83,7 +83,7 @@ impl Layout {
 }
 
 /// Student's t with at least one degree of freedom.
-pub(super) fn student(freedom: f64) -> StudentsT {
+pub(crate) fn student(freedom: f64) -> StudentsT {
     StudentsT::new(0.0, 1.0, freedom.max(1.0)).expect("at least one degree of freedom")
 }
 

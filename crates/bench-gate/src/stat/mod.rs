@@ -3,9 +3,12 @@
 pub mod aligned;
 pub mod holm;
 pub mod layout;
+pub mod mann_whitney;
 pub mod plan;
 pub mod power;
+pub mod proportion;
 pub mod quantile;
+pub mod reference;
 pub mod signed_rank;
 
 /// Calls shorter than this are moved by what surrounds them more than others are: their layout is
