@@ -8,6 +8,7 @@
 mod calibration;
 mod cases;
 mod noop;
+mod old_serve;
 mod recorder;
 mod serve;
 
@@ -36,8 +37,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if std::env::var_os(serve::SERVE_ENV).is_some() {
-        return serve::serve(plan);
+    if std::env::var_os(bench_recorder::wire::SERVE_ENV).is_some() {
+        return serve::suite(plan).serve_if_asked().unwrap_or(ExitCode::FAILURE);
+    }
+    if std::env::var_os(old_serve::SERVE_ENV).is_some() {
+        return old_serve::serve(plan);
     }
     if plan.record.is_some() {
         end_with_parent();

@@ -9,7 +9,7 @@ use std::{
 use gpu_executor::{AdapterInfo, Backend, Counters, Error, Executor, Phases, workload::Workload};
 use serde::Serialize;
 
-use crate::{calibration, cases::Case, serve::SLICE};
+use crate::{calibration, cases::Case, old_serve::SLICE};
 
 /// One call of criterion's closure.
 struct Batch {

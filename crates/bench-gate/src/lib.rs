@@ -4,13 +4,17 @@
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
 
 pub mod assess;
+pub mod binding;
 pub mod console;
 pub mod error;
 pub mod exit;
 pub mod files;
+pub mod gpu;
 pub mod interrupt;
 pub mod lines;
 pub mod lock;
+pub mod measure;
+pub mod process;
 pub mod progress;
 pub mod record;
 pub mod stat;

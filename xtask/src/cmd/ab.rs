@@ -10,25 +10,25 @@ use std::{
 };
 
 pub(crate) use flags::{Flags, Source};
+use bench_gate::{
+    assess::{Accepted, Assessment, assess},
+    record, stat,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ab::{
-        judge::{Judged, judge},
-        report::{Plan, Report, Rules, Side},
-    },
+    ab::report::{Plan, Report, Rules, Side},
     error::Error,
     exit::Exit,
     files,
     fingerprint::SCHEMA,
     host::{
         adapters::{self, Listing},
-        arm::{self, Kind, Start},
         build, console, github, interrupt,
         lock::Lock,
         measure::TUNING_ENV,
         revision::{Project, WORKTREE},
-        turns::{PATIENCE, Turns},
+        turns::{self, PATIENCE, Turns},
         workspace,
     },
     verdict::Verdict,
@@ -73,6 +73,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         plan: &plan,
         environment: [&environment, &environment],
         is_software: &|backend| is_software(listing.as_ref(), backend),
+        accepted: &accepted(project.is_own)?,
         folder: &folder,
         patience: flags.patience(),
         how_to_go_on: &format!(
@@ -84,7 +85,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             .map(|seconds| Instant::now() + Duration::from_secs(seconds)),
     }
     .run()?;
-    let mut verdicts = finished.verdicts;
+    let mut verdicts = finished.assessments;
     verdicts.extend(missing(&lost));
     let rules = Rules {
         allow_counters: flags.allow_counters,
@@ -94,7 +95,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         Exit::Pass | Exit::Inconclusive if !finished.failed.is_empty() => Exit::ToolFailed,
         exit => exit,
     };
-    let report = Report::new(&plan, &verdicts, rules, exit).with_failed(finished.failed);
+    let report = Report::new(&plan, &verdicts, rules, exit).with(&finished.failed, &finished.windows, finished.block_seconds);
     // Whoever asked gets an answer, also where the folder cannot be written.
     console::result(&report.text(console::style));
     github::say(&report.annotations(), &report.markdown());
@@ -186,13 +187,18 @@ struct Begun {
 }
 
 /// What is said of cases that only the base has.
-fn missing(lost: &[String]) -> Vec<Judged> {
-    let mut verdicts = judge(lost, &[]).cases;
-    for judged in &mut verdicts {
-        judged.verdict = Verdict::Missing;
-        judged.note = Some("only the base has it".to_owned());
+fn missing(lost: &[String]) -> Vec<Assessment> {
+    let mut assessments = assess(&record::cases(lost, &[]), &stat::plan::Plan::default()).cases;
+    for assessment in &mut assessments {
+        assessment.verdict = Verdict::Missing;
+        assessment.note = Some("only the base has it".to_owned());
     }
-    verdicts
+    assessments
+}
+
+/// This project's intended slowdowns.
+pub(super) fn accepted(is_own: bool) -> Result<Vec<Accepted>, Error> {
+    if is_own { turns::accepted(&workspace::baselines().join("accepted.toml")) } else { Ok(Vec::new()) }
 }
 
 /// Builds both revisions, asks them for their cases, and writes down what is going to be compared.
@@ -236,7 +242,7 @@ fn begin(
         head,
         cases,
         seed: flags.seed.unwrap_or_else(seed),
-        bound: flags.is_bound(),
+        binding: flags.binding(),
         tuning,
         serving,
     };
@@ -270,38 +276,6 @@ pub(super) fn seed() -> u64 {
     (now ^ (u64::from(std::process::id()) << 20)) % 1_000_000_000
 }
 
-/// Cases of base and head, and whether both serve windows of them. If one of them is older than serving, both are driven as
-/// criterion programs.
-fn ask(
-    sides: [&Side; 2],
-    environment: &BTreeMap<String, String>,
-    folder: &Path,
-    patience: Duration,
-) -> Result<([Vec<String>; 2], bool), Error> {
-    type Inspect = fn(&Start<'_>) -> Result<(Kind, Vec<String>), Error>;
-    let folder = folder.join("raw").join("list");
-    let inspect = |side: &Side, how: Inspect| {
-        let start = Start {
-            program: &side.program,
-            environment,
-            tuning: None,
-            bound: false,
-            folder: &folder,
-            patience,
-        };
-        how(&start).map_err(|error| match error {
-            Error::Usage(message) => Error::Usage(message),
-            error => Error::Failed(format!("{}: {error}", side.revision)),
-        })
-    };
-    let both = |how| Ok::<_, Error>((inspect(sides[0], how)?, inspect(sides[1], how)?));
-    let ((base_kind, mut base), (head_kind, mut head)) = both(arm::inspect)?;
-    if base_kind != head_kind {
-        ((_, base), (_, head)) = both(arm::listed)?;
-    }
-    Ok(([base, head], base_kind == Kind::Serving && head_kind == Kind::Serving))
-}
-
 /// The cases wanted that both programs have, and whether both serve windows of them. Those that one lacks are named; that it lacks all
 /// of them is an error.
 pub(super) fn common(
@@ -310,7 +284,7 @@ pub(super) fn common(
     environment: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<(Vec<String>, bool), Error> {
-    let (cases, serving) = ask(sides, environment, folder, PATIENCE)?;
+    let (cases, serving) = turns::ask(sides, environment, folder, PATIENCE)?;
     let mut common = wanted.to_vec();
     for (side, cases) in sides.iter().zip(&cases) {
         let (there, missing): (Vec<String>, Vec<String>) = common.into_iter().partition(|case| cases.contains(case));
@@ -333,7 +307,7 @@ fn cases(
     environment: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<(Vec<String>, Vec<String>, bool), Error> {
-    let ([base_cases, head_cases], serving) = ask(sides, environment, folder, flags.patience())?;
+    let ([base_cases, head_cases], serving) = turns::ask(sides, environment, folder, flags.patience())?;
     let only = |these: &[String], those: &[String]| -> Vec<String> {
         these
             .iter()

@@ -2,7 +2,6 @@
 
 pub(crate) mod adapters;
 pub(crate) mod affinity;
-pub(crate) mod arm;
 pub(crate) mod build;
 pub(crate) mod calibration;
 pub(crate) mod contest;

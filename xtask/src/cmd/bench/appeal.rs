@@ -7,9 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench_gate::{assess::Assessment, binding::Binding};
+
 use crate::{
     ab::{
-        judge::Judged,
         overrule,
         report::{Plan, Report, Rules, Side},
     },
@@ -90,8 +91,8 @@ impl Court<'_> {
                 &place,
                 share,
             ) {
-                Ok(judged) => {
-                    overrule::apply(verdicts, &judged, &commit);
+                Ok(assessment) => {
+                    overrule::apply(verdicts, &assessment, &commit);
                     number += 1;
                 }
                 Err(error) if !interrupt::is_noted() => console::warning(&format!(
@@ -111,7 +112,7 @@ impl Court<'_> {
         folder: &Path,
         place: &Path,
         time: Duration,
-    ) -> Result<Vec<Judged>, Error> {
+    ) -> Result<Vec<Assessment>, Error> {
         let project = ab::own_project();
         is_known(&project, revision)?;
         project.tidy()?;
@@ -140,7 +141,7 @@ impl Court<'_> {
             head,
             cases,
             seed: ab::seed(),
-            bound: self.bound,
+            binding: (!self.bound).then_some(Binding::Free),
             tuning: self.plan.tuning.clone(),
             serving,
         };
@@ -153,6 +154,7 @@ impl Court<'_> {
             plan: &plan,
             environment: [&environment, &environment],
             is_software: &|backend| ab::is_software(Some(self.listing), backend),
+            accepted: &ab::accepted(true)?,
             folder,
             patience: PATIENCE,
             how_to_go_on: "",
@@ -161,9 +163,9 @@ impl Court<'_> {
         .run()?;
         let rules = Rules::default();
         let report =
-            Report::new(&plan, &finished.verdicts, rules, rules.exit(&finished.verdicts)).with_failed(finished.failed);
+            Report::new(&plan, &finished.assessments, rules, rules.exit(&finished.assessments)).with(&finished.failed, &finished.windows, finished.block_seconds);
         files::write(place, report.json().as_bytes())?;
-        Ok(finished.verdicts)
+        Ok(finished.assessments)
     }
 }
 
