@@ -141,7 +141,9 @@ mod tests {
         let before = cores();
         for &core in &before {
             let mut command = Command::new("sh");
-            command.args(["-c", "grep Cpus_allowed_list /proc/self/status"]).stdout(std::process::Stdio::piped());
+            command
+                .args(["-c", "grep Cpus_allowed_list /proc/self/status"])
+                .stdout(std::process::Stdio::piped());
             let output = spawn(&mut command, Some(core)).unwrap().wait_with_output().unwrap();
             let text = String::from_utf8(output.stdout).unwrap();
             assert_eq!(text.split_whitespace().last(), Some(&*core.to_string()));

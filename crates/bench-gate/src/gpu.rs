@@ -25,7 +25,10 @@ impl Gpus {
             let reasons = device.current_throttle_reasons().unwrap_or(ThrottleReasons::empty());
             Some(Clock {
                 sm_mhz: device.clock_info(Of::SM).ok()?,
-                reasons: reasons.iter_names().map(|(name, _)| name.to_ascii_lowercase().replace('_', " ")).collect(),
+                reasons: reasons
+                    .iter_names()
+                    .map(|(name, _)| name.to_ascii_lowercase().replace('_', " "))
+                    .collect(),
             })
         };
         (0..nvml.device_count().unwrap_or_default()).filter_map(clock).collect()
@@ -47,8 +50,15 @@ pub fn sentence<'a>(clocks: impl Iterator<Item = &'a Clock>) -> Option<String> {
     mhz.sort_unstable();
     let (lowest, highest) = (mhz.first()?, mhz.last()?);
     let share = |n: usize| 100 * n / mhz.len();
-    let reasons: Vec<String> = reasons.iter().map(|(reason, n)| format!("{reason} {} %", share(*n))).collect();
-    let reasons = if reasons.is_empty() { "no reason given".to_owned() } else { reasons.join(", ") };
+    let reasons: Vec<String> = reasons
+        .iter()
+        .map(|(reason, n)| format!("{reason} {} %", share(*n)))
+        .collect();
+    let reasons = if reasons.is_empty() {
+        "no reason given".to_owned()
+    } else {
+        reasons.join(", ")
+    };
     Some(format!(
         "GPU clock {lowest} to {highest} MHz, median {}; held back by: {reasons} of {} windows",
         mhz[mhz.len() / 2],
@@ -64,9 +74,18 @@ mod tests {
     fn clocks_are_summed_up_with_their_reasons() {
         let clock = |sm_mhz, reason: &str| Clock {
             sm_mhz,
-            reasons: [reason].iter().filter(|r| !r.is_empty()).map(|r| (*r).to_owned()).collect(),
+            reasons: [reason]
+                .iter()
+                .filter(|r| !r.is_empty())
+                .map(|r| (*r).to_owned())
+                .collect(),
         };
-        let clocks = [clock(345, "gpu idle"), clock(1980, ""), clock(1980, ""), clock(900, "gpu idle")];
+        let clocks = [
+            clock(345, "gpu idle"),
+            clock(1980, ""),
+            clock(1980, ""),
+            clock(900, "gpu idle"),
+        ];
         assert_eq!(
             sentence(clocks.iter()).unwrap(),
             "GPU clock 345 to 1980 MHz, median 1980; held back by: gpu idle 50 % of 4 windows"

@@ -158,11 +158,14 @@ pub fn cases(names: &[String], windows: &[Window]) -> Vec<Case> {
                 let counted = windows.iter().filter(|window| !window.counters.is_empty());
                 case.counters[usize::from(place == HEAD)].extend(counted.map(|window| window.counters.clone()));
             }
-            let times = processes.each_ref().map(|windows| {
-                Times::of_windows(&windows.iter().map(|window| window.times_ns()).collect::<Vec<_>>())
-            });
+            let times = processes
+                .each_ref()
+                .map(|windows| Times::of_windows(&windows.iter().map(|window| window.times_ns()).collect::<Vec<_>>()));
             if let [Some(head), Some(base), Some(control)] = times {
-                case.blocks.push(Block { number, times: [head, base, control] });
+                case.blocks.push(Block {
+                    number,
+                    times: [head, base, control],
+                });
                 add_phases(&mut case, processes);
             }
         }
@@ -260,31 +263,53 @@ pub(crate) mod tests {
         for (found, expected) in window.times_ns().into_iter().zip([101.0, 501.0, 501.0, 952.0]) {
             assert!((found - expected).abs() < 1.0, "{window:?}");
         }
-        assert_eq!((window.samples, window.phases_ns), (1001, [("device".to_owned(), 3.0)].into()));
+        assert_eq!(
+            (window.samples, window.phases_ns),
+            (1001, [("device".to_owned(), 3.0)].into())
+        );
     }
 
     #[test]
     fn a_block_counts_in_which_every_variant_has_a_window() {
         let block = |number, ns: [f64; 3]| {
-            Variant::ALL.iter().zip(ns).map(move |(&variant, ns)| window("a", number, 1, variant, ns))
+            Variant::ALL
+                .iter()
+                .zip(ns)
+                .map(move |(&variant, ns)| window("a", number, 1, variant, ns))
         };
-        let mut windows: Vec<Window> = (1..=3).flat_map(|number| block(number, [100.0, 121.0, 100.0])).collect();
+        let mut windows: Vec<Window> = (1..=3)
+            .flat_map(|number| block(number, [100.0, 121.0, 100.0]))
+            .collect();
         windows.extend(block(1, [100.0; 3]).map(|window| Window { round: 2, ..window }));
         windows.retain(|window| (window.block, window.variant) != (2, Variant::Control));
         for window in &mut windows {
             window.phases_ns = [("device".to_owned(), 1.0), ("upload".to_owned(), 2.0)].into();
-            window.counters.insert("dispatches".to_owned(), 1 + u64::from(window.variant == Variant::Head));
+            window
+                .counters
+                .insert("dispatches".to_owned(), 1 + u64::from(window.variant == Variant::Head));
         }
         windows.last_mut().unwrap().phases_ns.remove("device");
-        windows.iter_mut().filter(|w| w.block == 3).for_each(|window| window.phases_ns.remove("upload").map_or((), drop));
+        windows
+            .iter_mut()
+            .filter(|w| w.block == 3)
+            .for_each(|window| window.phases_ns.remove("upload").map_or((), drop));
         let names = ["a".to_owned(), "b".to_owned()];
         let cases = cases(&names, &windows);
-        assert_eq!(cases[0].blocks.iter().map(|block| block.number).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(
+            cases[0].blocks.iter().map(|block| block.number).collect::<Vec<_>>(),
+            [1, 3]
+        );
         let three = cases[0].blocks[0].three(crate::assess::Statistic::Fast);
         // Two windows of 121 and 100 ns.
         assert!((three[HEAD] - 110.0_f64.ln()).abs() < 1e-9 && (three[BASE] - 100.0_f64.ln()).abs() < 1e-9);
-        assert_eq!((cases[0].phases["device"].len(), cases[0].phases["upload"].len()), (2, 1));
-        assert_eq!(cases[0].counters.each_ref().map(|c| c.first().unwrap()["dispatches"]), [1, 2]);
+        assert_eq!(
+            (cases[0].phases["device"].len(), cases[0].phases["upload"].len()),
+            (2, 1)
+        );
+        assert_eq!(
+            cases[0].counters.each_ref().map(|c| c.first().unwrap()["dispatches"]),
+            [1, 2]
+        );
         assert!(cases[1].blocks.is_empty());
     }
 

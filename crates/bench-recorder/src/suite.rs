@@ -256,7 +256,11 @@ mod tests {
         }
 
         fn check(&mut self) -> Result<(), Fault> {
-            if self.0 == 13.0 { Err("wrong result".into()) } else { Ok(()) }
+            if self.0 == 13.0 {
+                Err("wrong result".into())
+            } else {
+                Ok(())
+            }
         }
 
         fn counters(&self) -> Counters {

@@ -2,9 +2,7 @@
 
 use bench_gate::assess::Assessment;
 
-use crate::{
-    verdict::{CaseVerdict, Verdict},
-};
+use crate::verdict::{CaseVerdict, Verdict};
 
 /// Whether a baseline's verdict is worth a comparison.
 pub(crate) fn is_in_doubt(verdict: Verdict) -> bool {
@@ -50,3 +48,63 @@ pub(crate) fn apply(verdicts: &mut [CaseVerdict], assessments: &[Assessment], re
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use bench_gate::assess::{Figures, Statistic};
+
+    use super::*;
+    use crate::case::CaseId;
+
+    #[test]
+    fn a_comparison_takes_the_place_of_what_the_baseline_doubts() {
+        let case = |size| CaseId {
+            op: "o".to_owned(),
+            backend: "cpu".to_owned(),
+            tasks: 1,
+            size,
+        };
+        let mut verdicts: Vec<CaseVerdict> = [Verdict::Slower, Verdict::Pass, Verdict::Inconclusive, Verdict::Slower]
+            .into_iter()
+            .zip(1..)
+            .map(|(verdict, size)| CaseVerdict::new(case(size), verdict))
+            .collect();
+        verdicts[0].change_percent = Some(9.0);
+        let figures = Figures {
+            statistic: Statistic::Median,
+            base_ns: 100.0,
+            head_ns: 101.0,
+            change_percent: 1.0,
+            low_percent: 0.0,
+            high_percent: 2.0,
+            p_adjusted: 0.5,
+            control_percent: 0.0,
+            deviation_percent: 1.0,
+            floor_percent: 1.0,
+            bound_percent: 5.0,
+            detectable_percent: 2.0,
+        };
+        let assessments: Vec<Assessment> = [Verdict::Pass, Verdict::Slower, Verdict::Slower, Verdict::NotMeasured]
+            .into_iter()
+            .zip(1..)
+            .map(|(verdict, size)| Assessment {
+                case: case(size).to_string(),
+                verdict,
+                statistic: Statistic::Median,
+                blocks: 16,
+                figures: vec![figures.clone(); usize::from(verdict != Verdict::NotMeasured)],
+                settle: None,
+                accepted: None,
+                counters: None,
+                phases: Vec::new(),
+                note: None,
+            })
+            .collect();
+        apply(&mut verdicts, &assessments, "0123456789abcdef");
+        let words: Vec<Verdict> = verdicts.iter().map(|verdict| verdict.verdict).collect();
+        // A case that could not be compared keeps what the baseline said.
+        assert_eq!(words, [Verdict::Pass, Verdict::Pass, Verdict::Slower, Verdict::Slower]);
+        let note = "+9.0 % against the baseline; A/B with 0123456789ab in 16 blocks";
+        assert_eq!(verdicts[0].note.as_deref(), Some(note));
+        assert_eq!(verdicts[2].quantile.as_deref(), Some("median"));
+    }
+}

@@ -59,7 +59,28 @@ pub(crate) struct Side {
     pub(crate) program: std::path::PathBuf,
 }
 
-/// A assessment comparison.
+impl Side {
+    /// A program that was built elsewhere: its path may have its revision behind an equals sign.
+    pub(crate) fn elsewhere(program: &std::path::Path) -> Result<Self, crate::error::Error> {
+        use crate::{error::Error, host::build};
+
+        let path = build::path_of(program);
+        if !path.is_file() {
+            return Err(Error::Usage(format!("--program: {} is no file", path.display())));
+        }
+        let text = program.to_string_lossy();
+        let revision = text
+            .rsplit_once('=')
+            .map_or_else(|| path.display().to_string(), |(_, revision)| revision.to_owned());
+        Ok(Self {
+            commit: revision.clone(),
+            revision,
+            program: std::path::absolute(&path).map_err(Error::io("find", &path))?,
+        })
+    }
+}
+
+/// A comparison that was assessed.
 #[derive(Clone, Debug)]
 pub(crate) struct Report<'a> {
     plan: &'a Plan,
@@ -115,8 +136,14 @@ impl Rules {
 
     /// The exit code that verdicts amount to. A comparison in which nothing was judged does not pass.
     pub(crate) fn exit(self, verdicts: &[Assessment]) -> Exit {
-        let failures: Vec<Exit> = verdicts.iter().filter_map(|assessment| self.failure(assessment)).collect();
-        let mut on_both = verdicts.iter().filter(|assessment| assessment.verdict != Verdict::Missing).peekable();
+        let failures: Vec<Exit> = verdicts
+            .iter()
+            .filter_map(|assessment| self.failure(assessment))
+            .collect();
+        let mut on_both = verdicts
+            .iter()
+            .filter(|assessment| assessment.verdict != Verdict::Missing)
+            .peekable();
         let none_judged = on_both.peek().is_some() && !on_both.any(Assessment::is_judged);
         if failures.contains(&Exit::Regression) {
             Exit::Regression
@@ -361,7 +388,9 @@ fn remarks(windows: &[Window]) -> Vec<String> {
     };
     let cold: Vec<String> = ["device", "first", "second"].iter().filter_map(part).collect();
     let cold = (!cold.is_empty()).then(|| format!("cold start, medians of base → head: {}", cold.join(", ")));
-    cold.into_iter().chain(gpu::sentence(windows.iter().flat_map(|window| &window.gpus))).collect()
+    cold.into_iter()
+        .chain(gpu::sentence(windows.iter().flat_map(|window| &window.gpus)))
+        .collect()
 }
 
 fn cells(assessment: &Assessment) -> [String; 7] {
@@ -371,7 +400,11 @@ fn cells(assessment: &Assessment) -> [String; 7] {
     let word = match figures {
         None => word.to_owned(),
         Some(_) if assessment.statistic == Statistic::Fast => format!("{word} ({} blocks)", assessment.blocks),
-        Some(_) => format!("{word} by its {} ({} blocks)", assessment.statistic.name(), assessment.blocks),
+        Some(_) => format!(
+            "{word} by its {} ({} blocks)",
+            assessment.statistic.name(),
+            assessment.blocks
+        ),
     };
     [
         assessment.case.clone(),

@@ -9,11 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use flags::{Flags, Source};
 use bench_gate::{
     assess::{Accepted, Assessment, assess},
     record, stat,
 };
+pub(crate) use flags::{Flags, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -26,9 +26,8 @@ use crate::{
         adapters::{self, Listing},
         build, console, github, interrupt,
         lock::Lock,
-        measure::TUNING_ENV,
         revision::{Project, WORKTREE},
-        turns::{self, PATIENCE, Turns},
+        turns::{self, PATIENCE, TUNING_ENV, Turns},
         workspace,
     },
     verdict::Verdict,
@@ -39,7 +38,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     interrupt::note();
     let resumed = flags.resume.as_deref().map(resumed).transpose()?;
     let project = project(resumed.as_ref().map_or(&flags.source, |(_, begun)| &begun.source))?;
-    let program = project.is_own.then(build::listing).transpose()?;
+    let program = match flags.program.first() {
+        Some(program) => Some(build::Programs::elsewhere(program, flags.adapters.as_deref())?.adapters),
+        None => project.is_own.then(build::listing).transpose()?,
+    };
     let listing = program.as_deref().map(adapters::list).transpose()?;
     let (folder, begun) = match resumed {
         Some(resumed) => resumed,
@@ -95,7 +97,8 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         Exit::Pass | Exit::Inconclusive if !finished.failed.is_empty() => Exit::ToolFailed,
         exit => exit,
     };
-    let report = Report::new(&plan, &verdicts, rules, exit).with(&finished.failed, &finished.windows, finished.block_seconds);
+    let report =
+        Report::new(&plan, &verdicts, rules, exit).with(&finished.failed, &finished.windows, finished.block_seconds);
     // Whoever asked gets an answer, also where the folder cannot be written.
     console::result(&report.text(console::style));
     github::say(&report.annotations(), &report.markdown());
@@ -152,7 +155,6 @@ pub(super) fn environment(listing: Option<&Listing>, flags: &Flags) -> BTreeMap<
             .map(|adapter| adapter.print.backend.as_str())
             .collect();
         backends.retain(|name| flags.backend.is_empty() || flags.backend.iter().any(|wanted| wanted == name));
-        environment.insert("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned());
         environment.insert("GPU_EXECUTOR_BACKENDS".to_owned(), backends.join(","));
         if !flags.size.is_empty() {
             environment.insert("GPU_EXECUTOR_BENCH_SIZES".to_owned(), flags.size.join(","));
@@ -198,7 +200,11 @@ fn missing(lost: &[String]) -> Vec<Assessment> {
 
 /// This project's intended slowdowns.
 pub(super) fn accepted(is_own: bool) -> Result<Vec<Accepted>, Error> {
-    if is_own { turns::accepted(&workspace::baselines().join("accepted.toml")) } else { Ok(Vec::new()) }
+    if is_own {
+        turns::accepted(&workspace::baselines().join("accepted.toml"))
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 /// Builds both revisions, asks them for their cases, and writes down what is going to be compared.
@@ -208,17 +214,7 @@ fn begin(
     environment: BTreeMap<String, String>,
     tuning: BTreeMap<String, String>,
 ) -> Result<(PathBuf, Begun), Error> {
-    project.tidy()?;
-    let base = match &flags.base {
-        Some(base) => base.clone(),
-        None => project.merge_base()?,
-    };
-    let head = flags.head.clone().unwrap_or_else(|| WORKTREE.to_owned());
-    // Both before anything is built: a wrong name should not cost a build.
-    project.resolve(&base)?;
-    project.resolve(&head)?;
-    let base = project.side(&base)?;
-    let head = project.side(&head)?;
+    let [base, head] = sides(flags, project)?;
     let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let folder = match &flags.out {
         Some(out) => std::path::absolute(out).map_err(Error::io("find", out))?,
@@ -254,6 +250,25 @@ fn begin(
     };
     files::write(&folder.join("plan.json"), files::json(&begun).as_bytes())?;
     Ok((folder, begun))
+}
+
+/// The programs of base and head: built, or given.
+fn sides(flags: &Flags, project: &Project) -> Result<[Side; 2], Error> {
+    match flags.program.as_slice() {
+        [] => {}
+        [base, head] => return Ok([Side::elsewhere(base)?, Side::elsewhere(head)?]),
+        _ => return Err(Error::Usage("--program: give it twice, for base and head".to_owned())),
+    }
+    project.tidy()?;
+    let base = match &flags.base {
+        Some(base) => base.clone(),
+        None => project.merge_base()?,
+    };
+    let head = flags.head.clone().unwrap_or_else(|| WORKTREE.to_owned());
+    // Both before anything is built: a wrong name should not cost a build.
+    project.resolve(&base)?;
+    project.resolve(&head)?;
+    Ok([project.side(&base)?, project.side(&head)?])
 }
 
 /// How tasks reach the adapters: found out once and told to both revisions, so that they are compared as they are and not by what each

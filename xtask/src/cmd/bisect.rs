@@ -62,7 +62,10 @@ impl Change {
             (Self::Slower, Verdict::Slower | Verdict::Pass | Verdict::Faster | Verdict::Inconclusive) => {
                 let half = bad.deciding()?.change_percent / 2.0;
                 // The statistic that the change was found in.
-                let figures = assessment.figures.iter().find(|figures| figures.statistic == bad.statistic)?;
+                let figures = assessment
+                    .figures
+                    .iter()
+                    .find(|figures| figures.statistic == bad.statistic)?;
                 if assessment.verdict == Verdict::Slower && figures.change_percent >= half {
                     return Some(true);
                 }
@@ -156,7 +159,11 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     for commit in suspects {
         text.push_str(&format!("{} {}\n", &commit[..12], project.subject(commit)));
     }
-    let what = match (change, culprit.deciding().map(|figures| figures.change_percent), &culprit.counters) {
+    let what = match (
+        change,
+        culprit.deciding().map(|figures| figures.change_percent),
+        &culprit.counters,
+    ) {
         (Change::Slower, Some(percent), _) => format!("{percent:+.1} %"),
         (_, _, counters) => counters.clone().unwrap_or_default(),
     };
@@ -202,7 +209,6 @@ impl Bench<'_> {
                     "`{case}` is no case; write `vector_add/vulkan/20000`"
                 )));
             };
-            environment.insert("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned());
             environment.insert("GPU_EXECUTOR_BACKENDS".to_owned(), backend.to_owned());
             environment.insert("GPU_EXECUTOR_BENCH_SIZES".to_owned(), size.to_owned());
             environment.insert("GPU_EXECUTOR_BENCH_OPS".to_owned(), op.to_owned());

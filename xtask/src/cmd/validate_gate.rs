@@ -84,6 +84,15 @@ pub(crate) struct Flags {
     /// Commit whose bench program is validated, when a validation begins
     #[arg(long, value_name = "REVISION", default_value = "HEAD")]
     revision: String,
+    /// A bench program built elsewhere, and its revision: nothing is built here, and git is not asked
+    #[arg(long, value_name = "PATH[=REVISION]")]
+    program: Option<PathBuf>,
+    /// The listing of adapters built elsewhere [default: `adapters` beside --program]
+    #[arg(long, value_name = "PATH", requires = "program")]
+    adapters: Option<PathBuf>,
+    /// Another build of the same source, built elsewhere; several may be given
+    #[arg(long, value_name = "PATH[=REVISION]", requires = "program")]
+    rebuilt: Vec<PathBuf>,
     /// Suites side by side, each on two or more cores of its own, when a validation begins
     #[arg(long, value_name = "N", default_value = "1")]
     lanes: NonZeroUsize,
@@ -124,10 +133,25 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let deadline = flags
         .time_budget
         .map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let queue = Queue::new(&dir, &flags.kind, flags.suites, deadline);
-    let is_wanted = flags.kind.is_empty() || flags.kind.contains(&Kind::Rebuilt);
+    let is_carried = flags.program.is_some();
+    // Without other builds there is nothing to compare with them.
+    let mut kinds = flags.kind.clone();
+    if is_carried && flags.rebuilt.is_empty() {
+        if kinds.is_empty() {
+            kinds.extend(TARGETS.map(|(kind, _)| kind));
+        }
+        kinds.retain(|kind| *kind != Kind::Rebuilt);
+    }
+    let queue = Queue::new(&dir, &kinds, flags.suites, deadline);
+    let is_wanted = kinds.is_empty() || kinds.contains(&Kind::Rebuilt);
     // Nothing is compiled while something is measured.
-    let heads = if is_wanted && flags.suites != Some(0) {
+    let heads = if is_carried {
+        flags
+            .rebuilt
+            .iter()
+            .map(|program| Side::elsewhere(program))
+            .collect::<Result<_, _>>()?
+    } else if is_wanted && flags.suites != Some(0) {
         rebuilt::heads(&setup.side)?
     } else {
         Vec::new()
@@ -177,7 +201,14 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
     {
         return Ok(setup);
     }
-    let program = build::listing()?;
+    let carried = flags
+        .program
+        .as_deref()
+        .map(|program| build::Programs::elsewhere(program, flags.adapters.as_deref()));
+    let program = match carried.transpose()? {
+        Some(programs) => programs.adapters,
+        None => build::listing()?,
+    };
     let listing = adapters::list(&program)?;
     let sh = xshell::Shell::new()?;
     let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
@@ -186,7 +217,7 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
     } else {
         Affinity::Free
     };
-    let machine = machine::fingerprint(&sh, prints, bound)?.id();
+    let machine = machine::fingerprint(&sh, prints, bound, flags.program.is_some())?.id();
     if let Some(setup) = begun {
         return if setup.machine == machine {
             Ok(setup)
@@ -203,7 +234,10 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
     let setup = Setup {
         schema: SCHEMA,
         machine,
-        side: project.side(&flags.revision)?,
+        side: match &flags.program {
+            Some(program) => Side::elsewhere(program)?,
+            None => project.side(&flags.revision)?,
+        },
         tuning: ab::tuning(&program, &listing, bound == Affinity::Bound)?,
         backends: listing.picked.iter().map(backend).collect(),
         software: listing
@@ -229,7 +263,10 @@ fn work(queue: &Queue<'_>, setup: &Setup, heads: &[Side], dir: &Path) -> Result<
             let (head, injected) = match kind {
                 Kind::Unchanged => (setup.side.clone(), BTreeMap::new()),
                 Kind::Rebuilt => (heads[number % heads.len()].clone(), BTreeMap::new()),
-                Kind::Injected(percent) => (setup.side.clone(), planting::said(&planting::planted(setup, dir, percent)?)),
+                Kind::Injected(percent) => (
+                    setup.side.clone(),
+                    planting::said(&planting::planted(setup, dir, percent)?),
+                ),
                 Kind::Every(calls) => (setup.side.clone(), planting::every(setup, calls)),
             };
             suite(setup, &queue::folder(dir, kind, number), &head, &injected)
@@ -306,7 +343,11 @@ fn suite(setup: &Setup, folder: &Path, head: &Side, injected: &BTreeMap<String, 
         strict: false,
     };
     let exit = rules.exit(&finished.assessments);
-    let report = Report::new(&plan, &finished.assessments, rules, exit).with(&finished.failed, &finished.windows, finished.block_seconds);
+    let report = Report::new(&plan, &finished.assessments, rules, exit).with(
+        &finished.failed,
+        &finished.windows,
+        finished.block_seconds,
+    );
     files::write(&folder.join("summary.md"), report.markdown().as_bytes())?;
     files::write(&folder.join("verdicts.json"), report.json().as_bytes())?;
     let took = start.elapsed().as_secs_f64();
@@ -362,7 +403,10 @@ fn cases(plan: &Plan, windows: &[Window]) -> Result<Vec<(Case, Vec<validation::W
         let windows = of_case.map(window).collect();
         (Case { layout, ..case }, windows)
     };
-    Ok(record::cases(&plan.cases, windows).into_iter().map(with_windows).collect())
+    Ok(record::cases(&plan.cases, windows)
+        .into_iter()
+        .map(with_windows)
+        .collect())
 }
 
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {

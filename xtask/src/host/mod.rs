@@ -3,11 +3,9 @@
 pub(crate) mod adapters;
 pub(crate) mod affinity;
 pub(crate) mod build;
-pub(crate) mod calibration;
 pub(crate) mod contest;
 pub(crate) mod github;
 pub(crate) mod machine;
-pub(crate) mod measure;
 pub(crate) mod noop;
 pub(crate) mod out;
 pub(crate) mod peer;

@@ -21,8 +21,11 @@ use crate::{
     ab::report::{Plan, Side},
     error::Error,
     files,
-    host::{measure::TUNING_ENV, noop, quiet_display},
+    host::{noop, quiet_display},
 };
+
+/// The library's environment variable for how tasks reach the adapter.
+pub(crate) const TUNING_ENV: &str = "GPU_EXECUTOR_TUNING";
 
 /// A comparison to be measured.
 pub(crate) struct Turns<'a> {
@@ -159,7 +162,9 @@ pub(crate) fn accepted(path: &Path) -> Result<Vec<Accepted>, Error> {
     }
     let text = files::read(path)?;
     let file: File = toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count() as u64);
+        let line = error
+            .span()
+            .map_or(1, |span| 1 + text[..span.start].matches('\n').count() as u64);
         Error::Data {
             path: path.to_owned(),
             line,
@@ -178,11 +183,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("accepted.toml");
         assert_eq!(accepted(&path).unwrap(), []);
-        let good = "[[slower]]\ncase = \"a/cpu/1\"\npercent = 5.0\nreason = \"checks bounds\"\nuntil = \"2026-12-31\"\n";
+        let good =
+            "[[slower]]\ncase = \"a/cpu/1\"\npercent = 5.0\nreason = \"checks bounds\"\nuntil = \"2026-12-31\"\n";
         std::fs::write(&path, good).unwrap();
         let read = accepted(&path).unwrap();
         assert_eq!((read[0].case.as_str(), read[0].percent), ("a/cpu/1", 5.0));
-        for (from, to, line) in [("5.0", "\"x\"", 3), ("until", "til", 1), ("2026-12-31", "soon", 5), ("slower", "slow", 1)] {
+        for (from, to, line) in [
+            ("5.0", "\"x\"", 3),
+            ("until", "til", 1),
+            ("2026-12-31", "soon", 5),
+            ("slower", "slow", 1),
+        ] {
             std::fs::write(&path, good.replace(from, to)).unwrap();
             let message = accepted(&path).unwrap_err().to_string();
             assert!(message.contains(&format!("accepted.toml:{line}: ")), "{message}");

@@ -53,7 +53,10 @@ impl<'a> State<'a> {
 
     /// Cases that the head could not run though the base could.
     pub(super) fn failed(&self) -> BTreeSet<String> {
-        let of_head = self.refused.iter().filter(|(_, (variant, _))| *variant == Variant::Head);
+        let of_head = self
+            .refused
+            .iter()
+            .filter(|(_, (variant, _))| *variant == Variant::Head);
         of_head.map(|(case, _)| case.clone()).collect()
     }
 
@@ -138,12 +141,19 @@ impl Block<'_> {
                 if matches!(answer, Err(Refusal::Program(_))) {
                     processes.remove(&variant);
                 }
-                cold.extend(state.accept(self, &case.name, variant, answer)?.map(|prepared| (variant, prepared)));
+                cold.extend(
+                    state
+                        .accept(self, &case.name, variant, answer)?
+                        .map(|prepared| (variant, prepared)),
+                );
             }
             if state.refused.contains_key(&case.name) {
                 continue;
             }
-            let call_ns = cold.values().map(|prepared| prepared.call_ns).fold(f64::INFINITY, f64::min);
+            let call_ns = cold
+                .values()
+                .map(|prepared| prepared.call_ns)
+                .fold(f64::INFINITY, f64::min);
             let time = Duration::from_nanos((CALLS * call_ns) as u64).clamp(WINDOW, MAX_WINDOW);
             let request = |variant: Variant| wire::Measure {
                 case: case.ids[variant.program()].clone(),
@@ -156,7 +166,9 @@ impl Block<'_> {
             let mut turns = Vec::with_capacity(ROUNDS * Variant::ALL.len());
             for (round, order) in (1..).zip(rounds(Variant::ALL.len(), ROUNDS, random)) {
                 for variant in order.into_iter().map(|index| Variant::ALL[index]) {
-                    let Some(process) = processes.get_mut(&variant).filter(|_| !state.refused.contains_key(&case.name))
+                    let Some(process) = processes
+                        .get_mut(&variant)
+                        .filter(|_| !state.refused.contains_key(&case.name))
                     else {
                         continue;
                     };
@@ -243,6 +255,9 @@ impl Block<'_> {
     /// Says which of both revisions an error is about.
     fn blame(&self, variant: Variant, error: &Error) -> Error {
         let word = if variant == Variant::Head { "head" } else { "base" };
-        Error::Failed(format!("{word} {}: {error}", self.comparison.revisions[variant.program()]))
+        Error::Failed(format!(
+            "{word} {}: {error}",
+            self.comparison.revisions[variant.program()]
+        ))
     }
 }

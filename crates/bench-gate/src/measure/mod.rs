@@ -111,7 +111,12 @@ impl Comparison<'_> {
     pub fn run(&self) -> Result<Finished, Error> {
         let path = self.folder.join("windows.jsonl");
         let mut windows = resume(&path)?;
-        let names: Vec<String> = self.groups.iter().flat_map(|g| &g.cases).map(|case| case.name.clone()).collect();
+        let names: Vec<String> = self
+            .groups
+            .iter()
+            .flat_map(|g| &g.cases)
+            .map(|case| case.name.clone())
+            .collect();
         let progress = Progress::new(names.len(), self.plan.last().blocks as u64);
         let mut state = State::new(&progress);
         let cores = binding::cores();
@@ -136,7 +141,11 @@ impl Comparison<'_> {
                 if raw.exists() {
                     fs::remove_dir_all(&raw).map_err(Error::io("remove", &raw))?;
                 }
-                let open = if timed_out { assessed.open.clone() } else { BTreeMap::new() };
+                let open = if timed_out {
+                    assessed.open.clone()
+                } else {
+                    BTreeMap::new()
+                };
                 return Ok(Finished {
                     assessments: finish(assessed.cases, &open, &state.refused),
                     failed: state.failed(),
@@ -219,7 +228,11 @@ fn finish(
             assessment.settle = None;
             assessment.note = Some(format!("{word} cannot run it: {message}"));
         } else if open.contains_key(&assessment.case) {
-            let note = assessment.note.take().map(|note| format!("; {note}")).unwrap_or_default();
+            let note = assessment
+                .note
+                .take()
+                .map(|note| format!("; {note}"))
+                .unwrap_or_default();
             assessment.note = Some(format!("the time was up{note}"));
         }
     }

@@ -155,7 +155,9 @@ impl Survey<'_> {
             max_samples: self.max_samples.div_ceil(share),
             core: visit.core.filter(|_| binding == Binding::Caller),
         };
-        let window = serving.measure(measure).map_err(|refusal| failed(&visit.case, refusal))?;
+        let window = serving
+            .measure(measure)
+            .map_err(|refusal| failed(&visit.case, refusal))?;
         if let Some(first) = visit.windows.first()
             && first.counters != window.counters
         {

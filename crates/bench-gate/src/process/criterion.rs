@@ -98,7 +98,9 @@ fn measured(start: &Start<'_>, case: &str, times: Times) -> Result<Window, Refus
     let each = sample.times.iter().zip(&sample.iters).map(|(time, calls)| time / calls);
     let samples_ns: Vec<f64> = each.collect();
     if samples_ns.is_empty() || !samples_ns.iter().all(super::is_time) {
-        return Err(nonsense(format!("criterion's samples of {case} are no times: {samples_ns:?}")));
+        return Err(nonsense(format!(
+            "criterion's samples of {case} are no times: {samples_ns:?}"
+        )));
     }
     Ok(Window {
         samples_ns,

@@ -90,7 +90,10 @@ pub fn listed(start: &Start<'_>) -> Result<Vec<String>, Error> {
 
 fn serving(start: &Start<'_>) -> Result<Running, Error> {
     let mut command = (start.command)();
-    command.args(["--bench", "--list"]).env(SERVE_ENV, "1").env_remove(RECORD_ENV);
+    command
+        .args(["--bench", "--list"])
+        .env(SERVE_ENV, "1")
+        .env_remove(RECORD_ENV);
     Running::start(start, command)
 }
 

@@ -20,13 +20,20 @@ pub(super) fn junit(report: &Report<'_>) -> String {
         ("base", format!("{} {}", plan.base.revision, plan.base.commit)),
         ("head", format!("{} {}", plan.head.revision, plan.head.commit)),
         ("seed", plan.seed.to_string()),
-        ("affinity", plan.binding.map_or("by backend", |binding| binding.word()).to_owned()),
+        (
+            "affinity",
+            plan.binding.map_or("by backend", |binding| binding.word()).to_owned(),
+        ),
         ("command", plan.command.clone()),
     ];
     let suite = Suite {
         name: "ab".to_owned(),
         properties: properties.map(|(name, value)| (name.to_owned(), value)).into(),
-        tests: report.verdicts.iter().map(|assessment| test(report, assessment)).collect(),
+        tests: report
+            .verdicts
+            .iter()
+            .map(|assessment| test(report, assessment))
+            .collect(),
     };
     xml::render(&format!("ab: {}", report.headline()), &plan.started, &[suite])
 }
@@ -108,7 +115,7 @@ fn explanation(assessment: &Assessment) -> String {
             .map(|counters| format!("calls into wgpu changed: {counters}")),
     );
     parts.extend(assessment.deciding().map(|figures| {
-            let percent = figures.change_percent;
+        let percent = figures.change_percent;
         format!(
             "{} {percent:+.1} % in {} blocks, {}",
             assessment.statistic.name(),

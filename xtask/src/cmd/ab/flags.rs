@@ -36,6 +36,12 @@ pub(crate) struct Flags {
     /// Sizes: 20000, or 1000x256 for a batch of 1000 tasks
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(super) size: Vec<String>,
+    /// Programs of base and head that were built elsewhere: given twice, base first; nothing is built here, and git is not asked
+    #[arg(long, value_name = "PATH[=REVISION]", conflicts_with_all = ["base", "head", "manifest_path"])]
+    pub(super) program: Vec<PathBuf>,
+    /// The listing of adapters built elsewhere [default: `adapters` beside the first --program]
+    #[arg(long, value_name = "PATH", requires = "program")]
+    pub(super) adapters: Option<PathBuf>,
     #[command(flatten)]
     pub(super) source: Source,
     /// Let processes use all cores: closer to what users see, and far noisier
@@ -108,7 +114,11 @@ impl Flags {
             "process" => Binding::Process,
             _ => Binding::Free,
         };
-        if self.is_bound() { self.binding.as_ref().map(of_word) } else { Some(Binding::Free) }
+        if self.is_bound() {
+            self.binding.as_ref().map(of_word)
+        } else {
+            Some(Binding::Free)
+        }
     }
 
     /// Whether a case was asked for.

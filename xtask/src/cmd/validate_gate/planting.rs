@@ -75,12 +75,18 @@ pub(super) fn planted(setup: &Setup, dir: &Path, percent: i32) -> Result<BTreeMa
 
 /// What the programs of injected cases are told: so many times the work.
 pub(super) fn said(factors: &BTreeMap<String, f64>) -> BTreeMap<String, String> {
-    factors.iter().map(|(case, factor)| (case.clone(), format!("{factor:.5}"))).collect()
+    factors
+        .iter()
+        .map(|(case, factor)| (case.clone(), format!("{factor:.5}")))
+        .collect()
 }
 
 /// What they are told where one call in so many takes twice as long.
 pub(super) fn every(setup: &Setup, calls: u32) -> BTreeMap<String, String> {
-    there(setup, &CASES).into_iter().map(|case| (case, format!("every{calls}"))).collect()
+    there(setup, &CASES)
+        .into_iter()
+        .map(|case| (case, format!("every{calls}")))
+        .collect()
 }
 
 /// The logarithms by which the times of a trial's cases grew.
@@ -91,7 +97,9 @@ fn grown(folder: &Path) -> Result<BTreeMap<String, f64>, Error> {
     names.dedup();
     let grown = |case: bench_gate::assess::Case| {
         let three = case.blocks.iter().map(|block| block.three(Statistic::Fast));
-        let heads: Vec<f64> = three.map(|of| of[HEAD] - f64::midpoint(of[BASE], of[CONTROL])).collect();
+        let heads: Vec<f64> = three
+            .map(|of| of[HEAD] - f64::midpoint(of[BASE], of[CONTROL]))
+            .collect();
         (!heads.is_empty()).then(|| (case.name.clone(), median(&heads)))
     };
     Ok(record::cases(&names, &windows).into_iter().filter_map(grown).collect())
@@ -182,7 +190,14 @@ pub(super) mod tests {
     #[test]
     fn every_percentage_has_a_trial_in_a_folder_of_its_own() {
         let folders: Vec<PathBuf> = all().into_iter().map(|trial| trial.folder(Path::new(""))).collect();
-        let names = ["slope", "injected+1", "injected+3", "injected+5", "injected+10", "injected-5"];
+        let names = [
+            "slope",
+            "injected+1",
+            "injected+3",
+            "injected+5",
+            "injected+10",
+            "injected-5",
+        ];
         assert_eq!(folders, names.map(|name| Path::new("trials").join(name)));
     }
 }

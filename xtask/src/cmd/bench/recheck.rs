@@ -1,5 +1,5 @@
-//! Has cases that a baseline would convict, or cannot tell, compared with the revision the baseline was recorded from: what moved for
-//! reasons of the machine between two days moves both.
+//! Has the cases that a baseline leaves open compared in turns with the revision the baseline was recorded from: what moved for reasons of
+//! the machine between two days moves both.
 
 use std::{
     collections::BTreeMap,
@@ -21,88 +21,90 @@ use crate::{
     files,
     fingerprint::SCHEMA,
     host::{
-        adapters::Listing,
         console, interrupt,
         revision::{Project, WORKTREE},
+        session::{self, Session},
         turns::{PATIENCE, Turns},
     },
-    run,
     verdict::{CaseVerdict, Verdict},
 };
 
-/// Time for a comparison of up to five cases, and for each more.
-const MOST_FOR_FIVE: Duration = Duration::from_secs(60);
-const MOST_PER_CASE: Duration = Duration::from_secs(12);
+/// Fewest blocks that tell, and about what a case takes in one: so many cases are compared as the time has room for.
+const BLOCKS: f64 = 16.0;
+const CASE_SECONDS: f64 = 0.2;
+const PROCESSES_SECONDS: f64 = 1.0;
 
-/// What was measured, and with what.
-pub(super) struct Court<'a> {
-    pub(super) plan: &'a run::Plan,
-    pub(super) listing: &'a Listing,
+/// What is compared, and with what.
+pub(super) struct Recheck<'a> {
+    pub(super) session: &'a Session<'a>,
     pub(super) baseline: &'a Baseline,
-    /// The bench program of the work tree.
-    pub(super) program: &'a Path,
-    pub(super) bound: bool,
-    /// Folder for what is recorded meanwhile.
-    pub(super) folder: &'a Path,
+    /// The program of the baseline's revision, if it was built elsewhere.
+    pub(super) base_program: Option<&'a Path>,
     /// File for what came of it; where cases were recorded from several commits, the others' are `ab-2.json` and so on beside it.
     pub(super) place: &'a Path,
+    /// How long it may take.
+    pub(super) time: Duration,
+    /// Whether there are to be turns at all.
+    pub(super) has_turns: bool,
 }
 
-impl Court<'_> {
-    /// Replaces the verdicts of cases in doubt by those of a comparison, if the baseline's revision can be built; else they stay. A quick
-    /// run, which is to stay quick, has only cases compared that would fail it or look faster, and builds nothing for those alone that
-    /// look faster.
-    pub(super) fn hear(&self, verdicts: &mut [CaseVerdict]) -> Result<(), Error> {
-        let is_quick = self.plan.pace == "quick";
-        let fails = |verdict: &CaseVerdict| verdict.verdict == Verdict::Slower;
-        let in_doubt = |verdict: &&CaseVerdict| {
-            overrule::is_in_doubt(verdict.verdict) && (!is_quick || fails(verdict) || verdict.looks_faster())
-        };
-        let cases: Vec<CaseId> = verdicts.iter().filter(in_doubt).map(|v| v.case.clone()).collect();
-        if cases.is_empty() {
-            return Ok(());
+impl Recheck<'_> {
+    /// Replaces the verdicts of open cases by those of a comparison. Returns the suspects that could not be compared.
+    pub(super) fn run(&self, verdicts: &mut [CaseVerdict]) -> Result<Vec<CaseId>, Error> {
+        let mut open: Vec<&CaseVerdict> = verdicts.iter().filter(|v| overrule::is_in_doubt(v.verdict)).collect();
+        // Suspects first, the slowest before the others; the others by how much they may have become slower.
+        open.sort_by(|a, b| {
+            let key = |of: &CaseVerdict| (of.is_suspect, of.change_percent.unwrap_or_default());
+            key(b).partial_cmp(&key(a)).unwrap_or(std::cmp::Ordering::Equal)
+        });
+        let room = (self.time.as_secs_f64() / BLOCKS - PROCESSES_SECONDS) / CASE_SECONDS;
+        let n_suspects = open.iter().filter(|of| of.is_suspect).count();
+        let fitting = (room as usize).max(n_suspects.min(8)).max(1);
+        let compared: Vec<CaseId> = open.iter().take(fitting).map(|of| of.case.clone()).collect();
+        let suspects: Vec<CaseId> = open
+            .iter()
+            .filter(|of| of.is_suspect)
+            .map(|of| of.case.clone())
+            .collect();
+        let skipped: Vec<CaseId> = open.iter().skip(fitting).map(|of| of.case.clone()).collect();
+        for verdict in verdicts.iter_mut().filter(|verdict| skipped.contains(&verdict.case)) {
+            let note = verdict.note.take().unwrap_or_default();
+            verdict.note = Some(format!(
+                "{note}; no time was left: `cargo xtask ab REVISION --case {}` tells",
+                verdict.case
+            ));
+        }
+        if compared.is_empty() {
+            return Ok(Vec::new());
         }
         interrupt::note();
-        let failing: Vec<String> = verdicts
-            .iter()
-            .filter(|v| fails(v))
-            .map(|v| v.case.to_string())
-            .collect();
-        let more = u32::try_from(cases.len().saturating_sub(5)).unwrap_or(u32::MAX);
-        let time = MOST_FOR_FIVE + MOST_PER_CASE * more;
+        let mut left = Vec::new();
         let mut number = 1;
-        for (attempt, (commit, of_commit)) in by_commit(self.baseline, &cases).into_iter().enumerate() {
-            let is_worth_a_build = !is_quick || of_commit.iter().any(|case| failing.contains(case));
-            let project = ab::own_project();
-            if !is_worth_a_build && is_known(&project, &commit).is_ok() && !project.has(&commit) {
-                console::warning(&format!(
-                    "{}: no comparison, as {commit} is not built: `cargo xtask ab {commit} --case {}`",
-                    of_commit.join(", "),
-                    of_commit.join(",")
-                ));
-                continue;
-            }
+        for (attempt, (commit, of_commit)) in by_commit(self.baseline, &compared).into_iter().enumerate() {
             let place = files::numbered(self.place, number);
-            let share = time.mul_f64(of_commit.len() as f64 / cases.len() as f64);
-            match self.compare(
-                &commit,
-                &of_commit,
-                &self.folder.join(attempt.to_string()),
-                &place,
-                share,
-            ) {
-                Ok(assessment) => {
-                    overrule::apply(verdicts, &assessment, &commit);
+            let share = self.time.mul_f64(of_commit.len() as f64 / compared.len() as f64);
+            let folder = self.session.raw.join("ab").join(attempt.to_string());
+            match self.compare(&commit, &of_commit, &folder, &place, share) {
+                Ok(assessments) => {
+                    overrule::apply(verdicts, &assessments, &commit);
                     number += 1;
                 }
-                Err(error) if !interrupt::is_noted() => console::warning(&format!(
-                    "no comparison of {} with the baseline's revision: {error}",
-                    of_commit.join(", ")
-                )),
+                Err(error) if !interrupt::is_noted() => {
+                    console::warning(&format!(
+                        "no comparison of {} with the baseline's revision: {error}",
+                        of_commit.join(", ")
+                    ));
+                    left.extend(
+                        suspects
+                            .iter()
+                            .filter(|case| of_commit.contains(&case.to_string()))
+                            .cloned(),
+                    );
+                }
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(left)
     }
 
     fn compare(
@@ -113,36 +115,48 @@ impl Court<'_> {
         place: &Path,
         time: Duration,
     ) -> Result<Vec<Assessment>, Error> {
-        let project = ab::own_project();
-        is_known(&project, revision)?;
-        project.tidy()?;
-        let base = project.side(revision)?;
+        let run = self.session.plan;
+        if !self.has_turns {
+            return Err(Error::Failed("--no-ab".to_owned()));
+        }
+        let base = match self.base_program {
+            Some(program) => Side {
+                revision: revision.to_owned(),
+                commit: revision.to_owned(),
+                program: program.to_owned(),
+            },
+            None => {
+                let project = ab::own_project();
+                is_known(&project, revision)?;
+                project.tidy()?;
+                project.side(revision)?
+            }
+        };
         let head = Side {
             revision: WORKTREE.to_owned(),
             commit: WORKTREE.to_owned(),
-            program: self.program.to_owned(),
+            program: self.session.program.to_owned(),
         };
-        let mut ops: Vec<&str> = cases.iter().filter_map(|case| case.split('/').next()).collect();
+        let mut ops: Vec<String> = cases
+            .iter()
+            .filter_map(|case| case.split('/').next())
+            .map(str::to_owned)
+            .collect();
         ops.sort_unstable();
         ops.dedup();
-        let environment = BTreeMap::from([
-            ("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned()),
-            ("GPU_EXECUTOR_BACKENDS".to_owned(), self.plan.backends.join(",")),
-            ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), self.plan.sizes.join(",")),
-            ("GPU_EXECUTOR_BENCH_OPS".to_owned(), ops.join(",")),
-        ]);
+        let environment = session::environment(&run.backends, Some(&ops), &run.sizes);
         // The baseline's program may lack some of them, or be unable to name them; the others are compared.
         let (cases, serving) = ab::common([&base, &head], cases, &environment, folder)?;
         let plan = Plan {
             schema: SCHEMA,
-            started: self.plan.started.clone(),
-            command: self.plan.command.clone(),
+            started: run.started.clone(),
+            command: run.command.clone(),
             base,
             head,
             cases,
             seed: ab::seed(),
-            binding: (!self.bound).then_some(Binding::Free),
-            tuning: self.plan.tuning.clone(),
+            binding: (!self.session.bound).then_some(Binding::Free),
+            tuning: run.tuning.clone(),
             serving,
         };
         console::status(
@@ -153,7 +167,7 @@ impl Court<'_> {
         let finished = Turns {
             plan: &plan,
             environment: [&environment, &environment],
-            is_software: &|backend| ab::is_software(Some(self.listing), backend),
+            is_software: &|backend| self.session.listing.is_software(backend),
             accepted: &ab::accepted(true)?,
             folder,
             patience: PATIENCE,
@@ -162,8 +176,12 @@ impl Court<'_> {
         }
         .run()?;
         let rules = Rules::default();
-        let report =
-            Report::new(&plan, &finished.assessments, rules, rules.exit(&finished.assessments)).with(&finished.failed, &finished.windows, finished.block_seconds);
+        let exit = rules.exit(&finished.assessments);
+        let report = Report::new(&plan, &finished.assessments, rules, exit).with(
+            &finished.failed,
+            &finished.windows,
+            finished.block_seconds,
+        );
         files::write(place, report.json().as_bytes())?;
         Ok(finished.assessments)
     }

@@ -1,3 +1,0 @@
-//! A random generator of a known sequence.
-
-pub(crate) mod random;
