@@ -91,14 +91,28 @@ impl AdapterInfo {
     fn gpu(backend: Backend, adapter: &wgpu::Adapter, has_context: bool) -> Self {
         let limits = adapter.limits();
         let unusable = unusable(adapter, &limits);
-        Self::new(backend, adapter.get_info(), adapter.features(), &limits, has_context, unusable)
+        Self::new(
+            backend,
+            adapter.get_info(),
+            adapter.features(),
+            &limits,
+            has_context,
+            unusable,
+        )
     }
 
     /// Of a device that a program has; `None` if its backend is none of this crate's.
     pub(crate) fn of_device(device: &wgpu::Device) -> Option<Self> {
         let info = device.adapter_info();
         let backend = Backend::of_wgpu(info.backend)?;
-        Some(Self::new(backend, info, device.features(), &device.limits(), false, None))
+        Some(Self::new(
+            backend,
+            info,
+            device.features(),
+            &device.limits(),
+            false,
+            None,
+        ))
     }
 
     fn new(

@@ -161,9 +161,7 @@ impl Hybrid {
         } else {
             (Backend::built(), AdapterChoice::default())
         };
-        let gpus = backends
-            .into_iter()
-            .filter(|&backend| backend != Backend::Cpu);
+        let gpus = backends.into_iter().filter(|&backend| backend != Backend::Cpu);
         let mut misnamed = None;
         let mut adapters: Vec<Adapter> = gpus
             .filter_map(|backend| match choice.pick(backend) {

@@ -39,7 +39,9 @@ impl Opening {
                 waker.wake();
             }
         };
-        let spawned = thread::Builder::new().name("gpu-executor-opening".to_owned()).spawn(run);
+        let spawned = thread::Builder::new()
+            .name("gpu-executor-opening".to_owned())
+            .spawn(run);
         if let Err(error) = spawned {
             let reason = error.to_string();
             state.lock().unwrap_or_else(PoisonError::into_inner).result = Some(Err(Error::NoThread { reason }));

@@ -133,7 +133,8 @@ mod tests {
     fn what_a_device_lacks_is_named_with_what_is_needed() {
         let enough = required_limits();
         assert_eq!(missing(REQUIRED, &enough), Vec::<String>::new());
-        let check = |features, limits: &wgpu::Limits, expected: &[&str]| assert_eq!(missing(features, limits), expected);
+        let check =
+            |features, limits: &wgpu::Limits, expected: &[&str]| assert_eq!(missing(features, limits), expected);
         check(wgpu::Features::empty(), &enough, &["the feature IMMEDIATES"]);
         let few = wgpu::Limits {
             max_immediate_size: 31,

@@ -112,12 +112,7 @@ mod tests {
             "123456789:65:00.0",
         ] {
             let error = text.parse::<PciId>().unwrap_err();
-            assert_eq!(
-                error,
-                Error::BadPciId {
-                    given: text.to_owned()
-                }
-            );
+            assert_eq!(error, Error::BadPciId { given: text.to_owned() });
         }
     }
 }

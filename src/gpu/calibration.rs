@@ -73,9 +73,7 @@ impl Tuner {
     }
 
     fn stored_or_measured(&self, engine: &Engine) -> Result<Tuning, Error> {
-        let Self {
-            info, flags, store, ..
-        } = self;
+        let Self { info, flags, store, .. } = self;
         let made = |(adapter, made): &(AdapterInfo, (Tuning, usize))| (adapter == info).then_some(*made);
         let stored = store.tuning(info, flags);
         // Another process may have gone on with one that was cut short in this.
@@ -300,7 +298,7 @@ impl Trial<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::faults::Inside, *};
     use crate::{adapter::Adapter, executor::Executor};
 
     #[test]
@@ -308,6 +306,7 @@ mod tests {
         let options = Options::default().tuning(Tuning::plain(Transfer::STAGED));
         let mut executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
         let engine = executor.gpu_mut().unwrap().engine_mut();
+        let _inside = Inside::enter();
         let whole = calibrate(engine, None, Duration::from_secs(60)).unwrap();
         assert_eq!(whole.1, STEPS.len());
         // Without time a step is left out, as it would not fit the next time either; but only one.

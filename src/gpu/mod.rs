@@ -215,7 +215,12 @@ impl Gpu {
 
     /// Waits for a flight of one source and hands its output on.
     pub(crate) fn finish(&self, flight: Flight, sink: &mut dyn Sink) -> Result<(), Error> {
-        let _use = self.in_use()?;
+        let in_use = self.any_use();
+        if let Some(reason) = in_use.fault() {
+            // In its turn still, and not with this function's arguments.
+            drop(flight);
+            return Err(self.engine().device.faults.gone(reason));
+        }
         self.engine().finish(flight, &mut [sink], None)
     }
 

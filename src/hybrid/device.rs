@@ -80,8 +80,8 @@ impl Device {
             State::Closed => {}
         }
         // Tuned before anything is measured on it: a calibration measures tasks, not how they came to be tuned.
-        let opened = Executor::on(&self.adapter, self.options.clone())
-            .and_then(|executor| executor.tune().map(|_| executor));
+        let opened =
+            Executor::on(&self.adapter, self.options.clone()).and_then(|executor| executor.tune().map(|_| executor));
         match opened {
             Ok(executor) => {
                 self.was_open.store(true, Ordering::Relaxed);
