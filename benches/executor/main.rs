@@ -38,7 +38,9 @@ fn main() -> ExitCode {
     let records = std::env::var_os(wire::RECORD_ENV).map(PathBuf::from);
     let mut criterion = Criterion::default().configure_from_args();
     for &backend in &plan.backends {
-        let executor = match Executor::new(backend) {
+        // Tuned before the first case, so that no case depends on which came first.
+        let opened = Executor::from_env(backend).and_then(|executor| executor.tune().map(|_| executor));
+        let executor = match opened {
             Ok(executor) => Rc::new(executor),
             Err(error) => {
                 complain(&format!("{backend}: not measured: {error}"));
@@ -77,7 +79,7 @@ fn measure(
     let work = serve::Work {
         executor: Rc::clone(executor),
         workload: (operator.workload)(case.size, case.tasks, 1),
-        opened: None,
+        cold: Vec::new(),
     };
     let mut recorder = Recorder::new(
         &format!("{}/{backend}/{case}", operator.name),

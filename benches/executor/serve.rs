@@ -21,17 +21,21 @@ pub(crate) fn suite(plan: Plan) -> Suite {
             size: (case.size as f64 * scale).round() as usize,
             ..case
         };
-        let mut opened = None;
+        let mut cold = Vec::new();
         if !executors.contains_key(backend.name()) {
             let start = Instant::now();
-            let executor = Executor::new(backend).map_err(|error| format!("{backend}: {error}"))?;
-            opened = Some(start.elapsed());
+            let executor = Executor::from_env(backend).map_err(|error| format!("{backend}: {error}"))?;
+            cold.push(("device", start.elapsed()));
+            // Before the first case, so that no case depends on which came first.
+            let start = Instant::now();
+            executor.tune().map_err(|error| format!("{backend}: {error}"))?;
+            cold.push(("tuning", start.elapsed()));
             executors.insert(backend.name(), Rc::new(executor));
         }
         Ok(Box::new(Work {
             executor: Rc::clone(&executors[backend.name()]),
             workload: (operator.workload)(case.size, case.tasks, 1),
-            opened,
+            cold,
         }))
     })
 }
@@ -40,8 +44,8 @@ pub(crate) fn suite(plan: Plan) -> Suite {
 pub(crate) struct Work {
     pub(crate) executor: Rc<Executor>,
     pub(crate) workload: Box<dyn Workload>,
-    /// How long the executor took to open, if this is its first case.
-    pub(crate) opened: Option<Duration>,
+    /// What was done for the first case of an executor.
+    pub(crate) cold: Vec<(&'static str, Duration)>,
 }
 
 impl Subject for Work {
@@ -75,6 +79,6 @@ impl Subject for Work {
     }
 
     fn cold(&self) -> Vec<(&'static str, Duration)> {
-        self.opened.map(|opened| ("device", opened)).into_iter().collect()
+        self.cold.clone()
     }
 }
