@@ -386,7 +386,10 @@ fn remarks(windows: &[Window]) -> Vec<String> {
         let is_there = !base.is_empty() && !head.is_empty();
         is_there.then(|| format!("{name} {} → {}", duration(median(base)), duration(median(head))))
     };
-    let cold: Vec<String> = ["device", "tuning", "first", "second"].iter().filter_map(part).collect();
+    let cold: Vec<String> = ["device", "tuning", "first", "second"]
+        .iter()
+        .filter_map(part)
+        .collect();
     let cold = (!cold.is_empty()).then(|| format!("cold start, medians of base → head: {}", cold.join(", ")));
     cold.into_iter()
         .chain(gpu::sentence(windows.iter().flat_map(|window| &window.gpus)))

@@ -15,7 +15,7 @@ pub(crate) mod turns;
 pub(crate) mod windows;
 pub(crate) mod workspace;
 
-pub(crate) use bench_gate::{console, interrupt, lines, lock, progress};
+pub(crate) use bench_gate::{console, interrupt, lines, lock};
 
 /// Without a display, Mesa's OpenGL first looks for a Wayland server and complains if it is not told where; any folder
 /// without one keeps it quiet.

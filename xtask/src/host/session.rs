@@ -95,23 +95,19 @@ impl Session<'_> {
                 Box::new(move || turns::command(self.program, environment, tuning)) as Box<dyn Fn() -> Command>
             })
             .collect();
-        let group = |((backend, _), command): (&(&String, _), &'_ _)| -> Group<'_> {
-            let command: &Box<dyn Fn() -> Command + '_> = command;
-            Group {
-                cases: cases
-                    .iter()
-                    .filter(|case| case.backend == **backend)
-                    .map(ToString::to_string)
-                    .collect(),
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for ((backend, _), command) in backends.iter().zip(&commands) {
+            let of_backend = cases.iter().filter(|case| case.backend == **backend);
+            groups.push(Group {
+                cases: of_backend.map(ToString::to_string).collect(),
                 command: &**command,
                 binding: if self.bound {
                     turns::binding(self.listing.is_software(backend))
                 } else {
                     Binding::Free
                 },
-            }
-        };
-        let mut groups: Vec<Group<'_>> = backends.iter().zip(&commands).map(group).collect();
+            });
+        }
         groups.retain(|group| !group.cases.is_empty());
         let survey = Survey {
             groups: &groups,

@@ -26,7 +26,7 @@ use crate::{
         session::{self, Session},
         turns::{PATIENCE, Turns},
     },
-    verdict::{CaseVerdict, Verdict},
+    verdict::CaseVerdict,
 };
 
 /// Fewest blocks that tell, and about what a case takes in one: so many cases are compared as the time has room for.
