@@ -28,6 +28,8 @@ pub(crate) struct Measured {
 
 /// The names of the phases, in the order of their columns.
 const PHASES: [&str; 4] = ["upload", "queue", "device", "readback"];
+/// The parts of the cold start, likewise.
+const COLD: [&str; 4] = ["device", "tuning", "first", "second"];
 
 impl Measured {
     /// What a process measured of a case.
@@ -144,6 +146,8 @@ pub(crate) struct Quantiles {
     pub(crate) p99_ns: f64,
     /// Medians of the phases, in the order of their columns; absent where a phase was not measured.
     pub(crate) phases_ns: [Option<f64>; 4],
+    /// Medians over the processes of the parts of the cold start, likewise.
+    pub(crate) cold_ns: [Option<f64>; 4],
 }
 
 /// The quantiles of every case, in the order of the cases.
@@ -168,6 +172,7 @@ pub(crate) fn quantiles(measured: &[Measured]) -> Vec<Quantiles> {
                 p95_ns: quantile(0.95),
                 p99_ns: quantile(0.99),
                 phases_ns: phases(&of_case),
+                cold_ns: COLD.map(|part| median_of(of_case.iter().filter_map(|measured| measured.cold_ns.get(part)))),
             }
         })
         .collect()
@@ -176,14 +181,18 @@ pub(crate) fn quantiles(measured: &[Measured]) -> Vec<Quantiles> {
 /// The median of each phase over all processes.
 fn phases(measured: &[&Measured]) -> [Option<f64>; 4] {
     PHASES.map(|name| {
-        let all = sorted(
+        median_of(
             measured
                 .iter()
                 .filter_map(|measured| measured.phases_ns.get(name))
                 .flatten(),
-        );
-        (!all.is_empty()).then(|| harrell_davis(&all, 0.50))
+        )
     })
+}
+
+fn median_of<'a>(times: impl Iterator<Item = &'a u64>) -> Option<f64> {
+    let times = sorted(times);
+    (!times.is_empty()).then(|| harrell_davis(&times, 0.50))
 }
 
 /// Calls that follow each other, ascending within a part: what the bootstrap resamples.
@@ -200,7 +209,9 @@ fn parts(measured: &Measured) -> Vec<Vec<u64>> {
 pub(crate) fn quantiles_csv(quantiles: &[Quantiles], rows: &[Row]) -> String {
     let mut csv = String::from("op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,");
     csv.push_str(&Counters::NAMES.join(","));
-    csv.push_str(",upload_ns,queue_ns,device_ns,readback_ns\n");
+    csv.push_str(",upload_ns,queue_ns,device_ns,readback_ns");
+    COLD.iter().for_each(|part| csv.push_str(&format!(",cold_{part}_ns")));
+    csv.push('\n');
     for q in quantiles {
         let CaseId {
             op,
@@ -218,10 +229,10 @@ pub(crate) fn quantiles_csv(quantiles: &[Quantiles], rows: &[Row]) -> String {
             .map(|row| row.counters)
             .unwrap_or_default();
         let counters: Vec<String> = counters.named().map(|(_, value)| value.to_string()).collect();
-        let phases = q.phases_ns.map(|median| median.map_or_else(String::new, ns));
+        let [phases, cold] = [q.phases_ns, q.cold_ns].map(|medians| medians.map(|m| m.map_or_else(String::new, ns)));
         writeln!(
             csv,
-            "{op},{backend},{size},{tasks},{},{},{},{lo},{hi},{},{},{},{},{}",
+            "{op},{backend},{size},{tasks},{},{},{},{lo},{hi},{},{},{},{},{},{}",
             q.runs,
             q.calls,
             ns(q.p50_ns),
@@ -229,7 +240,8 @@ pub(crate) fn quantiles_csv(quantiles: &[Quantiles], rows: &[Row]) -> String {
             ns(q.p95_ns),
             ns(q.p99_ns),
             counters.join(","),
-            phases.join(",")
+            phases.join(","),
+            cold.join(",")
         )
         .expect("a string takes everything");
     }
@@ -297,9 +309,10 @@ mod tests {
         assert_eq!((quantiles.len(), quantiles[0].runs, quantiles[0].calls), (1, 2, 250));
         let expected = "op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,\
              submits,passes,dispatches,copies,buffers_created,bind_groups_created,pipelines_created,bytes_up,\
-             bytes_down,maps,pool_hits,upload_ns,queue_ns,device_ns,readback_ns\n\
+             bytes_down,maps,pool_hits,upload_ns,queue_ns,device_ns,readback_ns,cold_device_ns,cold_tuning_ns,cold_first_ns,\
+             cold_second_ns\n\
              vector_add,cpu,1000,1,2,250,100.0,100.0,100.0,100.0,100.0,100.0,\
-             1,1,1,2,0,0,0,8000,4000,2,1,25.0,50.0,,7.0\n";
+             1,1,1,2,0,0,0,8000,4000,2,1,25.0,50.0,,7.0,,,900.0,\n";
         assert_eq!(quantiles_csv(&quantiles, &rows), expected);
     }
 }
