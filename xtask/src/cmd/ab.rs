@@ -11,7 +11,9 @@ use std::{
 
 use bench_gate::{
     assess::{Accepted, Assessment, assess},
-    record, stat,
+    binding::Binding,
+    record::{self, Window},
+    stat,
 };
 pub(crate) use flags::{Flags, Source};
 use serde::{Deserialize, Serialize};
@@ -71,22 +73,44 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             folder.display()
         ),
     );
-    let finished = Turns {
-        plan: &plan,
-        environment: [&environment, &environment],
-        is_software: &|backend| is_software(listing.as_ref(), backend),
-        accepted: &accepted(project.is_own)?,
-        folder: &folder,
-        patience: flags.patience(),
-        how_to_go_on: &format!(
-            "; the blocks measured so far are kept, and `cargo xtask ab --resume {}` goes on",
-            folder.display()
-        ),
-        deadline: flags
-            .time_budget
-            .map(|seconds| Instant::now() + Duration::from_secs(seconds)),
+    let accepted = accepted(project.is_own)?;
+    let deadline = flags
+        .time_budget
+        .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let compare = |plan: &Plan, place: &Path| {
+        Turns {
+            plan,
+            environment: [&environment, &environment],
+            is_software: &|backend| is_software(listing.as_ref(), backend),
+            accepted: &accepted,
+            folder: place,
+            patience: flags.patience(),
+            how_to_go_on: &format!(
+                "; the blocks measured so far are kept, and `cargo xtask ab --resume {}` goes on",
+                folder.display()
+            ),
+            deadline,
+        }
+        .run()
+    };
+    let mut finished = compare(&plan, &folder)?;
+    // What is bound cannot show what other threads bring.
+    let parallel = parallel(&finished.windows);
+    if !parallel.is_empty() && plan.binding != Some(Binding::Free) {
+        console::status(
+            "Comparing",
+            &format!("{} free, as their threads are not as many", parallel.join(", ")),
+        );
+        let free = Plan {
+            cases: parallel,
+            binding: Some(Binding::Free),
+            ..plan.clone()
+        };
+        for mut assessment in compare(&free, &folder.join("free"))?.assessments {
+            assessment.case.push_str(" (free)");
+            finished.assessments.push(assessment);
+        }
     }
-    .run()?;
     let mut verdicts = finished.assessments;
     verdicts.extend(missing(&lost));
     let rules = Rules {
@@ -107,6 +131,17 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     }
     console::status("Wrote", &folder.display().to_string());
     Ok(exit)
+}
+
+/// The cases for which the processes of head have another number of threads than those of base, at the most.
+fn parallel(windows: &[Window]) -> Vec<String> {
+    let mut threads: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    for window in windows {
+        let most = &mut threads.entry(&window.case).or_default()[window.variant.program()];
+        *most = (*most).max(window.threads.unwrap_or_default());
+    }
+    let differ = threads.into_iter().filter(|(_, [base, head])| base != head);
+    differ.map(|(case, _)| case.to_owned()).collect()
 }
 
 /// This project.
