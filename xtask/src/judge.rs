@@ -233,7 +233,9 @@ mod tests {
             .filter(|row| row.case.size != 1000)
             .collect::<Vec<_>>();
         check(&gone, 1000, Verdict::Missing);
-        let verdicts = judge(Some(&baseline()), &gone, &plan());
+        let mut other = plan();
+        other.sizes = vec!["2000".to_owned()];
+        let verdicts = judge(Some(&baseline()), &gone, &other);
         assert_eq!(verdicts[0].verdict, Verdict::NotMeasured);
         let verdicts = judge(None, &gone, &plan());
         assert!(verdicts.iter().all(|verdict| verdict.verdict == Verdict::New));
