@@ -2,3 +2,6 @@
 //! cases became slower.
 //!
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
+
+pub mod cli;
+pub mod project;
