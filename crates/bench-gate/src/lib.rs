@@ -4,4 +4,5 @@
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
 
 pub mod cli;
+pub mod criterion;
 pub mod project;

@@ -3,6 +3,7 @@
 
 mod build;
 mod cargo;
+mod cases;
 mod environment;
 mod error;
 mod files;
@@ -24,6 +25,7 @@ use std::{
 };
 
 pub use build::Builder;
+pub use cases::{Common, Listed, Pairs, Place, pair};
 pub use environment::command as clean_command;
 pub use error::Error;
 pub use git::Repository;
