@@ -5,7 +5,18 @@
 
 pub mod assess;
 pub mod cli;
+pub mod console;
 pub mod criterion;
+pub mod error;
+pub mod exit;
+pub mod files;
+pub mod interrupt;
+pub mod lines;
+pub mod lock;
+pub mod progress;
 pub mod project;
+pub mod record;
 pub mod stat;
 pub mod verdict;
+
+pub use error::Error;

@@ -1,18 +1,13 @@
 //! The command line of `cargo bench-gate`.
 
-mod console;
-mod exit;
 mod flags;
-mod interrupt;
 mod programs;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use exit::Exit;
-
-use crate::project;
+use crate::{console, exit::Exit, project};
 
 /// Finds performance regressions of a criterion project.
 #[derive(Debug, clap::Parser)]

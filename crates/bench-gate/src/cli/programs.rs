@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 
 use super::{
-    Error, console,
-    exit::Exit,
+    Error,
     flags::{Benches, Place},
-    interrupt,
 };
-use crate::project::{self, Builder, Built, Store, WORKTREE};
+use crate::{
+    console,
+    exit::Exit,
+    interrupt,
+    project::{self, Builder, Built, Store, WORKTREE},
+};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
