@@ -35,8 +35,15 @@ fn a_file_read_relative_to_the_package_is_the_revisions_own() {
     assert_eq!(said.values(), [20.0, 20.0, 20.0, 1.0, 30.0, 30.0, 30.0, 1.0]);
     // From anywhere.
     let manifest = world.repository().join("Cargo.toml");
-    let mut command = world.command(&["programs", "plain", "--run", "--bench", "--manifest-path"]);
-    let elsewhere = command.arg(manifest).current_dir(world.path("")).output().unwrap();
+    let args = [
+        "programs",
+        "plain",
+        "--manifest-path",
+        manifest.to_str().unwrap(),
+        "--run",
+        "--bench",
+    ];
+    let elsewhere = world.command(&args).current_dir(world.path("")).output().unwrap();
     assert_eq!(Said::of(elsewhere).values()[..3], [10.0, 10.0, 10.0]);
 }
 

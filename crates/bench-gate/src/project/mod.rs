@@ -30,7 +30,7 @@ pub use environment::command as clean_command;
 pub use error::Error;
 pub use git::Repository;
 pub use same::difference;
-pub use selection::{Direction, Selection, Settings};
+pub use selection::{Selection, Settings};
 pub use start::note_if_runner;
 pub use store::{CACHE_ENV, Store};
 
@@ -126,6 +126,15 @@ impl Project {
         &self.settings
     }
 
+    /// The target folder of the work tree, for reports: nothing is built in it.
+    ///
+    /// # Errors
+    /// Cargo does not take the manifest any more.
+    pub fn target(&self) -> Result<PathBuf, Error> {
+        let metadata = targets::metadata("the work tree", &self.folder.join("Cargo.toml"), None)?;
+        Ok(metadata.target_directory.into_std_path_buf())
+    }
+
     /// The commit that a revision names; `worktree` names itself.
     ///
     /// # Errors
@@ -185,6 +194,24 @@ pub struct Built {
     of_tree: Vec<PathBuf>,
     of_registries: Vec<PathBuf>,
     _tree: tree::Tree,
+}
+
+impl Built {
+    /// SHA-256 of each program.
+    ///
+    /// # Errors
+    /// A program cannot be read.
+    pub fn sums(&self) -> Result<Vec<String>, Error> {
+        use sha2::Digest as _;
+        let sum = |program: &Program| {
+            let content = std::fs::read(&program.file).map_err(Error::io("read", &program.file))?;
+            Ok(sha2::Sha256::digest(content)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect())
+        };
+        self.programs.iter().map(sum).collect()
+    }
 }
 
 /// A bench program of a revision, and how `cargo bench` starts it.

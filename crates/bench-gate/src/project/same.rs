@@ -134,14 +134,26 @@ fn is_no_data(file: &str, sources: &BTreeSet<String>) -> bool {
     DOCUMENTATION_ENDINGS.contains(&ending) || named && ["", "txt"].contains(&ending)
 }
 
+/// Variables that tell of a package what its documentation tells.
+const ABOUT: [&str; 7] = [
+    "CARGO_PKG_AUTHORS",
+    "CARGO_PKG_DESCRIPTION",
+    "CARGO_PKG_HOMEPAGE",
+    "CARGO_PKG_LICENSE",
+    "CARGO_PKG_LICENSE_FILE",
+    "CARGO_PKG_README",
+    "CARGO_PKG_REPOSITORY",
+];
+
 /// What cargo told a program, with the folders of the revision left out.
 fn environment(built: &Built, program: &super::Program) -> BTreeMap<String, String> {
     let place = built.slot.to_string_lossy().into_owned();
     let plain = |text: &str| text.replace(&place, "");
-    let variables = program
+    let told = program
         .environment
         .iter()
-        .map(|(name, value)| (name.clone(), plain(value)));
+        .filter(|(name, _)| !ABOUT.contains(&name.as_str()));
+    let variables = told.map(|(name, value)| (name.clone(), plain(value)));
     let folder = plain(&program.folder.to_string_lossy());
     variables.chain([("working folder".to_owned(), folder)]).collect()
 }
@@ -219,16 +231,29 @@ fn sources(built: &Built) -> Result<BTreeSet<String>, Error> {
     }
     for info in infos {
         let text = fs::read_to_string(&info).map_err(Error::io("read", &info))?;
-        // `file:` lines, one for each file that was read, follow the first rule.
-        let files = text.lines().filter_map(|line| line.strip_suffix(':'));
+        // Rules of make: `target: file file`, and `file:` for each file.
+        let files = text
+            .lines()
+            .filter_map(|line| line.split_once(": ").or(Some((line.strip_suffix(':')?, ""))));
+        let files = files.flat_map(|(target, rest)| if rest.is_empty() { words(target) } else { words(rest) });
         for file in files {
-            let file = built.workspace.join(file.replace("\\ ", " "));
+            let file = built.workspace.join(file);
             if let Ok(place) = file.strip_prefix(&built.top) {
                 sources.insert(place.to_string_lossy().replace('\\', "/"));
             }
         }
     }
     Ok(sources)
+}
+
+/// Words between spaces; one that belongs to a word is escaped.
+fn words(text: &str) -> Vec<String> {
+    let joined = text.replace("\\ ", "\u{0}");
+    joined
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .map(|word| word.replace('\u{0}', " "))
+        .collect()
 }
 
 #[cfg(test)]
@@ -273,6 +298,11 @@ mod tests {
         ] {
             check(file, false);
         }
+    }
+
+    #[test]
+    fn files_of_a_rule_may_have_spaces() {
+        assert_eq!(words("a.rs my\\ file.rs  c"), ["a.rs", "my file.rs", "c"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which benches are meant, in cargo's terms, and the settings of a project.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,16 +47,6 @@ impl Selection {
     }
 }
 
-/// Whether less or more of a unit is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// As for times.
-    Less,
-    /// As for throughput.
-    More,
-}
-
 /// `[workspace.metadata.bench-gate]`. Flags of the command line count before it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -80,8 +70,6 @@ pub struct Settings {
     /// Files and folders that git ignores and benches read, from the repository's top folder: every revision gets
     /// the work tree's.
     pub carry: Vec<String>,
-    /// Units of measurements that are no times, and which direction is better.
-    pub units: BTreeMap<String, Direction>,
     /// Seconds a comparison may take.
     pub time_budget: Option<u64>,
 }
