@@ -47,12 +47,12 @@ pub fn main() -> ExitCode {
         Command::Programs(flags) => programs::run(&flags),
         Command::Clean(place) => clean(&place),
     };
-    ended.map_or_else(failed, Into::into)
+    ended.map_or_else(|error| failed(&error), Into::into)
 }
 
-fn failed(error: Error) -> ExitCode {
-    console::error(&with_sources(&error));
-    let is_usage = matches!(&error, Error::Project(error) if error.is_usage());
+fn failed(error: &Error) -> ExitCode {
+    console::error(&with_sources(error));
+    let is_usage = matches!(error, Error::Project(error) if error.is_usage());
     if is_usage { Exit::Usage } else { Exit::ToolFailed }.into()
 }
 

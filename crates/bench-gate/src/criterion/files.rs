@@ -59,7 +59,7 @@ pub fn measured(home: &Path) -> io::Result<Vec<Measured>> {
     let mut found = Vec::new();
     let mut open = vec![home.to_owned()];
     while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(&folder).map_err(|error| named(&folder, error))? {
+        for entry in fs::read_dir(&folder).map_err(|error| named(&folder, &error))? {
             let path = entry?.path();
             if !path.is_dir() {
                 continue;
@@ -84,12 +84,12 @@ pub fn measured(home: &Path) -> io::Result<Vec<Measured>> {
 }
 
 fn json<T: serde::de::DeserializeOwned>(path: &PathBuf) -> io::Result<T> {
-    let text = fs::read(path).map_err(|error| named(path, error))?;
-    serde_json::from_slice(&text).map_err(|error| named(path, error.into()))
+    let text = fs::read(path).map_err(|error| named(path, &error))?;
+    serde_json::from_slice(&text).map_err(|error| named(path, &error.into()))
 }
 
 /// An error with the file it is about.
-fn named(path: &Path, error: io::Error) -> io::Error {
+fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 

@@ -97,7 +97,7 @@ impl<'a> Builder<'a> {
             &self.selection.packages
         };
         let manifest = targets::manifest(revision, &slot.tree, within, named, &manifests)?;
-        let folder = manifest.parent().expect("a manifest lies in a folder").to_owned();
+        let folder = manifest.parent().map(Path::to_owned).unwrap_or_default();
         let toolchain = self.selection.toolchain.as_deref().or(project.toolchain.as_deref());
         let metadata = targets::metadata(revision, &manifest, toolchain)?;
         let workspace = git::plain(metadata.workspace_root.clone().into_std_path_buf());
@@ -112,11 +112,7 @@ impl<'a> Builder<'a> {
             programs: Vec::new(),
             notes,
             compiler,
-            slot: slot
-                .target
-                .parent()
-                .expect("it lies in the revision's folder")
-                .to_owned(),
+            slot: slot.folder.clone(),
             top: slot.tree.clone(),
             workspace,
             target: slot.target.clone(),
@@ -236,7 +232,7 @@ impl<'a> Builder<'a> {
         let (runner, note) = runner::configured(folder, triples.last().map_or("", String::as_str));
         built.notes.extend(note);
         let names = &targets.packages;
-        built.programs = programs(&artifacts, start::read(starts.path())?, names, &runner);
+        built.programs = programs(&artifacts, &start::read(starts.path())?, names, &runner);
         built.programs.retain(|program| {
             targets
                 .wanted
@@ -316,7 +312,7 @@ fn triples(folder: &Path, compiler: &str) -> Vec<String> {
 /// Joins what cargo built with how it started it.
 fn programs(
     artifacts: &Artifacts,
-    starts: Vec<start::Start>,
+    starts: &[start::Start],
     names: &BTreeMap<String, String>,
     runner: &[String],
 ) -> Vec<Program> {

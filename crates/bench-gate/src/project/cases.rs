@@ -227,7 +227,7 @@ mod tests {
             .iter()
             .map(|common| format!("{} = {} {}", common.name, common.base.program, common.base.id))
             .collect();
-        assert_eq!([common, pairs.new, pairs.removed], expected.map(|list| list.to_vec()));
+        assert_eq!([common, pairs.new, pairs.removed], expected.map(<[&str]>::to_vec));
     }
 
     #[test]

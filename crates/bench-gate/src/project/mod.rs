@@ -73,7 +73,7 @@ impl Project {
             .canonicalize()
             .map_err(|_| Error::NoProject(manifest.clone()))?;
         let manifest = git::plain(real);
-        let folder = manifest.parent().expect("a manifest lies in a folder").to_owned();
+        let folder = manifest.parent().map(Path::to_owned).unwrap_or_default();
         let metadata = targets::metadata("the work tree", &manifest, None)?;
         let workspace = git::plain(metadata.workspace_root.clone().into_std_path_buf());
         let repository = Repository::around(&folder)?;

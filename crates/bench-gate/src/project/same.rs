@@ -79,7 +79,9 @@ pub fn difference(base: &Built, head: &Built, changed: &[String]) -> Result<Opti
     }
     for program in &base.programs {
         let is_it = |other: &&super::Program| other.package == program.package && other.target == program.target;
-        let other = head.programs.iter().find(is_it).expect("the names are the same");
+        let Some(other) = head.programs.iter().find(is_it) else {
+            continue;
+        };
         let which = || format!("the program of `{}`", program.target);
         if environment(base, program) != environment(head, other) || program.runner != other.runner {
             return Ok(Some(format!("the environment of {}", which())));

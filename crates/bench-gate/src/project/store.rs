@@ -24,6 +24,7 @@ const USED: &str = "used";
 /// The folder of a revision.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
+    pub(super) folder: PathBuf,
     /// What stands for the folders around the repository.
     pub(super) surroundings: PathBuf,
     /// The repository's top folder.
@@ -74,6 +75,7 @@ impl Store {
             surroundings: folder.join("tree"),
             tree: folder.join("tree").join(tree),
             target: folder.join("target"),
+            folder,
         })
     }
 

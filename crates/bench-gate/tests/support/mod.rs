@@ -180,6 +180,10 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "what a command ends with is of no more use"
+    )]
     pub(crate) fn of(output: Output) -> Self {
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         Self {
