@@ -222,12 +222,17 @@ fn sources(built: &Built) -> Result<BTreeSet<String>, Error> {
         let Some(folder) = file.parent() else { continue };
         let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let stem = stem.strip_prefix("lib").unwrap_or(stem);
-        for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
-            let path = entry.map_err(Error::io("read", folder))?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let is_build_script = file.ends_with("build-script-build");
-            if name.ends_with(".d") && (name.starts_with(stem) || is_build_script) {
-                infos.insert(path);
+        // What cargo wrote of a helper program lies where it was before it was put in its place.
+        for folder in [folder.to_owned(), folder.join("deps")]
+            .iter()
+            .filter(|folder| folder.is_dir())
+        {
+            for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
+                let path = entry.map_err(Error::io("read", folder))?.path();
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                if name.ends_with(".d") && (name.starts_with(stem) || file.ends_with("build-script-build")) {
+                    infos.insert(path);
+                }
             }
         }
     }
