@@ -5,7 +5,9 @@
 
 pub mod assess;
 pub mod binding;
+pub mod cli;
 pub mod console;
+pub mod criterion;
 pub mod error;
 pub mod exit;
 pub mod files;
@@ -16,6 +18,7 @@ pub mod lock;
 pub mod measure;
 pub mod process;
 pub mod progress;
+pub mod project;
 pub mod record;
 pub mod stat;
 pub mod verdict;
