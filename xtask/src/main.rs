@@ -16,13 +16,10 @@ mod merge;
 mod noop;
 mod peers;
 mod quantile;
-mod record;
 mod report;
 mod rows;
 mod run;
-mod screen;
 mod shard;
-mod stat;
 mod table;
 mod verdict;
 
