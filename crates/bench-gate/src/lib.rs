@@ -5,6 +5,7 @@
 
 pub mod assess;
 pub mod binding;
+pub mod bisection;
 pub mod cli;
 pub mod console;
 pub mod criterion;
@@ -21,6 +22,7 @@ pub mod progress;
 pub mod project;
 pub mod record;
 pub mod stat;
+pub mod stored;
 pub mod verdict;
 
 pub use error::Error;

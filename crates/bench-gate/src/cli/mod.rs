@@ -1,7 +1,15 @@
 //! The command line of `cargo bench-gate`.
 
+mod ab;
+mod bisect;
+mod check;
+mod compare;
 mod flags;
+mod github;
+mod outcome;
 mod programs;
+mod record;
+mod threads;
 
 use std::process::ExitCode;
 
@@ -19,6 +27,14 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Compare two revisions: which cases became slower?
+    Ab(Box<ab::Flags>),
+    /// Store what every case takes on this machine
+    Record(record::Flags),
+    /// Compare the work tree with what is stored
+    Check(check::Flags),
+    /// Find the commit that made a case slower
+    Bisect(bisect::Flags),
     /// Build revisions and show their bench programs, and whether two revisions run the same ones
     Programs(programs::Flags),
     /// Remove what is kept of this project's revisions
@@ -30,8 +46,12 @@ enum Command {
 enum Error {
     #[error(transparent)]
     Project(#[from] project::Error),
+    #[error(transparent)]
+    Gate(#[from] crate::Error),
     #[error("{0}")]
     Failed(String),
+    #[error("{0}")]
+    Usage(String),
 }
 
 /// Reads the command line and does what it says.
@@ -44,6 +64,10 @@ pub fn main() -> ExitCode {
         .filter(|(index, arg)| *index != 1 || arg != "bench-gate")
         .map(|(_, arg)| arg);
     let ended = match Cli::parse_from(args).command {
+        Command::Ab(flags) => ab::run(&flags),
+        Command::Record(flags) => record::run(&flags),
+        Command::Check(flags) => check::run(&flags),
+        Command::Bisect(flags) => bisect::run(&flags),
         Command::Programs(flags) => programs::run(&flags),
         Command::Clean(place) => clean(&place),
     };
@@ -52,7 +76,11 @@ pub fn main() -> ExitCode {
 
 fn failed(error: &Error) -> ExitCode {
     console::error(&with_sources(error));
-    let is_usage = matches!(error, Error::Project(error) if error.is_usage());
+    let is_usage = match error {
+        Error::Project(error) => error.is_usage(),
+        Error::Usage(_) | Error::Gate(crate::Error::Usage(_)) => true,
+        _ => false,
+    };
     if is_usage { Exit::Usage } else { Exit::ToolFailed }.into()
 }
 
@@ -77,4 +105,13 @@ fn clean(place: &flags::Place) -> Result<Exit, Error> {
     store.clear()?;
     console::status("Removed", &store.folder().display().to_string());
     Ok(Exit::Pass)
+}
+
+/// The command as it was typed.
+fn command_line() -> String {
+    let args = std::env::args().skip(1).filter(|arg| arg != "bench-gate");
+    std::iter::once("cargo bench-gate".to_owned())
+        .chain(args)
+        .collect::<Vec<_>>()
+        .join(" ")
 }

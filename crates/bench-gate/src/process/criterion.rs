@@ -1,19 +1,11 @@
 //! Any criterion program, driven as it is: it lists its cases, and measures one of them per process.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use bench_recorder::wire::{RECORD_ENV, SERVE_ENV, Window};
 
 use super::{Refusal, Start, running::Running};
-use crate::Error;
-
-/// The case that a line of criterion's list names; before 0.5 it said `bench`.
-pub(super) fn listed_case(line: &str) -> Option<String> {
-    [": benchmark", ": bench"]
-        .iter()
-        .find_map(|end| line.strip_suffix(end))
-        .map(str::to_owned)
-}
+use crate::{Error, criterion};
 
 /// What a program is told that is to behave as any criterion program.
 fn running(start: &Start<'_>, args: &[&str]) -> Result<Running, Error> {
@@ -27,7 +19,7 @@ pub(super) fn listed(start: &Start<'_>) -> Result<Vec<String>, Error> {
     let mut running = running(start, &["--bench", "--list"])?;
     let mut cases = Vec::new();
     while let Some(line) = running.line("its list of benchmarks")? {
-        cases.extend(listed_case(&line));
+        cases.extend(criterion::listed(&line).map(str::to_owned));
     }
     if !running.ended().is_some_and(|status| status.success()) {
         return Err(running.gone("its list of benchmarks"));
@@ -65,6 +57,19 @@ pub fn window(start: &Start<'_>, case: &str, times: &mut Times) -> Result<Window
 }
 
 fn measured(start: &Start<'_>, case: &str, times: Times) -> Result<Window, Refusal> {
+    for filter in criterion::filters(case) {
+        if let Some(window) = filtered(start, case, &filter, times)? {
+            return Ok(window);
+        }
+    }
+    let name = (start.command)().get_program().to_string_lossy().into_owned();
+    Err(Refusal::Case(format!(
+        "{name} lists it, and measured nothing of that name"
+    )))
+}
+
+/// Measures what a filter matches; `None` if the case is not among it.
+fn filtered(start: &Start<'_>, case: &str, filter: &str, times: Times) -> Result<Option<Window>, Refusal> {
     let home = start.folder.join("criterion");
     if home.exists() {
         fs::remove_dir_all(&home).map_err(|error| Refusal::Tool(Error::io("remove", &home)(error)))?;
@@ -73,13 +78,15 @@ fn measured(start: &Start<'_>, case: &str, times: Times) -> Result<Window, Refus
         Times::Short => ["0.05", "0.1"],
         Times::Whole => ["1", "1"],
     };
-    let filter = format!("^{}$", escape(case));
     let times = ["--warm-up-time", warm_up, "--measurement-time", measurement];
     let size = ["--sample-size", SAMPLES, "--nresamples", "1000"];
-    let rest = ["--bench", "--noplot", &filter];
+    let rest = ["--bench", "--noplot", filter];
     let mut running = running(start, &[&times[..], &size[..], &rest[..]].concat()).map_err(Refusal::Tool)?;
-    let mut refusal = None;
+    let (mut refusal, mut other_unit) = (None, None);
     while let Some(line) = running.line(case).map_err(Refusal::Program)? {
+        if let Some(unit) = criterion::unit(&line).filter(|unit| !criterion::is_time(unit)) {
+            other_unit = other_unit.or(Some(unit.to_owned()));
+        }
         refusal = refusal.or(refuses_times(&line).then_some(line));
     }
     if !running.ended().is_some_and(|status| status.success()) {
@@ -87,93 +94,33 @@ fn measured(start: &Start<'_>, case: &str, times: Times) -> Result<Window, Refus
         let refusal = refusal.or(Some(error.to_string()).filter(|text| refuses_times(text)));
         return Err(refusal.map_or(Refusal::Program(error), Refusal::Case));
     }
+    if let Some(unit) = other_unit {
+        return Err(Refusal::Case(format!(
+            "it measures `{unit}` and not time, and nothing says whether less or more of that is better"
+        )));
+    }
     let nonsense = |message: String| Refusal::Program(Error::Failed(message));
-    let samples = if home.exists() {
-        samples(&home).map_err(Refusal::Program)?
-    } else {
-        Vec::new()
+    if !home.exists() {
+        return Ok(None);
+    }
+    let measured = criterion::measured(&home).map_err(|error| nonsense(error.to_string()))?;
+    let Some(measured) = measured.into_iter().find(|measured| measured.is(case)) else {
+        return Ok(None);
     };
-    let sample = samples.into_iter().find(|(id, _)| id == case).map(|(_, sample)| sample);
-    let sample = sample.ok_or_else(|| nonsense(format!("{} measured no {case}", running.name)))?;
-    let each = sample.times.iter().zip(&sample.iters).map(|(time, calls)| time / calls);
-    let samples_ns: Vec<f64> = each.collect();
+    let samples_ns = measured.each();
     if samples_ns.is_empty() || !samples_ns.iter().all(super::is_time) {
         return Err(nonsense(format!(
             "criterion's samples of {case} are no times: {samples_ns:?}"
         )));
     }
-    Ok(Window {
+    Ok(Some(Window {
         samples_ns,
         ..Window::default()
-    })
-}
-
-/// What criterion saves in `sample.json`.
-#[derive(Clone, Debug, serde::Deserialize)]
-struct Sample {
-    /// Calls per sample.
-    iters: Vec<f64>,
-    /// Total time of each sample, in nanoseconds.
-    times: Vec<f64>,
-}
-
-/// Criterion's measurements below a folder, with their full ids: folder names are cut short and changed,
-/// ids are not.
-fn samples(folder: &Path) -> Result<Vec<(String, Sample)>, Error> {
-    #[derive(serde::Deserialize)]
-    struct Benchmark {
-        full_id: String,
-    }
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).map_err(Error::io("read", &folder))? {
-            let path = entry.map_err(Error::io("read", &folder))?.path();
-            if path.is_dir() && path.file_name().is_some_and(|name| name == "new") {
-                let benchmark: Benchmark = crate::files::read_json(&path.join("benchmark.json"))?;
-                found.push((benchmark.full_id, crate::files::read_json(&path.join("sample.json"))?));
-            } else if path.is_dir() {
-                folders.push(path);
-            }
-        }
-    }
-    Ok(found)
+    }))
 }
 
 /// Whether a program says that it does not take the times: clap's words, or those of the library for numbers.
 fn refuses_times(text: &str) -> bool {
     let text = text.to_lowercase();
     text.contains("invalid") && ["digit", "value", "argument"].iter().any(|word| text.contains(word))
-}
-
-/// Makes a regular expression that only this text matches.
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        if "\\.+*?()|[]{}^$#&-~ ".contains(c) {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_of_any_criterion_is_read() {
-        let check = |line: &str, expected: Option<&str>| assert_eq!(listed_case(line).as_deref(), expected, "{line}");
-        check("req/req: bench", Some("req/req"));
-        check("u64[0]/std::fmt: benchmark", Some("u64[0]/std::fmt"));
-        check("", None);
-        check("5 benchmarks", None);
-    }
-
-    #[test]
-    fn a_filter_matches_its_case_alone() {
-        assert_eq!(escape("hash (fast)/4x4"), "hash\\ \\(fast\\)/4x4");
-        assert_eq!(escape("vector_add/cpu/1000"), "vector_add/cpu/1000");
-    }
 }

@@ -65,7 +65,7 @@ pub fn inspect(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
                 _ => Ok((Kind::Criterion, criterion::listed(start)?)),
             };
         }
-        cases.extend(criterion::listed_case(&line));
+        cases.extend(crate::criterion::listed(&line).map(str::to_owned));
     }
     // A list that a crash cut short is none.
     if !running.ended().is_some_and(|status| status.success()) {
