@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A recording has a row for each window: block, regime, case, process, turn, p10_ns, p50_ns, and
-//! mean_ns if it was kept. `base` and `base2` are processes of one program. The noise of a process is
+//! mean_ns if it was kept; what is missing of mean and 95th percentile is taken from the column before. `base` and `base2` are processes of one program. The noise of a process is
 //! ±1/√2 times the difference of such a pair, of a block drawn at random: symmetric, and independent
 //! between the three processes of a block. What order and neighbours do to a block is not in it, and
 //! only suites that were measured show that.
