@@ -277,8 +277,12 @@ pub fn relabelled(suites: &[Suite], n: usize, percent: i32, plan: &Plan) -> Vec<
                 }
                 case.blocks.push(Block { number, times });
                 windows.extend(of_block.iter().map(|window| {
-                    let place = PLACES.iter().position(|variant| *variant == window.variant);
-                    let variant = PLACES[roles[place.expect("all variants have a place")]];
+                    let place = match window.variant {
+                        Variant::Head => HEAD,
+                        Variant::Base => BASE,
+                        Variant::Control => CONTROL,
+                    };
+                    let variant = PLACES[roles[place]];
                     let factor = if variant == Variant::Head { factor } else { 1.0 };
                     Window {
                         block: number,
