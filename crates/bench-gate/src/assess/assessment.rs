@@ -69,8 +69,8 @@ pub struct Figures {
     pub deviation_percent: f64,
     /// Changes up to this may be layout alone, or are too small to matter.
     pub floor_percent: f64,
-    /// A case passes if it surely is slower by less; none if the statistic holds up no pass.
-    pub bound_percent: Option<f64>,
+    /// A case passes if it surely is slower by less.
+    pub bound_percent: f64,
     /// The smallest slowdown that all blocks of the plan find with a probability of 95 %.
     pub detectable_percent: f64,
 }
@@ -125,7 +125,7 @@ impl Assessment {
                 control_percent: percent(view.control.estimate),
                 deviation_percent: percent(view.deviation),
                 floor_percent: percent(floor),
-                bound_percent: view.bound.map(|bound| percent(bound + view.accepted)),
+                bound_percent: percent(view.bound + view.accepted),
                 detectable_percent: percent(
                     view.accepted + power::detectable(view.deviation, plan.last().blocks, level).max(floor),
                 ),
@@ -200,11 +200,11 @@ impl Assessment {
                 figures.change_percent, figures.low_percent, figures.high_percent
             ));
             if self.verdict == Verdict::Inconclusive {
-                let exceeded = figures.bound_percent.filter(|bound| figures.high_percent >= *bound);
-                let grounds = exceeded.map_or_else(
-                    || "looks slower, which so few blocks do not confirm".to_owned(),
-                    |bound| format!("a slowdown above {bound:.0} % is not excluded"),
-                );
+                let grounds = if figures.high_percent < figures.bound_percent {
+                    "looks slower, which so few blocks do not confirm".to_owned()
+                } else {
+                    format!("a slowdown above {:.0} % is not excluded", figures.bound_percent)
+                };
                 write(format!(": {grounds}"));
             }
             write(format!(", {} blocks", self.blocks));
@@ -234,11 +234,8 @@ fn settle(view: &View, blocks: usize, plan: &Plan, tests: usize) -> Option<Settl
     let estimate = view.effect.estimate - view.accepted;
     // Wide enough for the estimate to come out higher, as it does once in twenty times.
     let width = (view.effect.high - view.effect.estimate) * (1.0 + power::Z_POWER / view::z());
-    let room = view
-        .bound
-        .map(|bound| bound - estimate)
-        .filter(|room| *room > 0.0 && !view.is_suspicious());
-    let pass = room.map(|room| {
+    let room = view.bound - estimate;
+    let pass = (room > 0.0 && !view.is_suspicious()).then(|| {
         let needed = blocks as f64 * (width / room).powi(2);
         (needed.ceil() as usize, Verdict::Pass)
     });

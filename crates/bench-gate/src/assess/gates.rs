@@ -1,7 +1,6 @@
 //! Which statistics are judged, and by how much each may change.
 
 use super::input::Statistic;
-use crate::stat::SHORT_NS;
 
 /// How one statistic is judged.
 #[derive(Clone, Copy, Debug)]
@@ -10,18 +9,14 @@ pub struct Gate {
     pub statistic: Statistic,
     /// A change that surely is smaller is none: 0.01 is 1 %.
     pub floor: f64,
-    /// A case passes if it surely is slower by less than this, and for calls shorter than 10 µs by
-    /// less than the second. `None`: what the statistic does not show holds up no pass.
-    bounds: Option<[f64; 2]>,
+    /// A case passes if it surely is slower by less than this.
+    pub bound: f64,
+    /// The same for calls shorter than 10 µs.
+    pub short_bound: f64,
 }
 
-impl Gate {
-    /// The logarithm of what a case may be slower by that passes, if calls take `call_ns`.
-    pub fn bound(&self, call_ns: f64) -> Option<f64> {
-        self.bounds
-            .map(|[long, short]| if call_ns < SHORT_NS { short } else { long }.ln_1p())
-    }
-}
+/// What a statistic that bounds no pass may be slower by: ten times, which every other would show.
+const UNBOUNDED: f64 = 9.0;
 
 /// The statistics judged. A case is slower if it is in one of them, and passes if it does in all.
 ///
@@ -33,21 +28,25 @@ pub const GATES: [Gate; 4] = [
     Gate {
         statistic: Statistic::Fast,
         floor: 0.01,
-        bounds: Some([0.05, 0.08]),
+        bound: 0.05,
+        short_bound: 0.08,
     },
     Gate {
         statistic: Statistic::Median,
         floor: 0.01,
-        bounds: Some([0.05, 0.08]),
+        bound: 0.05,
+        short_bound: 0.08,
     },
     Gate {
         statistic: Statistic::Mean,
         floor: 0.03,
-        bounds: None,
+        bound: UNBOUNDED,
+        short_bound: UNBOUNDED,
     },
     Gate {
         statistic: Statistic::Upper,
         floor: 0.05,
-        bounds: None,
+        bound: UNBOUNDED,
+        short_bound: UNBOUNDED,
     },
 ];

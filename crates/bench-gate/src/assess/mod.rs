@@ -165,8 +165,7 @@ fn decide(views: &Views, is_last: bool) -> Option<(Verdict, usize)> {
     }
     let excess = |gate: &usize| {
         let view = &views[*gate].0;
-        view.bound
-            .map_or(0.0, |bound| (view.effect.high - view.accepted) / bound)
+        (view.effect.high - view.accepted) / view.bound
     };
     let suspicious = place(&|(view, ..)| view.is_suspicious());
     let widest = (0..views.len()).max_by(|a, b| excess(a).total_cmp(&excess(b)));

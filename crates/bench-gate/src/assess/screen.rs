@@ -13,7 +13,7 @@ use super::{
     input::{Statistic, Times},
 };
 use crate::{
-    stat::{holm, layout::student, quantile::median},
+    stat::{SHORT_NS, holm, layout::student, quantile::median},
     verdict::Verdict,
 };
 
@@ -114,8 +114,12 @@ impl Contrast {
     }
 
     fn is_bounded(&self, gate: &Gate, drift: f64) -> bool {
-        let most = self.effect + self.margin(PASS_LEVEL, drift);
-        gate.bound(self.base_ns).is_none_or(|bound| most < bound)
+        let bound = if self.base_ns < SHORT_NS {
+            gate.short_bound
+        } else {
+            gate.bound
+        };
+        self.effect + self.margin(PASS_LEVEL, drift) < bound.ln_1p()
     }
 
     fn screened(&self, stored: &Stored, gate: &Gate, verdict: Verdict, is_suspect: bool, drift: f64) -> Screened {

@@ -6,7 +6,7 @@ use super::{
     gates::Gate,
     input::{BASE, CONTROL, Case, HEAD, Three},
 };
-use crate::stat::{Effect, aligned, layout::Layout, power, quantile::median, signed_rank};
+use crate::stat::{Effect, SHORT_NS, aligned, layout::Layout, power, quantile::median, signed_rank};
 
 /// Two-sided error of the intervals.
 pub(super) const INTERVAL_ERROR: f64 = 0.01;
@@ -37,7 +37,7 @@ pub(super) struct View {
     /// A change that surely is smaller is none.
     pub(super) floor: f64,
     /// A case passes if it surely is slower by less than this, beyond what is accepted.
-    pub(super) bound: Option<f64>,
+    pub(super) bound: f64,
     pub(super) accepted: f64,
     pub(super) layout: Layout,
 }
@@ -76,7 +76,12 @@ impl View {
             base_ns,
             head_ns: median(&of(|block| block[HEAD])).exp(),
             floor: gate.floor.ln_1p(),
-            bound: gate.bound(base_ns),
+            bound: if base_ns < SHORT_NS {
+                gate.short_bound
+            } else {
+                gate.bound
+            }
+            .ln_1p(),
             effect,
             accepted,
             layout,
@@ -102,7 +107,7 @@ impl View {
 
     /// Whether a slowdown larger than the bound is excluded.
     pub(super) fn is_bounded(&self) -> bool {
-        self.bound.is_none_or(|bound| self.effect.high < self.accepted + bound)
+        self.effect.high < self.accepted + self.bound
     }
 
     /// Whether there is a slowdown by the interval alone, which knows of no other case.

@@ -13,7 +13,6 @@ use super::{
     input::{Statistic, Times},
 };
 use crate::{
-    record::{Variant, Window},
     stat::{
         plan::Plan,
         power,
@@ -80,6 +79,21 @@ impl Kind {
             Self::Injected(_) | Self::Every(_) => Change::Slower,
         }
     }
+}
+
+/// Calls of one process within some hundredths of a second, for the reference tests.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// The block.
+    pub block: u64,
+    /// The round within the block.
+    pub round: u64,
+    /// [`HEAD`], [`BASE`] or [`CONTROL`].
+    pub place: usize,
+    /// Median of the calls, in nanoseconds.
+    pub median_ns: f64,
+    /// Mean of the calls, in nanoseconds.
+    pub mean_ns: f64,
 }
 
 /// A finished comparison of a known kind.
@@ -194,27 +208,27 @@ fn said(kind: Kind, assessment: &Assessment, windows: &[Window], random: &mut Rn
         Verdict::Faster => Change::Faster,
         _ => Change::None,
     };
-    let of = |variant: Variant| windows.iter().filter(move |window| window.variant == variant);
-    let means = |variant| of(variant).map(|window| window.mean_ns).collect::<Vec<_>>();
+    let of = |place: usize| windows.iter().filter(move |window| window.place == place);
+    let means = |place| of(place).map(|window| window.mean_ns).collect::<Vec<_>>();
     // One figure for each process.
-    let medians = |variant| {
+    let medians = |place| {
         let mut blocks: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-        for window in of(variant) {
-            blocks.entry(window.block).or_default().push(window.p50_ns);
+        for window in of(place) {
+            blocks.entry(window.block).or_default().push(window.median_ns);
         }
         let mean = |all: &Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
         blocks.values().map(mean).collect::<Vec<_>>()
     };
     let turn = |window: &Window| (window.block, window.round);
-    let paired: BTreeMap<(u64, u64), f64> = of(Variant::Base).map(|window| (turn(window), window.mean_ns)).collect();
-    let (base, head): (Vec<f64>, Vec<f64>) = of(Variant::Head)
+    let paired: BTreeMap<(u64, u64), f64> = of(BASE).map(|window| (turn(window), window.mean_ns)).collect();
+    let (base, head): (Vec<f64>, Vec<f64>) = of(HEAD)
         .filter_map(|window| Some((*paired.get(&turn(window))?, window.mean_ns)))
         .unzip();
     [
         ours,
-        reference::criterion(&means(Variant::Base), &means(Variant::Head), random),
+        reference::criterion(&means(BASE), &means(HEAD), random),
         reference::tango(&base, &head),
-        reference::benchstat(&medians(Variant::Base), &medians(Variant::Head)),
+        reference::benchstat(&medians(BASE), &medians(HEAD)),
     ]
 }
 
@@ -227,9 +241,6 @@ pub fn rates(suites: &[Suite], plan: &Plan) -> BTreeMap<Kind, Rates> {
     }
     rates
 }
-
-/// The variants by their places in a block.
-const PLACES: [Variant; 3] = [Variant::Head, Variant::Base, Variant::Control];
 
 /// `n` suites made by relabelling: the blocks of all suites of unchanged code go into one pool, and a
 /// pseudo-suite draws as many as the plan's last analysis takes, with their three processes in random
@@ -248,7 +259,7 @@ pub fn relabelled(suites: &[Suite], n: usize, percent: i32, plan: &Plan) -> Vec<
             windows
                 .iter()
                 .filter(|window| window.block == block.number)
-                .cloned()
+                .copied()
                 .collect()
         };
         let blocks = case.blocks.iter().map(|block| (*block, of(block)));
@@ -277,19 +288,14 @@ pub fn relabelled(suites: &[Suite], n: usize, percent: i32, plan: &Plan) -> Vec<
                 }
                 case.blocks.push(Block { number, times });
                 windows.extend(of_block.iter().map(|window| {
-                    let place = match window.variant {
-                        Variant::Head => HEAD,
-                        Variant::Base => BASE,
-                        Variant::Control => CONTROL,
-                    };
-                    let variant = PLACES[roles[place]];
-                    let factor = if variant == Variant::Head { factor } else { 1.0 };
+                    let place = roles[window.place];
+                    let factor = if place == HEAD { factor } else { 1.0 };
                     Window {
                         block: number,
-                        variant,
-                        p50_ns: window.p50_ns * factor,
+                        place,
+                        median_ns: window.median_ns * factor,
                         mean_ns: window.mean_ns * factor,
-                        ..window.clone()
+                        ..*window
                     }
                 }));
             }
@@ -308,7 +314,7 @@ pub fn relabelled(suites: &[Suite], n: usize, percent: i32, plan: &Plan) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{record::tests::window, stat::layout::Layout};
+    use crate::stat::layout::Layout;
 
     fn suite(kind: Kind, effect: f64, random: &mut Rng) -> Suite {
         let (mut blocks, mut windows) = (Vec::new(), Vec::new());
@@ -317,7 +323,13 @@ mod tests {
                 let noise = 0.01 * (random.f64() - 0.5);
                 let ns = 100e3 * (1.0 + noise) * if place == HEAD { 1.0 + effect } else { 1.0 };
                 for round in 1..=2 {
-                    windows.push(window("a", number, round, PLACES[place], ns));
+                    windows.push(Window {
+                        block: number,
+                        round,
+                        place,
+                        median_ns: ns,
+                        mean_ns: ns,
+                    });
                 }
                 Times::of_windows(&[[ns; 4]]).unwrap()
             };
