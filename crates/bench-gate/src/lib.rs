@@ -2,3 +2,8 @@
 //! cases became slower.
 //!
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
+
+pub mod figures;
+pub mod html;
+pub mod table;
+pub mod tags;
