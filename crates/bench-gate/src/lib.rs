@@ -3,7 +3,10 @@
 //!
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
 
+pub mod error;
 pub mod figures;
 pub mod html;
 pub mod table;
 pub mod tags;
+
+pub use error::Error;

@@ -1,5 +1,8 @@
 //! A report as one file: no network, light and dark, for a phone, for paper, for a keyboard and a screen reader.
 
+pub mod folder;
+pub mod sections;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{
