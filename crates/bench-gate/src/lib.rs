@@ -3,10 +3,13 @@
 //!
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
 
+pub mod assess;
 pub mod error;
 pub mod figures;
 pub mod html;
+pub mod stat;
 pub mod table;
 pub mod tags;
+pub mod verdict;
 
 pub use error::Error;
