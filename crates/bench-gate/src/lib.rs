@@ -4,6 +4,7 @@
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
 
 pub mod assess;
+pub mod crossover;
 pub mod error;
 pub mod figures;
 pub mod html;
