@@ -4,10 +4,18 @@
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
 
 pub mod assess;
+pub mod console;
 pub mod crossover;
 pub mod error;
+pub mod exit;
 pub mod figures;
+pub mod files;
 pub mod html;
+pub mod interrupt;
+pub mod lines;
+pub mod lock;
+pub mod progress;
+pub mod record;
 pub mod stat;
 pub mod table;
 pub mod tags;
