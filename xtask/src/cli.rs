@@ -26,6 +26,12 @@ pub(crate) enum Command {
     ValidateGate(cmd::validate_gate::Flags),
     /// Join the shards of a run, and judge the whole
     Merge(cmd::merge::Flags),
+    /// Show a run to people: a page with figures, from what size a GPU pays, what changed
+    Report(cmd::report::Flags),
+    /// Compare two backends of one run, of two runs, or of two threshold scans
+    Compare(cmd::compare::Flags),
+    /// Tell what each case took, commit by commit, and where it changed
+    History(cmd::history::Flags),
     /// Measure this project, wgpu as tutorials use it, cubecl, the CPU and CUDA against each other
     Peers(cmd::peers::Flags),
     /// Find the version split that would break a build, and prove the cure

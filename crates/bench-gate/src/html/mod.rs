@@ -1,6 +1,7 @@
 //! A report as one file: no network, light and dark, for a phone, for paper, for a keyboard and a screen reader.
 
 pub mod folder;
+pub mod report;
 pub mod sections;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
