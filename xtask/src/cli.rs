@@ -1,5 +1,8 @@
 //! The command line: one variant per command, whose flags live in the command's own file.
 
+#[cfg(test)]
+mod documents;
+
 use clap::{Parser, Subcommand};
 
 use crate::cmd;
@@ -36,6 +39,8 @@ pub(crate) enum Command {
     Peers(cmd::peers::Flags),
     /// Find the version split that would break a build, and prove the cure
     AuditDeps(cmd::audit_deps::Flags),
+    /// Write what a shell needs to complete commands and flags
+    Completions(cmd::completions::Flags),
     /// List the adapters of this machine, and why some cannot be used
     Adapters(cmd::adapters::Flags),
     /// Install what the software adapters need (Debian and Ubuntu), or say what to install

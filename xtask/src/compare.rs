@@ -185,7 +185,8 @@ impl Comparison {
                 duration(pair.left.ns),
                 duration(pair.right.ns),
                 pair.ratio.map_or_else(String::new, |ratio| format!("{ratio:.3}")),
-                pair.ratio_interval.map_or_else(String::new, |(low, high)| format!("{low:.3} to {high:.3}")),
+                pair.ratio_interval
+                    .map_or_else(String::new, |(low, high)| format!("{low:.3} to {high:.3}")),
                 self.word(pair.faster).to_owned(),
                 bar(pair),
             ]);
@@ -252,7 +253,9 @@ impl Comparison {
     /// The comparison this project began with: every field in quotes, whole milliseconds, and a tie where these are equal.
     pub(crate) fn seed(&self, op: &str) -> Result<String, csv::Error> {
         let (left, right) = (&self.left.backend, &self.right.backend);
-        let mut writer = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
+        let mut writer = csv::WriterBuilder::new()
+            .quote_style(csv::QuoteStyle::Always)
+            .from_writer(Vec::new());
         writer.write_record([
             "size".to_owned(),
             format!("cpu_ms_{left}"),
@@ -262,7 +265,9 @@ impl Comparison {
             "faster_backend".to_owned(),
         ])?;
         for pair in self.pairs.iter().filter(|pair| pair.op == op) {
-            let cpu = |side: &Side| find(&side.cpu, op, &pair.amount).map_or_else(String::new, |timing| ms(timing).to_string());
+            let cpu = |side: &Side| {
+                find(&side.cpu, op, &pair.amount).map_or_else(String::new, |timing| ms(timing).to_string())
+            };
             let (left_ms, right_ms) = (ms(pair.left), ms(pair.right));
             let faster = match left_ms.cmp(&right_ms) {
                 std::cmp::Ordering::Less => left,
@@ -381,20 +386,26 @@ mod tests {
 
     #[test]
     fn only_what_both_have_is_compared() {
-        let folder = run("run", &[
-            ("add/cpu/1000", 100.0),
-            ("add/vulkan/1000", 30_000.0),
-            ("add/vulkan/2000", 31_000.0),
-            ("add/gles/1000", 20_000.0),
-            ("hash/gles/1000", 20_000.0),
-        ]);
+        let folder = run(
+            "run",
+            &[
+                ("add/cpu/1000", 100.0),
+                ("add/vulkan/1000", 30_000.0),
+                ("add/vulkan/2000", 31_000.0),
+                ("add/gles/1000", 20_000.0),
+                ("hash/gles/1000", 20_000.0),
+            ],
+        );
         let comparison = Comparison::new(Side::of_run(&folder, "vulkan"), Side::of_run(&folder, "gles"));
         assert_eq!(
             comparison.table().text(),
             "operator  size  vulkan   gles  gles / vulkan   95 % interval  faster\n\
              add       1000   30 µs  20 µs          0.667  0.657 to 0.676  gles            |\u{2588}\u{2588}\n"
         );
-        assert_eq!(comparison.summary(), "vulkan faster in 0 of 1 cases, gles in 1, tie in 0");
+        assert_eq!(
+            comparison.summary(),
+            "vulkan faster in 0 of 1 cases, gles in 1, tie in 0"
+        );
         assert_eq!(
             comparison.csv().unwrap(),
             "op,size,left,left_ns,right,right_ns,ratio,ratio_lo,ratio_hi,faster\n\

@@ -17,7 +17,11 @@ pub(crate) const NAMING: Naming = Naming { tags, phases };
 
 fn tags(id: &str) -> Tags {
     let tag = |(facet, value): (&str, &str)| (facet.to_owned(), value.to_owned());
-    ["operator", "backend"].into_iter().zip(id.split('/')).map(tag).collect()
+    ["operator", "backend"]
+        .into_iter()
+        .zip(id.split('/'))
+        .map(tag)
+        .collect()
 }
 
 /// The device's time is a part of the queue's.
@@ -36,8 +40,11 @@ fn phases(phases: &[(String, f64)]) -> Phases {
 /// The backends in the order in which they are told of, each with its colour in every figure.
 const BACKENDS: [(&str, usize); 5] = [("cpu", 5), ("vulkan", 0), ("gles", 1), ("dx12", 2), ("metal", 3)];
 
-fn colour(backend: &str) -> usize {
-    BACKENDS.iter().find(|(known, _)| *known == backend).map_or(4, |(_, colour)| *colour)
+pub(crate) fn colour(backend: &str) -> usize {
+    BACKENDS
+        .iter()
+        .find(|(known, _)| *known == backend)
+        .map_or(4, |(_, colour)| *colour)
 }
 
 /// A single task: operator, backend and number of elements; batches are on no curve.
@@ -49,34 +56,42 @@ fn single(id: &str) -> Option<(&str, &str, u64)> {
 
 /// A section for each operator.
 pub(crate) fn sections(folders: &[Folder]) -> Vec<Section> {
-    distinct(folders, |(op, _, _)| op).into_iter().map(|op| section(folders, &op)).collect()
+    let ops = distinct(folders, |(op, _, _)| op).into_iter();
+    ops.filter_map(|op| section(folders, &op)).collect()
 }
 
 fn distinct(folders: &[Folder], of: impl for<'a> Fn((&'a str, &'a str, u64)) -> &'a str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for case in folders.iter().flat_map(|folder| &folder.cases) {
         let name = single(&case.id).map(&of);
-        found.extend(name.filter(|name| !found.iter().any(|known| known == name)).map(str::to_owned));
+        found.extend(
+            name.filter(|name| !found.iter().any(|known| known == name))
+                .map(str::to_owned),
+        );
     }
     found
 }
 
-fn section(folders: &[Folder], op: &str) -> Section {
-    let mut crossovers = Table::new("From how many elements on a backend takes less time than the CPU", &[
-        "run", "backend", ">from", ">extremes of the processes", ">processes",
-    ]);
+fn section(folders: &[Folder], op: &str) -> Option<Section> {
+    let mut crossovers = Table::new(
+        "From how many elements on a backend takes less time than the CPU",
+        &["run", "backend", ">from", ">extremes of the processes", ">processes"],
+    );
     let mut marks = Vec::new();
     for (number, folder) in folders.iter().enumerate() {
         for (backend, found) in pays(folder, op) {
             let tags = backend_tags(&backend);
             let [from, extremes] = words(&found);
-            crossovers.push_tagged(tags.clone(), [
-                folder.name.clone(),
-                backend.clone(),
-                from,
-                extremes,
-                found.crossings.len().to_string(),
-            ]);
+            crossovers.push_tagged(
+                tags.clone(),
+                [
+                    folder.name.clone(),
+                    backend.clone(),
+                    from,
+                    extremes,
+                    found.crossings.len().to_string(),
+                ],
+            );
             if number == 0 {
                 marks.extend(found.size().map(|size| Mark {
                     colour: colour(&backend),
@@ -88,26 +103,26 @@ fn section(folders: &[Folder], op: &str) -> Section {
             }
         }
     }
-    let mut content = vec![Content::from(curves(folders, op, marks))];
+    let mut content = vec![Content::from(curves(folders, op, marks)?)];
     if !crossovers.rows.is_empty() {
         content.push(Content::Table(crossovers));
     }
     content.extend(cold(&folders[0], op).map(Content::Table));
-    Section {
+    Some(Section {
         id: anchor("operator", op),
-        title: format!("{op}: time against size"),
+        title: op.to_owned(),
         content,
         tags: vec![("operator".to_owned(), op.to_owned())],
         ..Section::default()
-    }
+    })
 }
 
 fn backend_tags(backend: &str) -> Tags {
     vec![("backend".to_owned(), backend.to_owned())]
 }
 
-/// A line for each backend and run.
-fn curves(folders: &[Folder], op: &str, marks: Vec<Mark>) -> Figure {
+/// A line for each backend and run; `None` if no single task was measured.
+fn curves(folders: &[Folder], op: &str, marks: Vec<Mark>) -> Option<Figure> {
     let mut series = Vec::new();
     for (number, folder) in folders.iter().enumerate() {
         for backend in distinct(folders, |(_, backend, _)| backend) {
@@ -141,7 +156,8 @@ fn curves(folders: &[Folder], op: &str, marks: Vec<Mark>) -> Figure {
     let lines = Lines {
         id: anchor("curves", op),
         title: format!("{op}: time of a call against its size"),
-        summary: "Medians; the band reaches to the 95th percentile. Where a GPU's line falls below the CPU's, it pays.".to_owned(),
+        summary: "Medians; the band reaches to the 95th percentile. Where a GPU's line falls below the CPU's, it pays."
+            .to_owned(),
         x: axis("elements", Unit::Count),
         y: axis("time per call", Unit::Nanos),
         series,
@@ -149,7 +165,7 @@ fn curves(folders: &[Folder], op: &str, marks: Vec<Mark>) -> Figure {
         band: "p95".to_owned(),
         ..Lines::default()
     };
-    lines.draw()
+    (!lines.series.is_empty()).then(|| lines.draw())
 }
 
 /// Where each backend becomes faster than the CPU, by the run's processes.
@@ -183,7 +199,11 @@ fn processes(folder: &Folder, op: &str, backend: &str) -> Vec<Curve> {
     };
     match runs.is_empty() {
         false => runs.iter().map(of_run).collect(),
-        true => vec![cases().filter_map(|case| Some((size(case)?, case.times?.p50_ns))).collect()],
+        true => vec![
+            cases()
+                .filter_map(|case| Some((size(case)?, case.times?.p50_ns)))
+                .collect(),
+        ],
     }
 }
 
@@ -195,30 +215,49 @@ pub(crate) fn words(found: &Crossover) -> [String; 2] {
         crossing if crossing.is_infinite() => format!("never up to {}", count(largest as f64)),
         crossing => count(rounded(crossing) as f64),
     };
-    let extremes = found.extremes().map(|(first, last)| match first.to_bits() == last.to_bits() {
-        true => "all the same".to_owned(),
-        false => format!("{} to {}", word(first), word(last)),
-    });
+    let extremes = found
+        .extremes()
+        .map(|(first, last)| match first.to_bits() == last.to_bits() {
+            true => "all the same".to_owned(),
+            false => format!("{} to {}", word(first), word(last)),
+        });
     [word(found.median()), extremes.unwrap_or_default()]
 }
 
 /// The cold start beside a warm call, at each backend's smallest size.
 fn cold(folder: &Folder, op: &str) -> Option<Table> {
-    let mut table = Table::new("The cold start of a process beside a warm call", &["case", "cold start", ">warm call", ">cold first call over warm"]);
+    let mut table = Table::new(
+        "The cold start of a process beside a warm call",
+        &["case", "cold start", ">warm call", ">cold first call over warm"],
+    );
     for backend in distinct(std::slice::from_ref(folder), |(_, backend, _)| backend) {
-        let of = |case: &&Case| single(&case.id).is_some_and(|(o, b, _)| o == op && b == backend) && !case.cold_ns.is_empty();
-        let Some(case) = folder.cases.iter().filter(of).min_by_key(|case| single(&case.id).map(|(_, _, size)| size)) else {
+        let of = |case: &&Case| {
+            single(&case.id).is_some_and(|(o, b, _)| o == op && b == backend) && !case.cold_ns.is_empty()
+        };
+        let Some(case) = folder
+            .cases
+            .iter()
+            .filter(of)
+            .min_by_key(|case| single(&case.id).map(|(_, _, size)| size))
+        else {
             continue;
         };
         let Some(times) = case.times else { continue };
-        let parts: Vec<String> = case.cold_ns.iter().map(|(name, ns)| format!("{name} {}", duration(*ns))).collect();
+        let parts: Vec<String> = case
+            .cold_ns
+            .iter()
+            .map(|(name, ns)| format!("{name} {}", duration(*ns)))
+            .collect();
         let first = case.cold_ns.iter().find(|(name, _)| name == "first").map(|(_, ns)| *ns);
-        table.push_tagged(backend_tags(&backend), [
-            case.id.clone(),
-            parts.join(", "),
-            duration(times.p50_ns),
-            first.map_or_else(String::new, |first| format!("{:.1} ×", first / times.p50_ns)),
-        ]);
+        table.push_tagged(
+            backend_tags(&backend),
+            [
+                case.id.clone(),
+                parts.join(", "),
+                duration(times.p50_ns),
+                first.map_or_else(String::new, |first| format!("{:.1} ×", first / times.p50_ns)),
+            ],
+        );
     }
     (!table.rows.is_empty()).then_some(table)
 }
@@ -250,14 +289,17 @@ pub(crate) mod tests {
     }
 
     fn example() -> Folder {
-        run("first", &[
-            ("add/cpu/1000", 100.0),
-            ("add/cpu/100000", 40_000.0),
-            ("add/vulkan/1000", 10_000.0),
-            ("add/vulkan/100000", 20_000.0),
-            ("add/vulkan/1000x256", 90_000.0),
-            ("hash/cpu/1000", 100.0),
-        ])
+        run(
+            "first",
+            &[
+                ("add/cpu/1000", 100.0),
+                ("add/cpu/100000", 40_000.0),
+                ("add/vulkan/1000", 10_000.0),
+                ("add/vulkan/100000", 20_000.0),
+                ("add/vulkan/1000x256", 90_000.0),
+                ("hash/cpu/1000", 100.0),
+            ],
+        )
     }
 
     #[test]
@@ -265,7 +307,9 @@ pub(crate) mod tests {
         let sections = sections(&[example()]);
         let ids: Vec<&str> = sections.iter().map(|section| section.id.as_str()).collect();
         assert_eq!(ids, ["operator-add", "operator-hash"]);
-        let Content::Figure(figure) = &sections[0].content[0] else { panic!() };
+        let Content::Figure(figure) = &sections[0].content[0] else {
+            panic!()
+        };
         let text = figure.table.text();
         assert!(text.contains("vulkan pays from"), "{text}");
         assert!(!text.contains("90 µs"), "batches are on no curve: {text}");
@@ -284,14 +328,33 @@ pub(crate) mod tests {
         assert_eq!((backend.as_str(), found.crossings.len()), ("vulkan", 2));
         assert!(found.crossings[0] < found.crossings[1]);
         let [from, extremes] = words(&found);
-        assert!(extremes.ends_with(&format!("to {from}")), "of two the later one: {from}, {extremes}");
+        assert!(
+            extremes.ends_with(&format!("to {from}")),
+            "of two the later one: {from}, {extremes}"
+        );
     }
 
     #[test]
     fn a_crossover_that_was_not_reached_says_up_to_where() {
-        let slow = run("slow", &[("a/cpu/10", 1.0), ("a/cpu/1000", 2.0), ("a/gles/10", 3.0), ("a/gles/1000", 4.0)]);
+        let slow = run(
+            "slow",
+            &[
+                ("a/cpu/10", 1.0),
+                ("a/cpu/1000", 2.0),
+                ("a/gles/10", 3.0),
+                ("a/gles/1000", 4.0),
+            ],
+        );
         assert_eq!(words(&pays(&slow, "a")[0].1), ["never up to 1,000", ""]);
-        let fast = run("fast", &[("a/cpu/10", 9.0), ("a/cpu/1000", 9.0), ("a/gles/10", 3.0), ("a/gles/1000", 4.0)]);
+        let fast = run(
+            "fast",
+            &[
+                ("a/cpu/10", 9.0),
+                ("a/cpu/1000", 9.0),
+                ("a/gles/10", 3.0),
+                ("a/gles/1000", 4.0),
+            ],
+        );
         assert_eq!(words(&pays(&fast, "a")[0].1), ["10 or fewer", ""]);
     }
 
@@ -299,7 +362,14 @@ pub(crate) mod tests {
     fn the_device_is_taken_out_of_the_queue() {
         let named = |name: &str, value| (name.to_owned(), value);
         let parts = phases(&[named("upload", 1.0), named("queue", 10.0), named("device", 4.0)]);
-        assert_eq!(parts, [named("upload", 1.0), named("submission and waiting", 6.0), named("device", 4.0)]);
+        assert_eq!(
+            parts,
+            [
+                named("upload", 1.0),
+                named("submission and waiting", 6.0),
+                named("device", 4.0)
+            ]
+        );
         assert_eq!(phases(&[named("queue", 10.0)]), [named("queue", 10.0)]);
     }
 }

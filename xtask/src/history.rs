@@ -45,7 +45,8 @@ pub(crate) fn from_baseline(text: &str) -> Result<BTreeMap<String, Vec<f64>>, (u
         let Some(columns) = &columns else { continue };
         let field = |name: &str| {
             let at = columns.iter().position(|column| *column == name);
-            at.and_then(|at| fields.get(at)).ok_or_else(|| (number, format!("`{name}` is missing")))
+            at.and_then(|at| fields.get(at))
+                .ok_or_else(|| (number, format!("`{name}` is missing")))
         };
         let case = match field("case") {
             Ok(case) => (*case).to_owned(),
@@ -59,7 +60,10 @@ pub(crate) fn from_baseline(text: &str) -> Result<BTreeMap<String, Vec<f64>>, (u
         };
         let p10 = field("p10_ns")?;
         let ns = p10.parse().ok().filter(|ns: &f64| ns.is_finite() && *ns > 0.0);
-        times.entry(case).or_default().push(ns.ok_or_else(|| (number, format!("`p10_ns` is not a time: \"{p10}\"")))?);
+        times
+            .entry(case)
+            .or_default()
+            .push(ns.ok_or_else(|| (number, format!("`p10_ns` is not a time: \"{p10}\"")))?);
     }
     match times.is_empty() {
         true => Err((1, "no row has a `p10_ns`".to_owned())),
@@ -153,7 +157,10 @@ pub(crate) fn histories(recorded: &[Recorded], part: &str, settings: &Settings) 
             let cases = cases.into_iter().filter(|case| case.contains(part));
             History {
                 fingerprint: fingerprint.to_owned(),
-                recordings: of_machine.iter().map(|one| (one.commit.clone(), one.date.clone())).collect(),
+                recordings: of_machine
+                    .iter()
+                    .map(|one| (one.commit.clone(), one.date.clone()))
+                    .collect(),
                 cases: cases.map(|case| line(case, &of_machine, settings)).collect(),
             }
         })
@@ -205,9 +212,10 @@ fn line(case: &str, recorded: &[&Recorded], settings: &Settings) -> Line {
 impl History {
     /// A row for each case.
     pub(crate) fn table(&self) -> Table {
-        let mut table = Table::new("Fastest tenth of the calls, first and last recording, and the steps between", &[
-            "case", ">recordings", ">first", ">last", ">change", "steps",
-        ]);
+        let mut table = Table::new(
+            "Fastest tenth of the calls, first and last recording, and the steps between",
+            &["case", ">recordings", ">first", ">last", ">change", "steps"],
+        );
         for line in &self.cases {
             let steps: Vec<String> = line.steps.iter().map(Step::word).collect();
             table.push([
@@ -230,7 +238,10 @@ impl History {
     pub(crate) fn section(&self) -> Section {
         let mut groups: BTreeMap<String, Vec<&Line>> = BTreeMap::new();
         for line in &self.cases {
-            let group = line.case.rsplit_once('/').map_or(line.case.as_str(), |(group, _)| group);
+            let group = line
+                .case
+                .rsplit_once('/')
+                .map_or(line.case.as_str(), |(group, _)| group);
             groups.entry(group.to_owned()).or_default().push(line);
         }
         let mut content = vec![Content::Table(self.table())];
@@ -284,7 +295,11 @@ impl Step {
     /// `+1 % at 0123456 (2026-01-02)`.
     fn word(&self) -> String {
         let day = self.date.get(..10).unwrap_or(&self.date);
-        let within = if self.within_a_recording { ", within a recording: the machine" } else { "" };
+        let within = if self.within_a_recording {
+            ", within a recording: the machine"
+        } else {
+            ""
+        };
         format!("{} at {} ({day}{within})", percent(self.change_percent), self.commit)
     }
 }
@@ -297,7 +312,10 @@ fn percent(change: f64) -> String {
 pub(crate) fn page(histories: &[History], command: &str) -> Page {
     Page {
         title: "History".to_owned(),
-        summary: vec!["Baselines over the commits that changed them, and runs that were kept. Steps are found by E-divisive.".to_owned()],
+        summary: vec![
+            "Baselines over the commits that changed them, and runs that were kept. Steps are found by E-divisive."
+                .to_owned(),
+        ],
         sections: histories.iter().map(History::section).collect(),
         command: command.to_owned(),
         ..Page::default()
@@ -329,10 +347,17 @@ mod tests {
         let line = &histories[0].cases[0];
         let commits: Vec<&str> = line.steps.iter().map(|step| step.commit.as_str()).collect();
         assert_eq!(commits, ["c1", "c2", "c3", "c4", "c5"]);
-        assert!(line.steps.iter().all(|step| (step.change_percent - 1.0).abs() < 1e-6 && !step.within_a_recording));
+        assert!(
+            line.steps
+                .iter()
+                .all(|step| (step.change_percent - 1.0).abs() < 1e-6 && !step.within_a_recording)
+        );
         assert!((line.change_percent - 5.101).abs() < 0.001, "{line:?}");
         let text = histories[0].table().text();
-        assert!(text.contains("+1 % at c1 (2026-01-02); +1 % at c2 (2026-01-03)"), "{text}");
+        assert!(
+            text.contains("+1 % at c1 (2026-01-02); +1 % at c2 (2026-01-03)"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -358,8 +383,14 @@ mod tests {
         let new = "case,p10_ns\nadd/cpu/1000,100.0\nadd/cpu/1000,101.0\n";
         assert_eq!(from_baseline(new).unwrap(), expected);
         assert_eq!(from_baseline(counters).unwrap_err().1, "no row has a `p10_ns`");
-        assert_eq!(from_baseline(&old.replace("101.0", "fast")).unwrap_err(), (4, "`p10_ns` is not a time: \"fast\"".to_owned()));
-        assert_eq!(from_baseline(&old.replace(",101.0,110.0", "")).unwrap_err(), (4, "`p10_ns` is missing".to_owned()));
+        assert_eq!(
+            from_baseline(&old.replace("101.0", "fast")).unwrap_err(),
+            (4, "`p10_ns` is not a time: \"fast\"".to_owned())
+        );
+        assert_eq!(
+            from_baseline(&old.replace(",101.0,110.0", "")).unwrap_err(),
+            (4, "`p10_ns` is missing".to_owned())
+        );
     }
 
     #[test]

@@ -20,9 +20,17 @@ impl Scan {
     pub(crate) fn parse(text: &str) -> Result<Self, (u64, String)> {
         // Windows writes a byte order mark.
         let text = text.trim_start_matches('\u{feff}');
-        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
         let at = |error: &csv::Error| (error.position().map_or(1, csv::Position::line), error.to_string());
-        let headers = reader.headers().map_err(|error| at(&error))?.iter().collect::<Vec<_>>().join(",");
+        let headers = reader
+            .headers()
+            .map_err(|error| at(&error))?
+            .iter()
+            .collect::<Vec<_>>()
+            .join(",");
         if headers != HEADER {
             return Err((1, format!("the columns are `{headers}`, those of a scan `{HEADER}`")));
         }
@@ -38,7 +46,10 @@ impl Scan {
             let (size, ms) = (whole(0, "size")?, whole(2, "duration_ms")?);
             let backend = field(4);
             if !scan.backend.is_empty() && scan.backend != backend {
-                return Err((line, format!("a second backend, `{backend}`, in the scan of `{}`", scan.backend)));
+                return Err((
+                    line,
+                    format!("a second backend, `{backend}`, in the scan of `{}`", scan.backend),
+                ));
             }
             if backend.is_empty() {
                 return Err((line, "`backend_mask_hint` is empty".to_owned()));
@@ -88,8 +99,21 @@ size,device,duration_ms,first,backend_mask_hint
         for text in [SEED, &windows] {
             let scan = Scan::parse(text).unwrap();
             assert_eq!(scan.backend, "dx12");
-            assert_eq!(scan.gpu_ms, [(20_000, 13), (50_000, 4), (100_000, 1), (250_000, 2), (500_000, 2), (1_000_000, 4)]);
-            assert_eq!(scan.cpu_ms.iter().map(|(_, ms)| *ms).collect::<Vec<_>>(), [0, 0, 0, 0, 0, 1]);
+            assert_eq!(
+                scan.gpu_ms,
+                [
+                    (20_000, 13),
+                    (50_000, 4),
+                    (100_000, 1),
+                    (250_000, 2),
+                    (500_000, 2),
+                    (1_000_000, 4)
+                ]
+            );
+            assert_eq!(
+                scan.cpu_ms.iter().map(|(_, ms)| *ms).collect::<Vec<_>>(),
+                [0, 0, 0, 0, 0, 1]
+            );
         }
     }
 
@@ -101,13 +125,23 @@ size,device,duration_ms,first,backend_mask_hint
             assert!(at == line && message.contains(expected), "{at}: {message}");
         };
         check("duration_ms", "duration", 1, "the columns are");
-        check("20000,Gpu,13,0", "20000,Gpu,1.3,0", 3, "`duration_ms` is not an integer: \"1.3\"");
+        check(
+            "20000,Gpu,13,0",
+            "20000,Gpu,1.3,0",
+            3,
+            "`duration_ms` is not an integer: \"1.3\"",
+        );
         check("50000,Gpu", "5e4,Gpu", 5, "`size` is not an integer");
         check("50000,Gpu", "50000,Tpu", 5, "neither Cpu nor Gpu: \"Tpu\"");
         check("50000,Gpu", "20000,Gpu", 5, "second time of Gpu at 20000");
         check("20000,Gpu,13,0,dx12", "20000,Gpu,13,0,gles", 3, "a second backend");
         check("20000,Cpu,0,0,dx12", "20000,Cpu,0,0", 2, "`backend_mask_hint` is empty");
         assert!(Scan::parse("").is_err());
-        assert!(Scan::parse(&format!("{HEADER}\n")).unwrap_err().1.contains("no time of a Gpu"));
+        assert!(
+            Scan::parse(&format!("{HEADER}\n"))
+                .unwrap_err()
+                .1
+                .contains("no time of a Gpu")
+        );
     }
 }

@@ -53,7 +53,9 @@ impl Crossover {
 
 /// The logarithm of the first curve's time over the second's, at each size that both have.
 fn logs(from: &Curve, to: &Curve) -> Vec<(u64, f64)> {
-    let pairs = from.iter().filter_map(|(size, from)| Some((*size, from, to.get(size)?)));
+    let pairs = from
+        .iter()
+        .filter_map(|(size, from)| Some((*size, from, to.get(size)?)));
     pairs.map(|(size, from, to)| (size, (from / to).ln())).collect()
 }
 
@@ -100,7 +102,10 @@ mod tests {
     fn a_crossover_has_the_median_and_the_extremes_of_its_processes() {
         let check = |processes: &[(f64, f64)], median: f64, extremes: Option<(f64, f64)>| {
             let found = found(processes);
-            assert!(found.median() == median || (found.median() / median - 1.0).abs() < 1e-9, "{found:?}");
+            assert!(
+                found.median() == median || (found.median() / median - 1.0).abs() < 1e-9,
+                "{found:?}"
+            );
             let same = |(a, b): (f64, f64)| format!("{a:.0} {b:.0}");
             assert_eq!(found.extremes().map(same), extremes.map(same));
             assert_eq!(found.sizes, (256, 16_777_216));
@@ -108,7 +113,11 @@ mod tests {
         // At 65,536 elements both take as long.
         check(&[(32_768.0, 0.5)], 65_536.0, None);
         check(&[(0.0, 0.5); 3], 0.0, Some((0.0, 0.0)));
-        check(&[(0.0, 0.5), (32_768.0, 0.5), (1e9, 0.5)], 65_536.0, Some((0.0, f64::INFINITY)));
+        check(
+            &[(0.0, 0.5), (32_768.0, 0.5), (1e9, 0.5)],
+            65_536.0,
+            Some((0.0, f64::INFINITY)),
+        );
         check(&[(0.0, 0.5), (1e9, 0.5)], f64::INFINITY, Some((0.0, f64::INFINITY)));
         assert_eq!(found(&[(1.0, 2.0)]).size(), None);
         assert_eq!(found(&[(0.0, 0.5)]).size(), None);

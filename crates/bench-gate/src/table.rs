@@ -93,6 +93,20 @@ impl Table {
         self.rows.push(Row { cells, tags });
     }
 
+    /// The same table without the columns in which no row has anything.
+    #[must_use]
+    pub fn without_empty_columns(mut self) -> Self {
+        let is_used = |at: usize| self.rows.iter().any(|row| !row.cells[at].text.is_empty());
+        let used: Vec<bool> = (0..self.columns.len()).map(is_used).collect();
+        let mut keep = used.iter();
+        self.columns.retain(|_| keep.next() == Some(&true));
+        for row in &mut self.rows {
+            let mut keep = used.iter();
+            row.cells.retain(|_| keep.next() == Some(&true));
+        }
+        self
+    }
+
     /// For a terminal: aligned, with a line feed after each row and no spaces at the end of one.
     pub fn text(&self) -> String {
         let width = |at: usize| {
@@ -102,7 +116,10 @@ impl Table {
         let widths: Vec<usize> = (0..self.columns.len()).filter_map(width).collect();
         let mut text = String::new();
         let headings: Vec<&str> = self.columns.iter().map(|column| column.heading.as_str()).collect();
-        let rows = self.rows.iter().map(|row| row.cells.iter().map(|cell| cell.text.as_str()).collect());
+        let rows = self
+            .rows
+            .iter()
+            .map(|row| row.cells.iter().map(|cell| cell.text.as_str()).collect());
         for row in std::iter::once(headings).chain(rows) {
             let mut line = String::new();
             for ((cell, column), width) in row.into_iter().zip(&self.columns).zip(&widths) {
@@ -195,6 +212,14 @@ mod tests {
         let html = example().html().into_string();
         assert!(html.contains("<td><a href=\"#case-a\">a|b</a></td>"), "{html}");
         assert!(html.contains("longer &lt;one&gt;"), "{html}");
+    }
+
+    #[test]
+    fn a_column_without_anything_goes() {
+        let mut table = Table::new("x", &["a", ">b", "c"]);
+        table.push(["1", "", "3"]);
+        table.push(["", "", "4"]);
+        assert_eq!(table.without_empty_columns().text(), "a  c\n1  3\n   4\n");
     }
 
     #[test]

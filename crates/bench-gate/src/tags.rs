@@ -20,7 +20,13 @@ pub(crate) fn element(name: &str, class: &str, tags: &Tags, body: &Markup) -> Ma
 
 /// The attribute of a facet.
 pub(crate) fn attribute(facet: &str) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let letter = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
     format!("data-{}", facet.chars().map(letter).collect::<String>())
 }
 

@@ -88,7 +88,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 
 /// Reads a side as it was written on the command line.
 fn side(name: &str, op: Option<&str>) -> Result<Side, Error> {
-    if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+    if Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+    {
         let path = PathBuf::from(name);
         let scan = Scan::parse(&files::read(&path)?).map_err(|(line, message)| Error::Data { path, line, message })?;
         return Ok(Side::of_scan(&scan, op.unwrap_or(SCANNED)));
@@ -105,7 +108,10 @@ fn side(name: &str, op: Option<&str>) -> Result<Side, Error> {
     let run = Folder::read(&folder)?;
     let side = Side::of_run(&run, backend);
     if side.times.is_empty() {
-        return Err(Error::Usage(format!("{}: {backend} was not measured in this run", folder.display())));
+        return Err(Error::Usage(format!(
+            "{}: {backend} was not measured in this run",
+            folder.display()
+        )));
     }
     Ok(side)
 }

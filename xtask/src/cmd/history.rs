@@ -81,7 +81,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         format!("{}, {recordings} recordings\n{table}\n", history.fingerprint)
     };
     let written: String = match flags.format {
-        Format::Text => histories.iter().map(|history| text(history, history.table().text())).collect(),
+        Format::Text => histories
+            .iter()
+            .map(|history| text(history, history.table().text()))
+            .collect(),
         Format::Markdown => histories
             .iter()
             .map(|history| format!("## {}", text(history, format!("\n{}", history.table().markdown()))))
@@ -101,7 +104,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 
 /// Every baseline that a commit changed; those that cannot be read are told of and left out.
 fn baselines(sh: &Shell) -> Result<Vec<Recorded>, Error> {
-    let log = cmd!(sh, "git log --reverse --no-merges --diff-filter=AM --format=%x00%h%x20%cI --name-only -- baselines/*.csv");
+    let log = cmd!(
+        sh,
+        "git log --reverse --no-merges --diff-filter=AM --format=%x00%h%x20%cI --name-only -- baselines/*.csv"
+    );
     let log = log.quiet().read()?;
     let mut recorded = Vec::new();
     for entry in log.split('\0').filter(|entry| !entry.is_empty()) {
@@ -156,5 +162,6 @@ fn runs() -> Result<Vec<Recorded>, Error> {
 
 /// A date with its offset, as it is in UTC, so that dates can be compared as text.
 fn utc(date: &str) -> String {
-    date.parse::<jiff::Timestamp>().map_or_else(|_| date.to_owned(), |timestamp| timestamp.to_string())
+    date.parse::<jiff::Timestamp>()
+        .map_or_else(|_| date.to_owned(), |timestamp| timestamp.to_string())
 }

@@ -7,6 +7,7 @@ pub(crate) mod bench;
 pub(crate) mod bisect;
 pub(crate) mod ci;
 pub(crate) mod compare;
+pub(crate) mod completions;
 pub(crate) mod gate;
 pub(crate) mod history;
 pub(crate) mod merge;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Merge(flags) => merge::run(&flags).map(Into::into),
         Command::Report(flags) => report::run(&flags).map(Into::into),
         Command::Compare(flags) => compare::run(&flags).map(Into::into),
+        Command::Completions(flags) => completions::run(&flags).map(Into::into),
         Command::History(flags) => history::run(&flags).map(Into::into),
         Command::Peers(flags) => peers::run(&flags).map(Into::into),
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),

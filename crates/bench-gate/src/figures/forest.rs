@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{ Figure, place, scale::Scale, text_width, unit::Unit};
+use super::{Figure, place, scale::Scale, text_width, unit::Unit};
 use crate::{
     table::{Cell, Table},
     tags::{Tags, element},
@@ -56,9 +56,8 @@ impl Forest {
             let change = |row: &ForestRow| row.change.unwrap_or(f64::NEG_INFINITY);
             change(b).total_cmp(&change(a)).then_with(|| a.name.cmp(&b.name))
         });
-        let widest = |text: fn(&ForestRow) -> &str| {
-            rows.iter().map(|row| text_width(text(row), 12.0)).fold(0.0, f64::max)
-        };
+        let widest =
+            |text: fn(&ForestRow) -> &str| rows.iter().map(|row| text_width(text(row), 12.0)).fold(0.0, f64::max);
         let names = widest(|row| &row.name).clamp(80.0, 260.0);
         let words = widest(|row| &row.word).clamp(40.0, 120.0);
         let left = names + 16.0;
@@ -90,6 +89,7 @@ impl Forest {
             table: self.table(&rows),
             width: place(width),
             height,
+            min_width: width * 0.85,
             has_links: rows.iter().any(|row| row.target.is_some()),
             body,
         }
@@ -141,13 +141,18 @@ impl Forest {
                 text: row.name.clone(),
                 target: row.target.clone(),
             };
-            let interval = row.interval.map(|(low, high)| format!("{} to {}", write(low), write(high)));
-            table.push_tagged(row.tags.clone(), [
-                name,
-                row.change.map_or_else(String::new, write).into(),
-                interval.unwrap_or_default().into(),
-                row.word.clone().into(),
-            ]);
+            let interval = row
+                .interval
+                .map(|(low, high)| format!("{} to {}", write(low), write(high)));
+            table.push_tagged(
+                row.tags.clone(),
+                [
+                    name,
+                    row.change.map_or_else(String::new, write).into(),
+                    interval.unwrap_or_default().into(),
+                    row.word.clone().into(),
+                ],
+            );
         }
         table
     }
@@ -164,7 +169,10 @@ fn shortened(name: &str, width: f64) -> String {
     let letters: Vec<char> = name.chars().collect();
     match letters.len() <= most {
         true => name.to_owned(),
-        false => format!("\u{2026}{}", letters[letters.len() + 1 - most..].iter().collect::<String>()),
+        false => format!(
+            "\u{2026}{}",
+            letters[letters.len() + 1 - most..].iter().collect::<String>()
+        ),
     }
 }
 
@@ -217,6 +225,9 @@ mod tests {
     fn a_long_name_keeps_its_end() {
         assert_eq!(shortened("short", 200.0), "short");
         let long = shortened(&format!("{}/1000x256", "a".repeat(100)), 134.4);
-        assert!(long.starts_with('\u{2026}') && long.ends_with("/1000x256") && long.chars().count() == 20, "{long}");
+        assert!(
+            long.starts_with('\u{2026}') && long.ends_with("/1000x256") && long.chars().count() == 20,
+            "{long}"
+        );
     }
 }

@@ -85,7 +85,11 @@ pub(super) fn legend(entries: &[Entry<'_>], width: f64) -> (Markup, f64) {
         places.push(at);
         at.0 += wide;
     }
-    let height = if entries.is_empty() { 8.0 } else { at.1 + LEGEND_LINE + 8.0 };
+    let height = if entries.is_empty() {
+        8.0
+    } else {
+        at.1 + LEGEND_LINE + 8.0
+    };
     let drawn = html! {
         @for (entry, (x, y)) in entries.iter().zip(places) {
             g class=(class(entry.colour, entry.dash)) {

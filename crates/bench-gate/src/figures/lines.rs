@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-     Figure,
+    Figure,
     frame::{Entry, Frame, legend, marker},
     place,
     scale::Scale,
@@ -19,6 +19,8 @@ use crate::{
 /// Beyond so many points a series has no markers, and beyond so many rows a table is no help.
 const MAX_MARKERS: usize = 40;
 const MAX_ROWS: usize = 60;
+/// How the legend draws a level.
+const LEVEL_DASH: usize = 1;
 
 /// A figure of series over a common axis.
 #[derive(Clone, Debug)]
@@ -192,6 +194,14 @@ impl Lines {
         if entries.len() == 1 && entries[0].name.is_empty() {
             entries.clear();
         }
+        for Level { label, colour, .. } in &self.levels {
+            entries.push(Entry {
+                name: label,
+                colour: *colour,
+                dash: LEVEL_DASH,
+                marker: *colour,
+            });
+        }
         let (legend, legend_height) = legend(&entries, width);
         let points = || self.series.iter().flat_map(|series| &series.points);
         let spans = |interval: Option<(f64, f64)>| interval.into_iter().flat_map(|(low, high)| [low, high]);
@@ -200,10 +210,18 @@ impl Lines {
             .chain(self.marks.iter().map(|mark| mark.x));
         let ys = points()
             .flat_map(|point| spans(point.band).chain([point.y]))
-            .chain(self.levels.iter().flat_map(|level| spans(level.interval).chain([level.y])))
+            .chain(
+                self.levels
+                    .iter()
+                    .flat_map(|level| spans(level.interval).chain([level.y])),
+            )
             .chain((self.y.unit == Unit::Change).then_some(0.0));
         let share = self.y.unit == Unit::Share;
-        let y_scale = if share { Scale::exactly(0.0, 1.0) } else { Scale::over(ys, self.y.is_log) };
+        let y_scale = if share {
+            Scale::exactly(0.0, 1.0)
+        } else {
+            Scale::over(ys, self.y.is_log)
+        };
         let frame = Frame {
             width,
             height: self.height + legend_height,
@@ -228,6 +246,7 @@ impl Lines {
             table: self.table(),
             width,
             height: frame.height,
+            min_width: width * 0.68,
             has_links: false,
             body,
         }
@@ -296,7 +315,6 @@ impl Lines {
                         height=(place((frame.py(low) - frame.py(high)).max(1.0))) {}
                 }
                 line class="mark" x1=(frame.left()) x2=(frame.right()) y1=(y) y2=(y) {}
-                text class="name" x=(frame.right() - 4.0) y=(place(y - 5.0)) text-anchor="end" { (level.label) }
             }
         }
     }
@@ -313,9 +331,17 @@ impl Lines {
             // Of many points as many as a person may read, the first and the last among them.
             let every = series.points.len().div_ceil(MAX_ROWS).max(1);
             let last = series.points.len().saturating_sub(1);
-            let chosen = series.points.iter().enumerate().filter(|(at, _)| at % every == 0 || *at == last);
+            let chosen = series
+                .points
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| at % every == 0 || *at == last);
             for (_, point) in chosen {
-                let mut row = vec![series.name.clone(), self.x.unit.write(point.x), self.y.unit.write(point.y)];
+                let mut row = vec![
+                    series.name.clone(),
+                    self.x.unit.write(point.x),
+                    self.y.unit.write(point.y),
+                ];
                 if has_bands {
                     let (low, high) = point.band.unwrap_or((f64::NAN, f64::NAN));
                     let write = |value: f64| self.y.unit.write(value);
@@ -340,7 +366,11 @@ impl Lines {
             table.push_tagged(mark.tags.clone(), row);
         }
         for level in &self.levels {
-            let mut row = vec![level.label.clone(), String::new(), write(self.y.unit, level.y, level.interval)];
+            let mut row = vec![
+                level.label.clone(),
+                String::new(),
+                write(self.y.unit, level.y, level.interval),
+            ];
             row.extend(empty(headings.len() - 3));
             table.push(row);
         }
@@ -371,7 +401,10 @@ mod tests {
         let bins = binned(&values, 300);
         assert_eq!(bins.len(), 250);
         assert_eq!(bins[0], Point::new(2.0, 2.0).with_band(0.0, 3.0));
-        assert!(bins.iter().all(|bin| bin.band.is_some_and(|(low, high)| low <= bin.y && bin.y <= high)));
+        assert!(
+            bins.iter()
+                .all(|bin| bin.band.is_some_and(|(low, high)| low <= bin.y && bin.y <= high))
+        );
     }
 
     #[test]

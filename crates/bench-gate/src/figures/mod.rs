@@ -39,6 +39,8 @@ pub struct Figure {
     pub table: Table,
     width: f64,
     height: f64,
+    /// Narrower than this it is scrolled, not shrunk: letters are to be read on a phone.
+    min_width: f64,
     /// Whether there are links within.
     has_links: bool,
     body: Markup,
@@ -74,7 +76,7 @@ impl Figure {
                     " " span.summary { (self.summary) }
                 }
                 div.scroll tabindex="0" role="region" aria-label={ (self.title) ", picture" } {
-                    svg.figure viewBox={ "0 0 " (self.width) " " (self.height) } role=(role) aria-label={ (self.title) ". " (self.summary) } {
+                    svg.figure style={ "min-width:" (self.min_width.round()) "px" } viewBox={ "0 0 " (self.width) " " (self.height) } role=(role) aria-label={ (self.title) ". " (self.summary) } {
                         (self.body)
                     }
                 }
@@ -113,7 +115,10 @@ mod tests {
 
     #[test]
     fn anchors_are_readable_and_safe() {
-        assert_eq!(anchor("case", "vector_add/vulkan/1000x256"), "case-vector_add-vulkan-1000x256");
+        assert_eq!(
+            anchor("case", "vector_add/vulkan/1000x256"),
+            "case-vector_add-vulkan-1000x256"
+        );
         assert_eq!(anchor("case", "a \"b\" <c>"), "case-a-b-c-");
     }
 
@@ -143,9 +148,15 @@ mod tests {
         for theme in [Theme::Light, Theme::Dark] {
             let svg = lines.draw().svg(theme);
             let parsed = roxmltree::Document::parse(&svg).unwrap();
-            let title = parsed.descendants().find(|node| node.has_tag_name("title") || node.tag_name().name() == "title");
+            let title = parsed
+                .descendants()
+                .find(|node| node.has_tag_name("title") || node.tag_name().name() == "title");
             assert_eq!(title.and_then(|node| node.text()), Some(nasty.as_str()));
-            assert!(parsed.descendants().any(|node| node.attribute("data-back-end") == Some(nasty.as_str())));
+            assert!(
+                parsed
+                    .descendants()
+                    .any(|node| node.attribute("data-back-end") == Some(nasty.as_str()))
+            );
         }
     }
 }

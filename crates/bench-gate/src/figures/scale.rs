@@ -119,7 +119,11 @@ mod tests {
         check(Scale::exactly(-3.0, 12.0), 5, &[0.0, 5.0, 10.0]);
         check(Scale::over([1000.0, 1e6], true), 6, &[1e3, 1e4, 1e5, 1e6]);
         check(Scale::over([1000.0, 30_000.0], true), 6, &[1e3, 2e3, 5e3, 1e4, 2e4]);
-        check(Scale::over([100.0, 104.0], true), 6, &[97.5, 100.0, 102.5, 105.0, 107.5]);
+        check(
+            Scale::over([100.0, 104.0], true),
+            6,
+            &[97.5, 100.0, 102.5, 105.0, 107.5],
+        );
     }
 
     #[test]
@@ -127,7 +131,11 @@ mod tests {
         for is_log in [false, true] {
             let scale = Scale::over([5.0, 500.0, f64::NAN], is_log);
             assert!(scale.at(5.0) > 0.0 && scale.at(500.0) < 1.0 && scale.at(5.0) < scale.at(6.0));
-            for scale in [Scale::over([], is_log), Scale::over([7.0], is_log), Scale::over([7.0, 7.0], is_log)] {
+            for scale in [
+                Scale::over([], is_log),
+                Scale::over([7.0], is_log),
+                Scale::over([7.0, 7.0], is_log),
+            ] {
                 assert!(scale.at(7.0).is_finite(), "{scale:?}");
                 assert!(!scale.ticks(5).is_empty(), "{scale:?}");
             }

@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::{ Figure, place, style::class, text_width, unit::Unit};
+use super::{Figure, place, style::class, text_width, unit::Unit};
 use crate::{
     table::Table,
     tags::{Tags, element},
@@ -92,6 +92,7 @@ impl Stack {
             table: self.table(unit),
             width: place(width.max(at)),
             height: 38.0 + self.rows.len() as f64 * ROW,
+            min_width: width * 0.75,
             has_links: false,
             body,
         }
@@ -141,7 +142,10 @@ mod tests {
             parts: vec![Some(1000.0), None, Some(3000.0)],
             tags: Tags::new(),
         };
-        assert_eq!(shares(&row), [(0.0, 0.25, 1000.0), (0.25, 0.0, 0.0), (0.25, 0.75, 3000.0)]);
+        assert_eq!(
+            shares(&row),
+            [(0.0, 0.25, 1000.0), (0.25, 0.0, 0.0), (0.25, 0.75, 3000.0)]
+        );
         assert_eq!(shares(&StackRow::default()), []);
         let stack = Stack {
             parts: ["upload", "device", "readback"].map(str::to_owned).to_vec(),

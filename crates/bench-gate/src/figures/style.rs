@@ -114,7 +114,11 @@ mod tests {
         let luminance = |colour: &str| -> f64 {
             let channel = |at: usize| {
                 let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
-                if value <= 0.03928 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+                if value <= 0.03928 {
+                    value / 12.92
+                } else {
+                    ((value + 0.055) / 1.055).powf(2.4)
+                }
             };
             0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
         };
@@ -127,7 +131,10 @@ mod tests {
         assert!((contrast("#ffffff", "#000000") - 21.0).abs() < 1e-9);
         for palette in [LIGHT, DARK] {
             // Names of series are written in their colours.
-            for colour in [palette.ink, palette.faint, palette.worse, palette.better].iter().chain(&palette.series) {
+            for colour in [palette.ink, palette.faint, palette.worse, palette.better]
+                .iter()
+                .chain(&palette.series)
+            {
                 let contrast = contrast(palette.paper, colour);
                 assert!(contrast >= 4.5, "{colour} on {}: {contrast}", palette.paper);
             }

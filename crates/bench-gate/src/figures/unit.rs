@@ -80,7 +80,11 @@ fn grouped(value: f64) -> String {
 /// So many significant digits, without zeros behind the decimal point.
 fn trimmed(value: f64, digits: usize) -> String {
     if value == 0.0 || !value.is_finite() {
-        return if value == 0.0 { "0".to_owned() } else { value.to_string() };
+        return if value == 0.0 {
+            "0".to_owned()
+        } else {
+            value.to_string()
+        };
     }
     #[expect(clippy::cast_possible_truncation, reason = "the exponent of a float")]
     let exponent = value.abs().log10().floor() as i32;

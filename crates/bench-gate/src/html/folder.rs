@@ -166,7 +166,9 @@ impl Folder {
                 "command" => self.command = string(value),
                 "started" => self.started = string(value),
                 "schema" => {}
-                _ => self.facts.extend(Some((name.replace('_', " "), string(value))).filter(|(_, value)| !value.is_empty())),
+                _ => self
+                    .facts
+                    .extend(Some((name.replace('_', " "), string(value))).filter(|(_, value)| !value.is_empty())),
             }
         }
         Ok(())
@@ -183,7 +185,11 @@ impl Folder {
             .collect();
         for record in reader.records() {
             let record = record.map_err(|error| csv_error(path, &error))?;
-            let row = Row { path, headers: &headers, record: &record };
+            let row = Row {
+                path,
+                headers: &headers,
+                record: &record,
+            };
             let times = Times {
                 runs: row.number("runs")? as u64,
                 calls: row.number("calls")? as u64,
@@ -212,8 +218,15 @@ impl Folder {
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let headers = reader.headers().map_err(|error| csv_error(path, &error))?.clone();
         let mut record = csv::StringRecord::new();
-        while reader.read_record(&mut record).map_err(|error| csv_error(path, &error))? {
-            let row = Row { path, headers: &headers, record: &record };
+        while reader
+            .read_record(&mut record)
+            .map_err(|error| csv_error(path, &error))?
+        {
+            let row = Row {
+                path,
+                headers: &headers,
+                record: &record,
+            };
             let (run, wall_ns) = (row.number("run")? as u64, row.number("wall_ns")?);
             self.case_mut(&row.id()?).calls_ns.entry(run).or_default().push(wall_ns);
         }
@@ -223,7 +236,9 @@ impl Folder {
     fn verdicts(&mut self, path: &Path, text: &str) -> Result<(), Error> {
         let value: Value = serde_json::from_str(text).map_err(|error| json_error(path, &error))?;
         self.headline = string(&value["headline"]);
-        let cases = ["cases", "verdicts", "assessments"].iter().find_map(|name| value[name].as_array());
+        let cases = ["cases", "verdicts", "assessments"]
+            .iter()
+            .find_map(|name| value[name].as_array());
         for case in cases.into_iter().flatten() {
             let id = [&case["id"], &case["case"]].into_iter().find_map(Value::as_str);
             let id = id.ok_or_else(|| Error::Data {
@@ -239,7 +254,14 @@ impl Folder {
             let counters = match &case["counters"] {
                 Value::Array(changes) => changes
                     .iter()
-                    .map(|change| format!("{} {} \u{2192} {}", string(&change["name"]), change["old"], change["new"]))
+                    .map(|change| {
+                        format!(
+                            "{} {} \u{2192} {}",
+                            string(&change["name"]),
+                            change["old"],
+                            change["new"]
+                        )
+                    })
                     .collect(),
                 Value::String(sentence) => vec![sentence.clone()],
                 _ => Vec::new(),
@@ -316,7 +338,9 @@ impl Row<'_> {
             text => {
                 let parsed = text.parse().ok().filter(|value: &f64| value.is_finite());
                 let name = self.headers.get(at).unwrap_or_default();
-                parsed.map(Some).ok_or_else(|| self.wrong(format!("`{name}` is not a number: \"{text}\"")))
+                parsed
+                    .map(Some)
+                    .ok_or_else(|| self.wrong(format!("`{name}` is not a number: \"{text}\"")))
             }
         }
     }
@@ -329,7 +353,8 @@ impl Row<'_> {
     }
 
     fn number(&self, name: &str) -> Result<f64, Error> {
-        self.optional(name)?.ok_or_else(|| self.wrong(format!("`{name}` is missing")))
+        self.optional(name)?
+            .ok_or_else(|| self.wrong(format!("`{name}` is missing")))
     }
 
     /// The case's id, whole or in its parts.
@@ -337,7 +362,10 @@ impl Row<'_> {
         if let Some(id) = self.text("case").or_else(|| self.text("id")) {
             return Ok(id.to_owned());
         }
-        let part = |name: &str| self.text(name).ok_or_else(|| self.wrong(format!("`{name}` is missing")));
+        let part = |name: &str| {
+            self.text(name)
+                .ok_or_else(|| self.wrong(format!("`{name}` is missing")))
+        };
         let tasks = match part("tasks")? {
             "1" => String::new(),
             tasks => format!("{tasks}x"),
@@ -372,7 +400,10 @@ fn string(value: &Value) -> String {
             values.join(", ")
         }
         Value::Object(fields) => {
-            let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name} {}", string(value))).collect();
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{name} {}", string(value)))
+                .collect();
             fields.join(", ")
         }
         other => other.to_string(),
@@ -437,14 +468,20 @@ add,vulkan,1000,256,2,0,36500
     #[test]
     fn whatever_is_there_is_read() {
         let folder = folder(&[
-            ("run.json", r#"{"schema": 1, "command": "cargo xtask bench", "started": "2026", "backends": ["cpu", "vulkan"]}"#),
+            (
+                "run.json",
+                r#"{"schema": 1, "command": "cargo xtask bench", "started": "2026", "backends": ["cpu", "vulkan"]}"#,
+            ),
             ("quantiles.csv", QUANTILES),
             ("calls.csv", CALLS),
             ("verdicts.json", VERDICTS),
             ("windows.jsonl", WINDOWS),
         ])
         .unwrap();
-        assert_eq!((folder.name.as_str(), folder.command.as_str()), ("run-1", "cargo xtask bench"));
+        assert_eq!(
+            (folder.name.as_str(), folder.command.as_str()),
+            ("run-1", "cargo xtask bench")
+        );
         assert_eq!(folder.facts, [("backends".to_owned(), "cpu, vulkan".to_owned())]);
         let ids: Vec<&str> = folder.cases.iter().map(|case| case.id.as_str()).collect();
         assert_eq!(ids, ["add/cpu/1000", "add/vulkan/256x1000", "other"]);
@@ -457,10 +494,17 @@ add,vulkan,1000,256,2,0,36500
         assert_eq!(vulkan.cold_ns, [named("first", 9e6)]);
         assert_eq!(vulkan.times.unwrap().p50_interval_ns, Some((35_000.0, 36_000.0)));
         let verdict = vulkan.verdict.as_ref().unwrap();
-        assert_eq!((verdict.word.as_str(), verdict.tone()), ("counters changed", Tone::Worse));
+        assert_eq!(
+            (verdict.word.as_str(), verdict.tone()),
+            ("counters changed", Tone::Worse)
+        );
         assert_eq!(verdict.counters, ["dispatches 1 \u{2192} 2"]);
         let other = folder.case("other").unwrap();
-        assert_eq!(other.verdict.as_ref().unwrap().interval, Some((7.0, 9.0)), "of the statistic that decided");
+        assert_eq!(
+            other.verdict.as_ref().unwrap().interval,
+            Some((7.0, 9.0)),
+            "of the statistic that decided"
+        );
         let variants: Vec<&str> = other.windows.iter().map(|window| window.variant.as_str()).collect();
         assert_eq!(variants, ["base", "control", "head"]);
     }
@@ -471,9 +515,21 @@ add,vulkan,1000,256,2,0,36500
             let message = folder(&[(name, text)]).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         };
-        check("quantiles.csv", &QUANTILES.replace("35500.0", "fast"), "quantiles.csv:3: `p50_ns` is not a number: \"fast\"");
-        check("quantiles.csv", &QUANTILES.replace("p95_ns", "p96_ns"), "quantiles.csv:2: `p95_ns` is missing");
-        check("calls.csv", &CALLS.replace("wall_ns", "wall"), "calls.csv:2: `wall_ns` is missing");
+        check(
+            "quantiles.csv",
+            &QUANTILES.replace("35500.0", "fast"),
+            "quantiles.csv:3: `p50_ns` is not a number: \"fast\"",
+        );
+        check(
+            "quantiles.csv",
+            &QUANTILES.replace("p95_ns", "p96_ns"),
+            "quantiles.csv:2: `p95_ns` is missing",
+        );
+        check(
+            "calls.csv",
+            &CALLS.replace("wall_ns", "wall"),
+            "calls.csv:2: `wall_ns` is missing",
+        );
         check("windows.jsonl", "{}\n", "windows.jsonl:1: ");
         check("verdicts.json", "{\n]", "verdicts.json:2: ");
         check("verdicts.json", r#"{"cases": [{}]}"#, "without `id`");

@@ -174,7 +174,11 @@ impl Page {
 
     /// A choice for each facet that has one: shown by the script, as without it there is nothing to choose.
     fn filter(&self) -> Markup {
-        let facets: Vec<(String, Vec<String>)> = self.facets().into_iter().filter(|(_, values)| values.len() > 1).collect();
+        let facets: Vec<(String, Vec<String>)> = self
+            .facets()
+            .into_iter()
+            .filter(|(_, values)| values.len() > 1)
+            .collect();
         html! {
             @if !facets.is_empty() {
                 form id="filter" hidden aria-label="Filter" {
@@ -274,7 +278,10 @@ mod tests {
     use crate::figures::{Forest, ForestRow};
 
     fn tags(operator: &str, backend: &str) -> Tags {
-        vec![("operator".to_owned(), operator.to_owned()), ("backend".to_owned(), backend.to_owned())]
+        vec![
+            ("operator".to_owned(), operator.to_owned()),
+            ("backend".to_owned(), backend.to_owned()),
+        ]
     }
 
     fn page() -> Page {
@@ -314,7 +321,10 @@ mod tests {
     #[test]
     fn what_a_page_says_is_escaped_and_its_links_lead_somewhere() {
         let html = page().render();
-        assert!(html.contains("<title>A &lt;run&gt;</title>") && html.contains("bench &gt; x"), "{html}");
+        assert!(
+            html.contains("<title>A &lt;run&gt;</title>") && html.contains("bench &gt; x"),
+            "{html}"
+        );
         for link in html.split("href=\"#").skip(1) {
             let target = link.split('"').next().unwrap();
             assert!(html.contains(&format!("id=\"{target}\"")), "{target}");
@@ -327,14 +337,21 @@ mod tests {
     fn only_facets_with_a_choice_are_asked_for() {
         let html = page().render();
         assert!(html.contains("<select name=\"data-backend\">"), "{html}");
-        assert!(!html.contains("<select name=\"data-operator\">"), "one operator is no choice");
+        assert!(
+            !html.contains("<select name=\"data-operator\">"),
+            "one operator is no choice"
+        );
         assert!(!Page::default().render().contains("<form"), "nothing to filter");
     }
 
     #[test]
     fn every_id_is_there_once() {
         let html = page().render();
-        let mut ids: Vec<&str> = html.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let mut ids: Vec<&str> = html
+            .split(" id=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
         let all = ids.len();
         ids.sort_unstable();
         ids.dedup();

@@ -124,7 +124,11 @@ pub fn open(path: &Path) -> Result<(), Error> {
         () => ("xdg-open", &[]),
     };
     let mut command = Command::new(program);
-    command.args(arguments).arg(path).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .args(arguments)
+        .arg(path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     let failed = |why: String| Error::Failed(format!("--open: {program} {why}; open {} in a browser", path.display()));
     match command.status() {
         Ok(status) if status.success() => Ok(()),
@@ -141,7 +145,12 @@ mod tests {
 
     #[test]
     fn a_report_says_how_the_run_ended_and_its_pictures_are_files() {
-        let folder = folder(&[("quantiles.csv", QUANTILES), ("calls.csv", CALLS), ("verdicts.json", VERDICTS)]).unwrap();
+        let folder = folder(&[
+            ("quantiles.csv", QUANTILES),
+            ("calls.csv", CALLS),
+            ("verdicts.json", VERDICTS),
+        ])
+        .unwrap();
         let page = page(&[folder], &Naming::CRITERION, Vec::new());
         assert_eq!(page.headline, ("regression".to_owned(), Tone::Worse));
         assert_eq!(page.summary, ["3 cases: 1 pass, 1 counters changed, 1 slower."]);

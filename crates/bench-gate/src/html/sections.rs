@@ -1,8 +1,14 @@
 //! What holds for any project: what changed, and each case in full.
 
-use super::{Content, Section, Tone, folder::{Case, Folder}};
+use super::{
+    Content, Section, Tone,
+    folder::{Case, Folder},
+};
 use crate::{
-    figures::{Axis, Figure, Forest, ForestRow, Level, Lines, Point, Series, Stack, StackRow, Unit, anchor, binned, duration, ecdf},
+    figures::{
+        Axis, Figure, Forest, ForestRow, Level, Lines, Point, Series, Stack, StackRow, Unit, anchor, binned, duration,
+        ecdf,
+    },
     table::{Cell, Table},
     tags::Tags,
 };
@@ -32,7 +38,11 @@ impl Naming {
     /// The tags of a case, with its verdict where there is one.
     pub fn tags_of(&self, case: &Case) -> Tags {
         let mut tags = (self.tags)(&case.id);
-        tags.extend(case.verdict.as_ref().map(|verdict| ("verdict".to_owned(), verdict.word.clone())));
+        tags.extend(
+            case.verdict
+                .as_ref()
+                .map(|verdict| ("verdict".to_owned(), verdict.word.clone())),
+        );
         tags
     }
 }
@@ -44,8 +54,11 @@ pub fn case_anchor(id: &str) -> String {
 
 /// What changed: counters first, as they are exact, then times.
 pub fn changes(folder: &Folder, naming: &Naming) -> Option<Section> {
-    let judged: Vec<(&Case, &super::folder::CaseVerdict)> =
-        folder.cases.iter().filter_map(|case| Some((case, case.verdict.as_ref()?))).collect();
+    let judged: Vec<(&Case, &super::folder::CaseVerdict)> = folder
+        .cases
+        .iter()
+        .filter_map(|case| Some((case, case.verdict.as_ref()?)))
+        .collect();
     if judged.is_empty() {
         return None;
     }
@@ -54,7 +67,10 @@ pub fn changes(folder: &Folder, naming: &Naming) -> Option<Section> {
     for (case, verdict) in judged.iter().filter(|(_, verdict)| !verdict.counters.is_empty()) {
         counters.push_tagged(
             naming.tags_of(case),
-            [Cell::link(&case.id, case_anchor(&case.id)), verdict.counters.join(", ").into()],
+            [
+                Cell::link(&case.id, case_anchor(&case.id)),
+                verdict.counters.join(", ").into(),
+            ],
         );
     }
     match counters.rows.is_empty() {
@@ -99,7 +115,13 @@ pub fn changes(folder: &Folder, naming: &Naming) -> Option<Section> {
 /// All cases in a table, with those of a second run beside them.
 pub fn overview(folders: &[Folder], naming: &Naming) -> Section {
     let first = &folders[0];
-    let mut headings = vec!["case".to_owned(), ">median".to_owned(), ">95 % interval".to_owned(), ">p95".to_owned(), ">calls".to_owned()];
+    let mut headings = vec![
+        "case".to_owned(),
+        ">median".to_owned(),
+        ">95 % interval".to_owned(),
+        ">p95".to_owned(),
+        ">calls".to_owned(),
+    ];
     for other in &folders[1..] {
         headings.extend([format!(">median, {}", other.name), ">ratio".to_owned()]);
     }
@@ -112,13 +134,21 @@ pub fn overview(folders: &[Folder], naming: &Naming) -> Section {
         let interval = times.and_then(|times| times.p50_interval_ns);
         cells.extend([
             times.map_or_else(String::new, |times| duration(times.p50_ns)).into(),
-            interval.map_or_else(String::new, |(low, high)| format!("{} to {}", duration(low), duration(high))).into(),
+            interval
+                .map_or_else(String::new, |(low, high)| {
+                    format!("{} to {}", duration(low), duration(high))
+                })
+                .into(),
             times.map_or_else(String::new, |times| duration(times.p95_ns)).into(),
-            times.map_or_else(String::new, |times| crate::figures::count(times.calls as f64)).into(),
+            times
+                .map_or_else(String::new, |times| crate::figures::count(times.calls as f64))
+                .into(),
         ]);
         for other in &folders[1..] {
             let other = other.case(&case.id).and_then(|case| case.times);
-            let ratio = times.zip(other).map(|(times, other)| format!("{:.3}", other.p50_ns / times.p50_ns));
+            let ratio = times
+                .zip(other)
+                .map(|(times, other)| format!("{:.3}", other.p50_ns / times.p50_ns));
             cells.extend([
                 Cell::from(other.map_or_else(String::new, |times| duration(times.p50_ns))),
                 ratio.unwrap_or_default().into(),
@@ -129,7 +159,11 @@ pub fn overview(folders: &[Folder], naming: &Naming) -> Section {
         cells.push(
             verdict
                 .map_or_else(String::new, |verdict| {
-                    format!("{}{}", verdict.word, verdict.note.as_ref().map_or_else(String::new, note))
+                    format!(
+                        "{}{}",
+                        verdict.word,
+                        verdict.note.as_ref().map_or_else(String::new, note)
+                    )
                 })
                 .into(),
         );
@@ -138,7 +172,7 @@ pub fn overview(folders: &[Folder], naming: &Naming) -> Section {
     Section {
         id: "all".to_owned(),
         title: "All cases".to_owned(),
-        content: vec![Content::Table(table)],
+        content: vec![Content::Table(table.without_empty_columns())],
         ..Section::default()
     }
 }
@@ -147,7 +181,10 @@ pub fn overview(folders: &[Folder], naming: &Naming) -> Section {
 pub fn phases(folder: &Folder, naming: &Naming) -> Option<Section> {
     let mut groups: Vec<(String, Vec<&Case>)> = Vec::new();
     for case in folder.cases.iter().filter(|case| !case.phases_ns.is_empty()) {
-        let group = (naming.tags)(&case.id).into_iter().next().map_or_else(String::new, |(_, value)| value);
+        let group = (naming.tags)(&case.id)
+            .into_iter()
+            .next()
+            .map_or_else(String::new, |(_, value)| value);
         match groups.iter_mut().find(|(known, _)| *known == group) {
             Some((_, cases)) => cases.push(case),
             None => groups.push((group, vec![case])),
@@ -161,9 +198,15 @@ pub fn phases(folder: &Folder, naming: &Naming) -> Option<Section> {
                 names.push(name.clone());
             }
         }
-        let part = |parts: &Phases, name: &String| parts.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
+        let part =
+            |parts: &Phases, name: &String| parts.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
         let row = |(case, parts): (&&Case, &Phases)| StackRow {
-            name: case.id.strip_prefix(group.as_str()).unwrap_or(&case.id).trim_start_matches('/').to_owned(),
+            name: case
+                .id
+                .strip_prefix(group.as_str())
+                .unwrap_or(&case.id)
+                .trim_start_matches('/')
+                .to_owned(),
             parts: names.iter().map(|name| part(parts, name)).collect(),
             tags: naming.tags_of(case),
         };
@@ -190,7 +233,8 @@ pub fn cases(folders: &[Folder], naming: &Naming) -> Vec<Section> {
     let of = |case: &Case| {
         let mut content = Vec::new();
         if let Some(verdict) = &case.verdict {
-            let counters = (!verdict.counters.is_empty()).then(|| format!("Counters changed: {}.", verdict.counters.join(", ")));
+            let counters =
+                (!verdict.counters.is_empty()).then(|| format!("Counters changed: {}.", verdict.counters.join(", ")));
             content.extend(counters.map(Content::Text));
             content.extend(verdict.note.clone().map(Content::Text));
         }
@@ -199,7 +243,10 @@ pub fn cases(folders: &[Folder], naming: &Naming) -> Vec<Section> {
         Section {
             id: case_anchor(&case.id),
             title: case.id.clone(),
-            badge: case.verdict.as_ref().map(|verdict| (verdict.word.clone(), verdict.tone())),
+            badge: case
+                .verdict
+                .as_ref()
+                .map(|verdict| (verdict.word.clone(), verdict.tone())),
             content,
             tags: naming.tags_of(case),
         }
@@ -221,7 +268,11 @@ fn distribution(folders: &[Folder], id: &str) -> Option<Figure> {
     for (number, folder) in folders.iter().enumerate() {
         let Some(case) = folder.case(id) else { continue };
         for (run, calls) in &case.calls_ns {
-            let of = if folders.len() > 1 { format!("{}, ", folder.name) } else { String::new() };
+            let of = if folders.len() > 1 {
+                format!("{}, ", folder.name)
+            } else {
+                String::new()
+            };
             series.push(Series {
                 name: format!("{of}process {run}"),
                 points: ecdf(calls),
@@ -280,7 +331,10 @@ fn blocks(case: &Case) -> Option<Figure> {
     numbers.dedup();
     // The windows of a variant within a block are some rounds of the same: what they took, taken together.
     let log = |block: u64, variant: &str| {
-        let windows = case.windows.iter().filter(|window| window.block == block && window.variant == variant && window.p10_ns > 0.0);
+        let windows = case
+            .windows
+            .iter()
+            .filter(|window| window.block == block && window.variant == variant && window.p10_ns > 0.0);
         let logs: Vec<f64> = windows.map(|window| window.p10_ns.ln()).collect();
         (!logs.is_empty()).then(|| logs.iter().sum::<f64>() / logs.len() as f64)
     };
@@ -298,8 +352,14 @@ fn blocks(case: &Case) -> Option<Figure> {
         is_loose: true,
         ..Series::default()
     };
-    let both = [("control", "base against itself (A/A control)"), ("head", "head against base")];
-    let verdict = case.verdict.as_ref().and_then(|verdict| Some((verdict.change?, verdict)));
+    let both = [
+        ("control", "base against itself (A/A control)"),
+        ("head", "head against base"),
+    ];
+    let verdict = case
+        .verdict
+        .as_ref()
+        .and_then(|verdict| Some((verdict.change?, verdict)));
     let lines = Lines {
         id: anchor("blocks", &case.id),
         title: format!("{}: block by block", case.id),
@@ -347,7 +407,9 @@ fn clock(case: &Case) -> Option<Figure> {
     let lines = Lines {
         id: anchor("clock", &case.id),
         title: format!("{}: GPU clock", case.id),
-        summary: "Clock of the multiprocessors behind each window. Times that follow it are the clock's, not the code's.".to_owned(),
+        summary:
+            "Clock of the multiprocessors behind each window. Times that follow it are the clock's, not the code's."
+                .to_owned(),
         x: Axis {
             label: "window".to_owned(),
             unit: Unit::Ordinal,
@@ -368,7 +430,10 @@ fn clock(case: &Case) -> Option<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::html::{Page, folder::tests::{CALLS, QUANTILES, VERDICTS, WINDOWS, folder}};
+    use crate::html::{
+        Page,
+        folder::tests::{CALLS, QUANTILES, VERDICTS, WINDOWS, folder},
+    };
 
     fn texts(figure: &Figure) -> String {
         figure.table.text()
@@ -387,10 +452,14 @@ mod tests {
         let folders = [folder];
         let page = Page {
             title: "All".to_owned(),
-            sections: [changes(&folders[0], &naming), phases(&folders[0], &naming), Some(overview(&folders, &naming))]
-                .into_iter()
-                .flatten()
-                .collect(),
+            sections: [
+                changes(&folders[0], &naming),
+                phases(&folders[0], &naming),
+                Some(overview(&folders, &naming)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             cases: cases(&folders, &naming),
             ..Page::default()
         };
@@ -410,7 +479,10 @@ mod tests {
         );
         let blocks = page.figures().find(|figure| figure.id == "blocks-other").unwrap();
         let text = texts(blocks);
-        assert!(text.contains("head against base") && text.contains("+8 % (+7 % to +9 %)"), "{text}");
+        assert!(
+            text.contains("head against base") && text.contains("+8 % (+7 % to +9 %)"),
+            "{text}"
+        );
         let html = page.render();
         for link in html.split("href=\"#").skip(1) {
             let target = link.split('"').next().unwrap();
@@ -423,11 +495,19 @@ mod tests {
     #[test]
     fn a_second_run_stands_beside_the_first() {
         let slower = QUANTILES.replace("130.0", "143.0");
-        let mut folders = [folder(&[("quantiles.csv", QUANTILES)]).unwrap(), folder(&[("quantiles.csv", &slower)]).unwrap()];
+        let mut folders = [
+            folder(&[("quantiles.csv", QUANTILES)]).unwrap(),
+            folder(&[("quantiles.csv", &slower)]).unwrap(),
+        ];
         folders[1].name = "later".to_owned();
-        let Content::Table(table) = &overview(&folders, &Naming::CRITERION).content[0] else { panic!() };
+        let Content::Table(table) = &overview(&folders, &Naming::CRITERION).content[0] else {
+            panic!()
+        };
         let text = table.text();
-        assert!(text.contains("median, later") && text.contains("143 ns") && text.contains("1.100"), "{text}");
+        assert!(
+            text.contains("median, later") && text.contains("143 ns") && text.contains("1.100"),
+            "{text}"
+        );
         assert!(changes(&folders[0], &Naming::CRITERION).is_none(), "nothing was judged");
     }
 }

@@ -66,7 +66,8 @@ pub fn change_points(values: &[f64], settings: &Settings) -> Vec<ChangePoint> {
                 best_cut(&shuffled[part.clone()])
             });
             // Sums in another order differ in their last digits.
-            let reached = by_chance.fold(0.0, |most: f64, (_, distance)| most.max(distance)) >= distance * (1.0 - 1e-12);
+            let reached =
+                by_chance.fold(0.0, |most: f64, (_, distance)| most.max(distance)) >= distance * (1.0 - 1e-12);
             larger += u32::from(reached);
             if f64::from(larger) > max_larger {
                 break;
@@ -169,7 +170,9 @@ mod tests {
             assert_eq!(places(&values), [0; 0], "{values:?}");
         }
         // Of 100 series without a change one is expected to have one.
-        let wrong = (0..100).filter(|seed| !places(&steps(&[1.0], 24, 0.01, *seed)).is_empty()).count();
+        let wrong = (0..100)
+            .filter(|seed| !places(&steps(&[1.0], 24, 0.01, *seed)).is_empty())
+            .count();
         assert!(wrong <= 4, "{wrong}");
     }
 

@@ -19,7 +19,10 @@ const FILES: [&str; 3] = ["check.mjs", "package.json", "package-lock.json"];
 pub(crate) fn check(sh: &Shell, with_setup: bool) -> Result<(), Error> {
     let lacking = setup::lacking(sh, &[NODE, NPM, CHROMIUM]);
     if !lacking.is_empty() && !(with_setup && setup::is_possible()) {
-        console::warning(&format!("the report was not opened in a browser: {} missing here", lacking.join(", ")));
+        console::warning(&format!(
+            "the report was not opened in a browser: {} missing here",
+            lacking.join(", ")
+        ));
         return Ok(());
     }
     if !lacking.is_empty() {
@@ -33,10 +36,15 @@ pub(crate) fn check(sh: &Shell, with_setup: bool) -> Result<(), Error> {
         fs::copy(&from, &to).map_err(Error::io("copy", &from))?;
     }
     let pushed = sh.push_dir(&folder);
-    cmd!(sh, "npm ci --ignore-scripts --no-audit --no-fund --silent").quiet().run()?;
+    cmd!(sh, "npm ci --ignore-scripts --no-audit --no-fund --silent")
+        .quiet()
+        .run()?;
     drop(pushed);
     // A comparison has figures that a run has not.
-    for (name, runs) in [("run", workspace::latest_run()?), ("comparison", sources.join("comparison"))] {
+    for (name, runs) in [
+        ("run", workspace::latest_run()?),
+        ("comparison", sources.join("comparison")),
+    ] {
         let page = folder.join(format!("{name}.html"));
         super::write(&[runs], &page)?;
         open(sh, &folder, &page)?;
