@@ -8,6 +8,7 @@ use bench_gate::{
         folder::{Case, Folder},
         sections::{Naming, Phases},
     },
+    stat::quantile::median,
     table::Table,
     tags::Tags,
 };
@@ -194,7 +195,7 @@ fn processes(folder: &Folder, op: &str, backend: &str) -> Vec<Curve> {
     runs.sort_unstable();
     runs.dedup();
     let of_run = |run: &u64| -> Curve {
-        let median = |case: &Case| Some((size(case)?, bench_gate::stat::quantile::median(case.calls_ns.get(run)?)));
+        let median = |case: &Case| Some((size(case)?, median(case.calls_ns.get(run)?)));
         cases().filter_map(median).collect()
     };
     match runs.is_empty() {
@@ -224,38 +225,34 @@ pub(crate) fn words(found: &Crossover) -> [String; 2] {
     [word(found.median()), extremes.unwrap_or_default()]
 }
 
-/// The cold start beside a warm call, at each backend's smallest size.
+/// The cold start beside a warm call: of each backend the case with which its processes began, or else the smallest.
 fn cold(folder: &Folder, op: &str) -> Option<Table> {
     let mut table = Table::new(
         "The cold start of a process beside a warm call",
-        &["case", "cold start", ">warm call", ">cold first call over warm"],
+        &["case", "cold start", ">warm call", ">first call over warm"],
     );
     for backend in distinct(std::slice::from_ref(folder), |(_, backend, _)| backend) {
         let of = |case: &&Case| {
             single(&case.id).is_some_and(|(o, b, _)| o == op && b == backend) && !case.cold_ns.is_empty()
         };
-        let Some(case) = folder
-            .cases
-            .iter()
-            .filter(of)
-            .min_by_key(|case| single(&case.id).map(|(_, _, size)| size))
-        else {
+        let first = |case: &&Case| {
+            let size = single(&case.id).map(|(_, _, size)| size);
+            (!case.cold_ns.contains_key("device"), size)
+        };
+        let cold = folder.cases.iter().filter(of).min_by_key(first);
+        let Some((case, times)) = cold.and_then(|case| Some((case, case.times?))) else {
             continue;
         };
-        let Some(times) = case.times else { continue };
-        let parts: Vec<String> = case
-            .cold_ns
-            .iter()
-            .map(|(name, ns)| format!("{name} {}", duration(*ns)))
-            .collect();
-        let first = case.cold_ns.iter().find(|(name, _)| name == "first").map(|(_, ns)| *ns);
+        let part = |(name, ns): (&String, &Vec<f64>)| format!("{name} {}", duration(median(ns)));
+        let parts: Vec<String> = case.cold_ns.iter().map(part).collect();
+        let first = case.cold_ns.get("first").map(|ns| median(ns) / times.p50_ns);
         table.push_tagged(
             backend_tags(&backend),
             [
                 case.id.clone(),
                 parts.join(", "),
                 duration(times.p50_ns),
-                first.map_or_else(String::new, |first| format!("{:.1} ×", first / times.p50_ns)),
+                first.map_or_else(String::new, |ratio| format!("{ratio:.1} ×")),
             ],
         );
     }
@@ -356,6 +353,27 @@ pub(crate) mod tests {
             ],
         );
         assert_eq!(words(&pays(&fast, "a")[0].1), ["10 or fewer", ""]);
+    }
+
+    #[test]
+    fn a_cold_start_stands_beside_a_warm_call() {
+        let mut folder = example();
+        let cases = folder
+            .cases
+            .iter_mut()
+            .filter(|case| case.id.starts_with("add/vulkan/1000"));
+        for (case, parts) in cases.zip([&["first"][..], &["device", "first"]]) {
+            case.cold_ns = parts
+                .iter()
+                .map(|part| ((*part).to_owned(), vec![1e6, 2e6, 3e6]))
+                .collect();
+        }
+        let text = cold(&folder, "add").unwrap().text();
+        assert!(
+            text.ends_with("add/vulkan/100000  device 2 ms, first 2 ms      20 µs               100.0 ×\n"),
+            "the one with the device: {text}"
+        );
+        assert!(cold(&folder, "hash").is_none());
     }
 
     #[test]

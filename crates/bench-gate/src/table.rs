@@ -1,7 +1,5 @@
 //! A table as data, with one writer for each form.
 
-use std::fmt::Write as _;
-
 use maud::{Markup, html};
 
 use crate::tags::{Tags, element};
@@ -123,11 +121,10 @@ impl Table {
         for row in std::iter::once(headings).chain(rows) {
             let mut line = String::new();
             for ((cell, column), width) in row.into_iter().zip(&self.columns).zip(&widths) {
-                match column.is_number {
-                    true => write!(line, "{cell:>width$}  "),
-                    false => write!(line, "{cell:<width$}  "),
-                }
-                .expect("a string takes everything");
+                line.push_str(&match column.is_number {
+                    true => format!("{cell:>width$}  "),
+                    false => format!("{cell:<width$}  "),
+                });
             }
             text.push_str(line.trim_end());
             text.push('\n');
@@ -140,7 +137,7 @@ impl Table {
         let escape = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|").replace('\n', " ");
         let mut md = String::from("|");
         for column in &self.columns {
-            write!(md, " {} |", escape(&column.heading)).expect("a string takes everything");
+            md.push_str(&format!(" {} |", escape(&column.heading)));
         }
         md.push_str("\n|");
         for column in &self.columns {
@@ -150,7 +147,7 @@ impl Table {
         for row in &self.rows {
             md.push('|');
             for cell in &row.cells {
-                write!(md, " {} |", escape(&cell.text)).expect("a string takes everything");
+                md.push_str(&format!(" {} |", escape(&cell.text)));
             }
             md.push('\n');
         }

@@ -38,8 +38,8 @@ pub struct Case {
     pub times: Option<Times>,
     /// Medians of the phases of a call, by name in the order of the file, in nanoseconds; one that was not measured is missing.
     pub phases_ns: Vec<(String, f64)>,
-    /// What the cold start took, part by part, in nanoseconds.
-    pub cold_ns: Vec<(String, f64)>,
+    /// What the cold start took, part by part, in nanoseconds: each process's.
+    pub cold_ns: BTreeMap<String, Vec<f64>>,
     /// What is said of it.
     pub verdict: Option<CaseVerdict>,
     /// Wall times of its calls by process, in nanoseconds, in their order.
@@ -76,6 +76,15 @@ pub struct CaseVerdict {
     pub counters: Vec<String>,
     /// Why.
     pub note: Option<String>,
+}
+
+impl Case {
+    /// Whether there is something to tell beside the name: a case that was counted alone, and is as it was, has nothing.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        let is_changed = |verdict: &CaseVerdict| !verdict.counters.is_empty() || verdict.change.is_some();
+        self.times.is_some() || !self.windows.is_empty() || self.verdict.as_ref().is_some_and(is_changed)
+    }
 }
 
 impl CaseVerdict {
@@ -180,7 +189,7 @@ impl Folder {
         let phases: Vec<(usize, &str)> = headers
             .iter()
             .enumerate()
-            .filter(|(_, name)| name.ends_with("_ns") && !name.starts_with('p') && !name.starts_with("cold_"))
+            .filter(|(_, name)| name.ends_with("_ns") && !name.starts_with('p') && *name != "mean_ns")
             .map(|(at, name)| (at, name.trim_end_matches("_ns")))
             .collect();
         for record in reader.records() {
@@ -204,12 +213,31 @@ impl Folder {
             for (at, name) in &phases {
                 phases_ns.extend(named(*at, name)?);
             }
-            let mut cold_ns = Vec::new();
-            for (at, name) in headers.iter().enumerate().filter(|(_, name)| name.starts_with("cold_")) {
-                cold_ns.extend(named(at, name.trim_start_matches("cold_").trim_end_matches("_ns"))?);
-            }
             let case = self.case_mut(&row.id()?);
-            (case.times, case.phases_ns, case.cold_ns) = (Some(times), phases_ns, cold_ns);
+            (case.times, case.phases_ns) = (Some(times), phases_ns);
+        }
+        Ok(())
+    }
+
+    fn cold(&mut self, path: &Path, text: &str) -> Result<(), Error> {
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let headers = reader.headers().map_err(|error| csv_error(path, &error))?.clone();
+        for record in reader.records() {
+            let record = record.map_err(|error| csv_error(path, &error))?;
+            let row = Row {
+                path,
+                headers: &headers,
+                record: &record,
+            };
+            let ns = row.number("ns")?;
+            let part = row
+                .text("part")
+                .ok_or_else(|| row.wrong("`part` is missing".to_owned()))?;
+            self.case_mut(&row.id()?)
+                .cold_ns
+                .entry(part.to_owned())
+                .or_default()
+                .push(ns);
         }
         Ok(())
     }
@@ -301,7 +329,7 @@ impl Folder {
 type Read = fn(&mut Folder, &Path, &str) -> Result<(), Error>;
 
 /// The files, in the order in which they are read: cases come in that of the first one.
-const FILES: [(&str, Read); 7] = [
+const FILES: [(&str, Read); 8] = [
     ("run.json", Folder::facts),
     ("fingerprint.json", Folder::facts),
     ("plan.json", Folder::facts),
@@ -309,6 +337,7 @@ const FILES: [(&str, Read); 7] = [
     ("verdicts.json", Folder::verdicts),
     ("windows.jsonl", Folder::windows),
     ("calls.csv", Folder::calls),
+    ("cold.csv", Folder::cold),
 ];
 
 /// A row of a file whose columns are found by name.
@@ -432,10 +461,11 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::html) const QUANTILES: &str = "\
-op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,submits,upload_ns,queue_ns,device_ns,cold_first_ns
-add,cpu,1000,1,1,900,130.0,,,140.0,150.0,160.0,0,,,,
-add,vulkan,1000,256,2,800,35500.0,35000.0,36000.0,40000.0,41000.0,50000.0,1,1000.0,30000.0,,9000000.0
+op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,submits,upload_ns,queue_ns,device_ns
+add,cpu,1000,1,1,900,130.0,,,140.0,150.0,160.0,0,,,
+add,vulkan,1000,256,2,800,35500.0,35000.0,36000.0,40000.0,41000.0,50000.0,1,1000.0,30000.0,
 ";
+    const COLD: &str = "op,backend,size,tasks,run,core,part,ns\nadd,vulkan,1000,256,1,,first,9000000\nadd,vulkan,1000,256,2,,first,8000000\n";
     pub(in crate::html) const CALLS: &str = "\
 op,backend,size,tasks,run,call,wall_ns
 add,cpu,1000,1,1,0,130
@@ -474,6 +504,7 @@ add,vulkan,1000,256,2,0,36500
             ),
             ("quantiles.csv", QUANTILES),
             ("calls.csv", CALLS),
+            ("cold.csv", COLD),
             ("verdicts.json", VERDICTS),
             ("windows.jsonl", WINDOWS),
         ])
@@ -491,7 +522,7 @@ add,vulkan,1000,256,2,0,36500
         let vulkan = folder.case("add/vulkan/256x1000").unwrap();
         let named = |name: &str, value| (name.to_owned(), value);
         assert_eq!(vulkan.phases_ns, [named("upload", 1000.0), named("queue", 30_000.0)]);
-        assert_eq!(vulkan.cold_ns, [named("first", 9e6)]);
+        assert_eq!(vulkan.cold_ns, [("first".to_owned(), vec![9e6, 8e6])].into());
         assert_eq!(vulkan.times.unwrap().p50_interval_ns, Some((35_000.0, 36_000.0)));
         let verdict = vulkan.verdict.as_ref().unwrap();
         assert_eq!(

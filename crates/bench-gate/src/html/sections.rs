@@ -2,7 +2,7 @@
 
 use super::{
     Content, Section, Tone,
-    folder::{Case, Folder},
+    folder::{Case, CaseVerdict, Folder},
 };
 use crate::{
     figures::{
@@ -54,12 +54,15 @@ pub fn case_anchor(id: &str) -> String {
 
 /// What changed: counters first, as they are exact, then times.
 pub fn changes(folder: &Folder, naming: &Naming) -> Option<Section> {
-    let judged: Vec<(&Case, &super::folder::CaseVerdict)> = folder
+    let judged: Vec<(&Case, &CaseVerdict)> = folder
         .cases
         .iter()
         .filter_map(|case| Some((case, case.verdict.as_ref()?)))
         .collect();
-    if judged.is_empty() {
+    // What is new or was not measured was compared with nothing.
+    let is_compared = |verdict: &CaseVerdict| !matches!(verdict.word.as_str(), "new" | "not measured" | "missing");
+    let compared = judged.iter().filter(|(_, verdict)| is_compared(verdict)).count();
+    if compared == 0 {
         return None;
     }
     let mut content = Vec::new();
@@ -74,7 +77,7 @@ pub fn changes(folder: &Folder, naming: &Naming) -> Option<Section> {
         );
     }
     match counters.rows.is_empty() {
-        true => content.push(Content::Text(format!("Counters: unchanged ({} cases).", judged.len()))),
+        true => content.push(Content::Text(format!("Counters: unchanged ({compared} cases)."))),
         false => content.push(Content::Table(counters)),
     }
     let rows: Vec<ForestRow> = judged
@@ -128,7 +131,7 @@ pub fn overview(folders: &[Folder], naming: &Naming) -> Section {
     headings.push("verdict".to_owned());
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
     let mut table = Table::new("Median time of a call, and what is said of it", &headings);
-    for case in &first.cases {
+    for case in first.cases.iter().filter(|case| case.is_told()) {
         let mut cells = vec![Cell::link(&case.id, case_anchor(&case.id))];
         let times = case.times;
         let interval = times.and_then(|times| times.p50_interval_ns);
@@ -251,7 +254,7 @@ pub fn cases(folders: &[Folder], naming: &Naming) -> Vec<Section> {
             tags: naming.tags_of(case),
         }
     };
-    folders[0].cases.iter().map(of).collect()
+    folders[0].cases.iter().filter(|case| case.is_told()).map(of).collect()
 }
 
 fn time(label: &str) -> Axis {
@@ -285,7 +288,7 @@ fn distribution(folders: &[Folder], id: &str) -> Option<Figure> {
     let lines = Lines {
         id: anchor("distribution", id),
         title: format!("{id}: distribution"),
-        summary: "What part of the calls took at most so long. A line further right is slower; a step is a second kind of calls.".to_owned(),
+        summary: "What part of the calls took at most so long. A line further right is slower; a step is a second kind of calls. The slowest half per cent is beyond the picture.".to_owned(),
         x: time("time of a call"),
         y: Axis {
             label: "part of the calls".to_owned(),
@@ -309,7 +312,7 @@ fn calls(case: &Case) -> Option<Figure> {
     let lines = Lines {
         id: anchor("calls", &case.id),
         title: format!("{}: calls over time", case.id),
-        summary: "Median of each stretch of calls, and from its fastest to its slowest. A step or a slope is the machine's, as the code is the same.".to_owned(),
+        summary: "Median of each stretch of calls, and its tenth to ninetieth percentile. A step or a slope is the machine's, as the code is the same.".to_owned(),
         x: Axis {
             label: "calls since the first".to_owned(),
             unit: Unit::Count,
@@ -317,7 +320,7 @@ fn calls(case: &Case) -> Option<Figure> {
         },
         y: time("time of a call"),
         series: case.calls_ns.iter().enumerate().map(series).collect(),
-        band: "fastest to slowest".to_owned(),
+        band: "p10 to p90".to_owned(),
         height: 260.0,
         ..Lines::default()
     };
