@@ -189,7 +189,9 @@ impl Folder {
         let phases: Vec<(usize, &str)> = headers
             .iter()
             .enumerate()
-            .filter(|(_, name)| name.ends_with("_ns") && !name.starts_with('p') && *name != "mean_ns")
+            .filter(|(_, name)| {
+                name.ends_with("_ns") && !name.starts_with('p') && !name.starts_with("cold_") && *name != "mean_ns"
+            })
             .map(|(at, name)| (at, name.trim_end_matches("_ns")))
             .collect();
         for record in reader.records() {
@@ -461,9 +463,9 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::html) const QUANTILES: &str = "\
-op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,submits,upload_ns,queue_ns,device_ns
-add,cpu,1000,1,1,900,130.0,,,140.0,150.0,160.0,0,,,
-add,vulkan,1000,256,2,800,35500.0,35000.0,36000.0,40000.0,41000.0,50000.0,1,1000.0,30000.0,
+op,backend,size,tasks,runs,calls,p50_ns,p50_lo_ns,p50_hi_ns,p90_ns,p95_ns,p99_ns,submits,upload_ns,queue_ns,device_ns,cold_first_ns
+add,cpu,1000,1,1,900,130.0,,,140.0,150.0,160.0,0,,,,
+add,vulkan,1000,256,2,800,35500.0,35000.0,36000.0,40000.0,41000.0,50000.0,1,1000.0,30000.0,,8500000.0
 ";
     const COLD: &str = "op,backend,size,tasks,run,core,part,ns\nadd,vulkan,1000,256,1,,first,9000000\nadd,vulkan,1000,256,2,,first,8000000\n";
     pub(in crate::html) const CALLS: &str = "\
