@@ -1,0 +1,35 @@
+//! Finds the version split behind "there are multiple different versions of crate `x`" in a cargo workspace, and a cure
+//! that was tried.
+//!
+//! ```text
+//! lock, graph ← Cargo.lock, cargo metadata      config, profile ← the root manifest, the flags
+//! diamond (with interop, requirement) → finding → activation or tree confirms, exposure adds evidence → report
+//! cure → candidates and the check of what changed; blocker → what to do where the lock cannot cure it
+//! ```
+//!
+//! Only `command` runs programs and reads files; every other module is a function of its arguments.
+
+mod activation;
+mod blocker;
+mod command;
+mod config;
+mod cure;
+mod diamond;
+mod error;
+mod exposure;
+mod finding;
+mod graph;
+mod index;
+mod interop;
+pub mod lock;
+mod manifest;
+mod profile;
+mod report;
+mod requirement;
+mod tree;
+mod why;
+
+pub use crate::{
+    command::{Exit, Flags, help, run, styles},
+    error::Error,
+};
