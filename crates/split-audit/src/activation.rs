@@ -69,16 +69,10 @@ impl Activation {
         self.edges.iter().map(|(from, to)| [label(from), label(to)]).collect()
     }
 
-    /// Whether all three edges of a diamond are certain.
+    /// Whether all edges of a meeting are certain.
     pub(crate) fn proves(&self, meeting: &Meeting) -> bool {
-        let (parent, child) = (&meeting.parent, &meeting.child);
-        [
-            (parent, child),
-            (parent, &meeting.parent_uses),
-            (child, &meeting.child_uses),
-        ]
-        .into_iter()
-        .all(|(from, to)| self.edges.contains(&(from.clone(), to.clone())))
+        let mut edges = meeting.edges().into_iter();
+        edges.all(|(from, to)| self.edges.contains(&(from.clone(), to.clone())))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use crate::{cure::Situation, graph::Graph, index::Release, lock::PackageId, manifest, requirement, why};
+use crate::{cure::Situation, graph::Graph, index::Release, lock::PackageId, requirement, why};
 
 /// Why the lock cannot cure a diamond.
 #[derive(Clone, Debug, Default)]
@@ -15,48 +15,29 @@ pub(crate) struct Blocker {
     pub(crate) first_release: Option<(String, Version)>,
     /// Where releases could not be looked up.
     pub(crate) index_note: Option<String>,
-    /// Lines to write into a manifest, any one of which helps.
+    /// The member, its dependency and the version that may help: to be tried.
+    pub(crate) raise: Option<(PackageId, String, String)>,
+    /// What helps, any one of which, each tried.
     pub(crate) advice: Vec<Advice>,
 }
 
-/// A line to write into a manifest by hand.
+/// Lines to write into manifests, together; tried on a shadow copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Advice {
+    pub(crate) lines: Vec<AdviceLine>,
+}
+
+/// One line of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AdviceLine {
     /// The member whose manifest it is.
     pub(crate) member: PackageId,
     /// The dependency whose line is to be replaced.
     pub(crate) dependency: String,
-    /// The version to write there, or nothing where a newer release of the dependency must first be looked for.
-    pub(crate) version: Option<String>,
     /// `wgpu-hal = "28.0.0"`, as it fits into the manifest.
     pub(crate) line: String,
     /// File and line of what it replaces.
-    pub(crate) place: Option<String>,
-}
-
-impl Advice {
-    fn new(member: PackageId, dependency: &str, version: String) -> Self {
-        Self {
-            member,
-            dependency: dependency.to_owned(),
-            line: format!("{dependency} = \"{version}\""),
-            version: Some(version),
-            place: None,
-        }
-    }
-
-    /// Fits the advice into a manifest, if that is where the dependency is declared. Returns whether it is.
-    pub(crate) fn fit(&mut self, label: &str, manifest: &str) -> bool {
-        let Some(version) = &self.version else {
-            return false;
-        };
-        let Some(line) = manifest::with_version(manifest, &self.dependency, version) else {
-            return false;
-        };
-        self.place = Some(format!("{label}:{}", line.number));
-        self.line = line.rewritten;
-        true
-    }
+    pub(crate) place: String,
 }
 
 impl Blocker {
@@ -64,15 +45,16 @@ impl Blocker {
     pub(crate) fn find(situation: &Situation, graph: &Graph, releases: &dyn Fn(&str) -> Option<Vec<Release>>) -> Self {
         let m = &situation.meeting;
         let shared = &m.child_uses.name;
+        let own = m.other.as_ref().map_or(&m.parent, |other| &other.holder);
         let sentence = if situation.can_agree() {
             format!(
                 "no change of the lock that was tried is accepted: {} requires {shared} {}, {} requires {shared} {}",
-                m.child, m.child_requirement, m.parent, m.parent_requirement
+                m.holder, m.child_requirement, own, m.parent_requirement
             )
         } else {
             format!(
                 "{} requires {shared} {}, {} requires {shared} {}: no version is both",
-                m.child, m.child_requirement, m.parent, m.parent_requirement
+                m.holder, m.child_requirement, own, m.parent_requirement
             )
         };
         let mut blocker = Self {
@@ -82,7 +64,10 @@ impl Blocker {
         // Raising B helps whoever A is; raising A is possible only where it is published.
         let sides = [
             (&m.child, &situation.parent_requires),
-            (&m.parent, &situation.child_requires),
+            (
+                m.other.as_ref().map_or(&m.parent, |other| &other.package),
+                &situation.child_requires,
+            ),
         ];
         for (package, other_requires) in sides {
             if blocker.first_release.is_some() || package.source.is_none() {
@@ -111,28 +96,11 @@ impl Blocker {
                 continue;
             };
             blocker.first_release = Some((package.name.clone(), release.version.clone()));
-            if let Some((member, direct, _)) = top {
-                let advice = if direct.name == package.name {
-                    Advice::new(member, &package.name, release.version.to_string())
-                } else {
-                    Advice {
-                        line: format!(
-                            "a release of {} that requires {} {} or newer",
-                            direct.name, package.name, release.version
-                        ),
-                        version: None,
-                        place: None,
-                        member,
-                        dependency: direct.name,
-                    }
-                };
-                blocker.advice.push(advice);
+            if let Some((member, direct, _)) = top
+                && direct.name == package.name
+            {
+                blocker.raise = Some((member, package.name.clone(), release.version.to_string()));
             }
-        }
-        if m.is_parent_member {
-            blocker
-                .advice
-                .push(Advice::new(m.parent.clone(), shared, series(&m.child_uses.version)));
         }
         blocker
     }
@@ -149,13 +117,4 @@ fn top_requirer(graph: &Graph, package: &PackageId) -> Option<(PackageId, Packag
         graph.packages[edge.to].id.clone(),
         edge.requirement(),
     ))
-}
-
-/// The shortest requirement that means the version's series: `0.27`, `2.1`.
-fn series(version: &Version) -> String {
-    if version.major == 0 && version.minor == 0 {
-        version.to_string()
-    } else {
-        format!("{}.{}", version.major, version.minor)
-    }
 }

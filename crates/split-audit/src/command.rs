@@ -5,24 +5,30 @@ mod cargo;
 mod certainty;
 mod fix;
 mod locate;
+mod releases;
 mod resolve;
 mod shadow;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use self::{cargo::Cargo, locate::Place, resolve::Plan};
+use self::{cargo::Cargo, locate::Place, releases::Index, resolve::Plan};
 use crate::{
     config::{self, Config},
-    diamond::Level,
     error::Error,
-    finding,
+    finding::{self, Level},
     graph::Graph,
     interop::Interop,
     lock::Lock,
-    profile::{DEFAULT_CRATES, Features, Profile, WINDOWS},
+    profile::{DEFAULT_TARGETS, Features, Profile},
     report::{Format, Report},
+    source::Files,
+    split::Judge,
+    usage::Usage,
     why,
 };
+
+/// So many findings get a cure without `--fix`: each candidate is a resolution.
+const UNASKED_CURES: usize = 3;
 
 /// How an audit ended. The numbers are a contract with CI; other commands give other meanings to those above 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +58,11 @@ pub struct Flags {
     /// Read the lock alone: every target and feature at once, over-approximate
     #[arg(long, conflicts_with_all = ["target", "features", "all_features", "no_default_features", "profile", "no_dev", "fix", "apply"])]
     lock_only: bool,
-    /// Audit this crate instead of the configured or default ones; repeatable
+    /// Audit this crate instead of the configured ones; repeatable [default: every duplicated crate but raw bindings]
     #[arg(long = "crate", value_name = "NAME", value_delimiter = ',')]
     crates: Vec<String>,
-    /// Audit for this target; repeatable [default: x86_64-pc-windows-msvc and the host]
+    /// Audit for this target; repeatable [default: `build.target` of cargo's
+    /// configuration, or Windows, Linux, macOS and the host]
     #[arg(long, value_name = "TRIPLE", value_delimiter = ',')]
     target: Vec<String>,
     /// Features to turn on, as for cargo build
@@ -80,6 +87,9 @@ pub struct Flags {
     /// As --fix, and write the lock
     #[arg(long)]
     apply: bool,
+    /// Do not seek cures for the first findings, as an audit does unasked
+    #[arg(long, conflicts_with_all = ["fix", "apply"])]
+    no_cure: bool,
     /// Say who pulls this package in, and by which requirement, instead of auditing
     #[arg(long, value_name = "CRATE[@VERSION]", conflicts_with_all = ["fix", "apply", "crates"])]
     why: Option<String>,
@@ -143,25 +153,30 @@ fn audit(flags: &Flags, command: &str) -> Result<Exit, Error> {
         cfgs: cargo.cfgs(&profiles)?,
         profiles,
         interop: Interop::built_in()?,
+        index: Index::default(),
+        files: Files::default(),
+        usage: Usage::default(),
     };
     let mut audited = resolve::audit(&cargo, &place.manifest, &plan)?;
     if let Some(asked) = &flags.why {
         let graphs = audited.contexts.iter().map(|c| (c.label.as_str(), &c.graph));
         return explain(asked, graphs.collect());
     }
-    resolve::add_exposure(&mut audited.findings, &audited.contexts);
     let is_whole = flags.profile.is_empty() && flags.target.is_empty() && flags.crates.is_empty();
     let mut warnings = except(&mut audited.findings, &place.config, is_whole);
     warnings.extend(absent(flags, &place.lock));
     warnings.extend(place.config.hint.clone());
     let deny_warn = flags.deny.is_some();
     let contexts: Vec<String> = audited.contexts.iter().map(|c| c.label.clone()).collect();
-    let outcome = if flags.fix || flags.apply {
+    let wants_all = flags.fix || flags.apply;
+    let has_more = audited.findings.iter().any(|f| f.level > Level::Info);
+    let outcome = if wants_all || has_more && !flags.no_cure {
         let fix = fix::Fix {
             cargo: &cargo,
             place: &place,
             plan: &plan,
             deny_warn,
+            limit: if wants_all { usize::MAX } else { UNASKED_CURES },
         };
         let mut outcome = fix.seek(&audited)?;
         if flags.apply {
@@ -210,7 +225,15 @@ fn audit_lock(flags: &Flags, command: &str, place: &Place) -> Result<Exit, Error
     }
     let crates = crates(flags, &place.config);
     let interop = Interop::built_in()?;
-    let mut findings = finding::merge(finding::audit(&graph, &crates, &interop, &label));
+    let judge = Judge {
+        graph: &graph,
+        interop: &interop,
+        apis: None,
+        usage: &Usage::default(),
+        releases: &|_| None,
+        asked: &crates,
+    };
+    let mut findings = finding::merge(finding::audit(&judge, &crates, &label));
     let mut warnings = except(&mut findings, &place.config, flags.crates.is_empty());
     warnings.extend(absent(flags, &place.lock));
     warnings.extend(place.config.hint.clone());
@@ -291,9 +314,7 @@ fn crates(flags: &Flags, config: &Config) -> Vec<String> {
     let given = [&flags.crates, &config.crates]
         .into_iter()
         .find(|list| !list.is_empty());
-    given
-        .cloned()
-        .unwrap_or_else(|| DEFAULT_CRATES.map(str::to_owned).to_vec())
+    given.cloned().unwrap_or_default()
 }
 
 /// The profiles the flags ask for. A cure is proven against the configured ones too, whatever was asked for.
@@ -332,9 +353,7 @@ fn profiles(flags: &Flags, place: &Place, cargo: &Cargo) -> Result<Vec<Profile>,
     let has_own = !flags.target.is_empty() || features != Features::default() || flags.no_dev;
     if profiles.is_empty() && (has_own || configured.is_empty()) {
         let targets = if flags.target.is_empty() {
-            let mut targets = vec![WINDOWS.to_owned(), cargo.host()?];
-            targets.dedup();
-            targets
+            default_targets(cargo)?
         } else {
             flags.target.clone()
         };
@@ -353,6 +372,20 @@ fn profiles(flags: &Flags, place: &Place, cargo: &Cargo) -> Result<Vec<Profile>,
         }
     }
     Ok(profiles)
+}
+
+/// What `build.target` of cargo's configuration names; without it, where programs mostly run, and this machine.
+fn default_targets(cargo: &Cargo) -> Result<Vec<String>, Error> {
+    let configured = cargo.build_targets()?;
+    if !configured.is_empty() {
+        return Ok(configured);
+    }
+    let mut targets = DEFAULT_TARGETS.map(str::to_owned).to_vec();
+    let host = cargo.host()?;
+    if !targets.contains(&host) {
+        targets.push(host);
+    }
+    Ok(targets)
 }
 
 /// `--why`.

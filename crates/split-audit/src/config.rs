@@ -7,9 +7,8 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::{
-    diamond::Level,
     error::Error,
-    finding::{Finding, What},
+    finding::{Finding, Level, What},
     lock::PackageId,
     profile::{Features, Profile},
 };
@@ -183,7 +182,7 @@ pub(crate) fn except(findings: &mut [Finding], exceptions: &[Exception], today: 
         let is_expired = exception.expires < today;
         let mut covered = 0;
         for finding in findings.iter_mut() {
-            if matches!(finding.what, What::Diamond(_)) && exception.covers(finding) {
+            if matches!(finding.what, What::Meeting(_)) && exception.covers(finding) {
                 covered += 1;
                 if !is_expired {
                     finding.level = Level::Info;

@@ -1,6 +1,6 @@
 //! Candidates for a cure in the lock, cheapest first, and the check that one changed nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use semver::{Version, VersionReq};
 
@@ -48,17 +48,19 @@ impl std::fmt::Display for Step {
 /// A change that may cure a diamond, as steps to be done in this order.
 pub(crate) type Candidate = Vec<Step>;
 
-/// A diamond with all requirements that bear on its cure.
+/// A meeting with all requirements that bear on its cure.
 #[derive(Clone, Debug)]
 pub(crate) struct Situation {
     pub(crate) meeting: Meeting,
-    /// A's and B's requirements on X.
+    /// Of A, or of the sibling's holder, on its X; and of B's holder on its X.
     pub(crate) parent_requires: Vec<VersionReq>,
     pub(crate) child_requires: Vec<VersionReq>,
-    /// What everybody in the workspace, in every context, requires of A and of B.
-    parent_bounds: Vec<VersionReq>,
-    child_bounds: Vec<VersionReq>,
+    /// What everybody in the workspace, in every context, requires of a package.
+    bounds: HashMap<PackageId, Vec<VersionReq>>,
 }
+
+/// Releases to try, and how many were looked at to find them.
+pub(crate) type Releases<'r> = &'r dyn Fn(&str) -> Option<Vec<Release>>;
 
 impl Situation {
     /// Gathers the requirements out of the graphs of all contexts.
@@ -81,13 +83,33 @@ impl Situation {
             }
             requirements
         };
+        let other = meeting.other.as_ref();
+        let own_holder = other.map_or(&meeting.parent, |other| &other.holder);
+        let mut concerned = vec![
+            &meeting.parent,
+            &meeting.child,
+            &meeting.child_uses,
+            &meeting.parent_uses,
+        ];
+        concerned.extend(other.map(|other| &other.package));
         Self {
-            parent_requires: between(Some(&meeting.parent), &meeting.parent_uses),
-            child_requires: between(Some(&meeting.child), &meeting.child_uses),
-            parent_bounds: between(None, &meeting.parent),
-            child_bounds: between(None, &meeting.child),
+            parent_requires: between(Some(own_holder), &meeting.parent_uses),
+            child_requires: between(Some(&meeting.holder), &meeting.child_uses),
+            bounds: concerned
+                .into_iter()
+                .map(|id| (id.clone(), between(None, id)))
+                .collect(),
             meeting: meeting.clone(),
         }
+    }
+
+    fn own_holder(&self) -> &PackageId {
+        let other = self.meeting.other.as_ref();
+        other.map_or(&self.meeting.parent, |other| &other.holder)
+    }
+
+    fn bounds(&self, id: &PackageId) -> &[VersionReq] {
+        self.bounds.get(id).map_or(&[], Vec::as_slice)
     }
 
     /// Whether one version of X could serve both, published or not.
@@ -107,14 +129,14 @@ impl Situation {
         }
         if admits(&self.child_requires, &m.parent_uses.version) {
             candidates.push(vec![Step::Redirect {
-                from: m.child.clone(),
+                from: m.holder.clone(),
                 old: m.child_uses.clone(),
                 new: m.parent_uses.clone(),
             }]);
         }
         if admits(&self.parent_requires, &m.child_uses.version) {
             candidates.push(vec![Step::Redirect {
-                from: m.parent.clone(),
+                from: self.own_holder().clone(),
                 old: m.parent_uses.clone(),
                 new: m.child_uses.clone(),
             }]);
@@ -122,14 +144,17 @@ impl Situation {
         candidates
     }
 
-    /// Candidates that need a release which the lock does not have, newest first within each kind.
-    pub(crate) fn moves(&self, releases: &dyn Fn(&str) -> Option<Vec<Release>>) -> Vec<Candidate> {
+    /// Candidates that need a release which the lock does not have, nearest first within each kind; and how many
+    /// admissible releases there were.
+    pub(crate) fn moves(&self, releases: Releases<'_>) -> (Vec<Candidate>, usize) {
         let m = &self.meeting;
         let mut candidates = Vec::new();
-        for release in usable(releases, &m.child_uses.name) {
+        let mut n_admissible = 0;
+        for release in nearest(releases, &m.child_uses) {
             let version = &release.version;
             let is_common = admits(&self.parent_requires, version) && admits(&self.child_requires, version);
             if is_common && *version != m.parent_uses.version && *version != m.child_uses.version {
+                n_admissible += 1;
                 let precise = |package: &PackageId| Step::Precise {
                     package: package.clone(),
                     to: version.clone(),
@@ -145,26 +170,47 @@ impl Situation {
                 // Once a release is in the lock, an edge led to it moves nothing else. Cargo lands a `--precise` on the
                 // newest release the requirement admits, so that one order may fail where the other holds.
                 candidates.extend([
-                    vec![precise(&m.child_uses), redirect(&m.parent, &m.parent_uses)],
-                    vec![precise(&m.parent_uses), redirect(&m.child, &m.child_uses)],
+                    vec![precise(&m.child_uses), redirect(self.own_holder(), &m.parent_uses)],
+                    vec![precise(&m.parent_uses), redirect(&m.holder, &m.child_uses)],
                     vec![precise(&m.child_uses), precise(&m.parent_uses)],
                 ]);
             }
         }
-        let bumps = [
-            (&m.child, &self.child_bounds, &m.parent_uses, &self.parent_requires),
-            (&m.parent, &self.parent_bounds, &m.child_uses, &self.child_requires),
-        ];
-        for (package, bounds, other, other_requires) in bumps {
+        // A release of X that re-exports the other version's items.
+        for x in [&m.child_uses, &m.parent_uses] {
+            let bounds = self.bounds(x);
+            let admitted = nearest(releases, x)
+                .into_iter()
+                .filter(|r| r.version > x.version && admits(bounds, &r.version));
+            for release in admitted {
+                n_admissible += 1;
+                if release.requirement(&x.name).is_some() {
+                    candidates.push(vec![Step::Precise {
+                        package: x.clone(),
+                        to: release.version.clone(),
+                    }]);
+                }
+            }
+        }
+        let mut bumps = vec![(&m.child, &m.holder, &m.parent_uses, &self.parent_requires)];
+        match &m.other {
+            Some(other) => bumps.push((&other.package, &other.holder, &m.child_uses, &self.child_requires)),
+            None => bumps.push((&m.parent, &m.parent, &m.child_uses, &self.child_requires)),
+        }
+        for (package, holder, other, other_requires) in bumps {
             if package.source.is_none() {
                 continue;
             }
-            for release in usable(releases, &package.name) {
-                let fits = admits(bounds, &release.version)
-                    && release.version > package.version
-                    && release
-                        .requirement(&other.name)
-                        .is_none_or(|req| other_requires.iter().all(|o| requirement::overlap(o, req)));
+            let bounds = self.bounds(package);
+            let admissible = nearest(releases, package)
+                .into_iter()
+                .filter(|r| admits(bounds, &r.version));
+            for release in admissible.filter(|release| release.version != package.version) {
+                n_admissible += 1;
+                let through = requirement_through(&release, holder, &other.name, releases);
+                let fits = through
+                    .as_ref()
+                    .is_none_or(|req| other_requires.iter().all(|o| requirement::overlap(o, req)));
                 if !fits {
                     continue;
                 }
@@ -187,15 +233,109 @@ impl Situation {
                 candidates.push(candidate);
             }
         }
-        candidates
+        (candidates, n_admissible)
+    }
+
+    /// Changes of a member's manifest that may end the meeting, cheapest first. Each is a list of dependencies with the
+    /// version to write for them.
+    pub(crate) fn edits(&self, releases: Releases<'_>) -> Vec<Vec<(String, String)>> {
+        let m = &self.meeting;
+        let shared = &m.child_uses.name;
+        let is_registry = |id: &PackageId| id.source.as_deref().is_some_and(is_registry);
+        let mut edits = Vec::new();
+        if m.other.is_none() && is_registry(&m.child_uses) && is_registry(&m.parent_uses) {
+            edits.push(vec![(shared.clone(), series(&m.child_uses.version))]);
+        }
+        let mut sides = vec![(&m.child, &m.holder, &self.parent_requires)];
+        sides.extend(
+            m.other
+                .as_ref()
+                .map(|other| (&other.package, &other.holder, &self.child_requires)),
+        );
+        let mut newest: Vec<(String, Version, VersionReq)> = Vec::new();
+        for (package, holder, other_requires) in sides {
+            if !is_registry(package) {
+                continue;
+            }
+            let mut seen: BTreeSet<String> = BTreeSet::new();
+            let all = nearest(releases, package);
+            for release in &all {
+                let Some(req) = requirement_through(release, holder, shared, releases) else {
+                    continue;
+                };
+                let is_other = release.version != package.version;
+                let helps = other_requires.iter().all(|other| requirement::overlap(other, &req));
+                if is_other && helps && seen.len() < 4 && seen.insert(series(&release.version)) {
+                    edits.push(vec![(package.name.clone(), release.version.to_string())]);
+                }
+            }
+            let last = all.iter().max_by(|a, b| a.version.cmp(&b.version));
+            let last = last.and_then(|r| {
+                Some((
+                    package.name.clone(),
+                    r.version.clone(),
+                    requirement_through(r, holder, shared, releases)?,
+                ))
+            });
+            newest.extend(last);
+        }
+        match (newest.as_slice(), &m.other) {
+            ([(b, b_version, b_req), (c, c_version, c_req)], Some(_)) if requirement::overlap(b_req, c_req) => {
+                edits.push(vec![
+                    (b.clone(), b_version.to_string()),
+                    (c.clone(), c_version.to_string()),
+                ]);
+            }
+            ([(b, b_version, b_req)], None) => {
+                let x = nearest(releases, &m.parent_uses)
+                    .into_iter()
+                    .filter(|r| b_req.matches(&r.version));
+                if let Some(x) = x.max_by(|a, b| a.version.cmp(&b.version)) {
+                    edits.push(vec![
+                        (b.clone(), b_version.to_string()),
+                        (shared.clone(), series(&x.version)),
+                    ]);
+                }
+            }
+            _ => {}
+        }
+        edits
     }
 }
 
-fn usable(releases: &dyn Fn(&str) -> Option<Vec<Release>>, name: &str) -> Vec<Release> {
-    let mut releases = releases(name).unwrap_or_default();
+/// A registry's source: what comes from git or a path is never exchanged for it.
+fn is_registry(source: &str) -> bool {
+    source.starts_with("registry+") || source.starts_with("sparse+")
+}
+
+/// What a release requires of X, itself or by way of the crate it re-exports.
+fn requirement_through(release: &Release, holder: &PackageId, x: &str, releases: Releases<'_>) -> Option<VersionReq> {
+    if let Some(requirement) = release.requirement(x) {
+        return Some(requirement.clone());
+    }
+    let of_holder = release.requirement(&holder.name)?;
+    let mut holders = releases(&holder.name)?;
+    holders.retain(|r| r.is_usable() && of_holder.matches(&r.version));
+    holders.last()?.requirement(x).cloned()
+}
+
+/// The shortest requirement that means the version's series: `0.27`, `2.1`.
+pub(crate) fn series(version: &Version) -> String {
+    if version.major == 0 && version.minor == 0 {
+        version.to_string()
+    } else {
+        format!("{}.{}", version.major, version.minor)
+    }
+}
+
+/// The usable releases of a package, the nearest to its own version first, the newer one of two equally near.
+fn nearest(releases: Releases<'_>, package: &PackageId) -> Vec<Release> {
+    let mut releases = releases(&package.name).unwrap_or_default();
     releases.retain(Release::is_usable);
-    releases.reverse();
-    releases
+    let here = releases.partition_point(|r| r.version < package.version);
+    let mut numbered: Vec<(usize, Release)> = releases.into_iter().enumerate().collect();
+    numbered.sort_by_key(|(index, _)| (index.abs_diff(here), index < &here));
+    numbered.into_iter().map(|(_, release)| release).collect()
 }
 
 fn admits(requirements: &[VersionReq], version: &Version) -> bool {
@@ -211,11 +351,10 @@ pub(crate) fn check_intended(before: &Lock, after: &Lock, steps: &[Step]) -> Res
         check_landed(after, step)?;
     }
     let (old, new) = (edges(before), edges(after));
+    let mut added: Vec<&PackageId> = Vec::new();
     for (id, dependencies) in &old {
         let Some(now) = new.get(id) else { continue };
-        let lost = dependencies.difference(now);
-        let won = now.difference(dependencies);
-        for other in lost.chain(won) {
+        for other in dependencies.difference(now) {
             let is_meant = steps.iter().any(|step| match step {
                 Step::Redirect { from, old, new } => id == &from && (*other == old || *other == new),
                 Step::Precise { package, to } => {
@@ -223,10 +362,14 @@ pub(crate) fn check_intended(before: &Lock, after: &Lock, steps: &[Step]) -> Res
                 }
                 Step::Align { from, new } => id == &from && other.name == new.name,
             });
-            if !is_meant {
+            // A package that follows to a release of what was moved anyway is part of the move.
+            let follows = || now.iter().any(|new| new.name == other.name && is_moved(steps, new));
+            if !is_meant && !follows() {
                 return Err(format!("it also changed the edge {id} → {other}"));
             }
         }
+        // Edges that are only added follow from the move: features it turns on.
+        added.extend(now.difference(dependencies).copied());
     }
     // What a moved package newly needs is part of the move, anything else that is new is not.
     let mut expected: BTreeSet<&PackageId> = BTreeSet::new();
@@ -238,6 +381,7 @@ pub(crate) fn check_intended(before: &Lock, after: &Lock, steps: &[Step]) -> Res
             )
         })
         .copied()
+        .chain(added)
         .collect();
     while let Some(id) = stack.pop() {
         if expected.insert(id) {
@@ -248,6 +392,12 @@ pub(crate) fn check_intended(before: &Lock, after: &Lock, steps: &[Step]) -> Res
         Some(id) => Err(format!("it also added {id}")),
         None => Ok(()),
     }
+}
+
+fn is_moved(steps: &[Step], id: &PackageId) -> bool {
+    steps
+        .iter()
+        .any(|step| matches!(step, Step::Precise { package, to } if id.name == package.name && id.version == *to))
 }
 
 fn check_landed(after: &Lock, step: &Step) -> Result<(), String> {
@@ -315,6 +465,8 @@ pub(crate) struct Outcome {
     /// In the order they were done, each proven together with those before it.
     pub(crate) cured: Vec<Cured>,
     pub(crate) blocked: Vec<Blocked>,
+    /// There are more findings than cures were sought for.
+    pub(crate) is_cut: bool,
     /// Empty where there is nothing to change.
     pub(crate) diff: String,
     /// The backup's name, where the lock was written.
@@ -335,6 +487,8 @@ pub(crate) struct Blocked {
     pub(crate) meeting: Meeting,
     /// Candidates with the reason each failed.
     pub(crate) tried: Vec<(String, String)>,
+    /// Admissible releases that were looked at.
+    pub(crate) n_admissible: usize,
     pub(crate) blocker: super::blocker::Blocker,
 }
 

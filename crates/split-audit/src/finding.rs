@@ -1,89 +1,137 @@
 //! What an audit says: findings merged over every target and feature set they were seen in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{
-    diamond::{self, Diamond, Ground, Level},
-    exposure::Exposure,
+    api::Evidence,
     graph::Graph,
-    interop::Interop,
+    interop::is_raw_bindings,
     lock::PackageId,
+    split::{self, Judge},
 };
 
-/// A diamond or a duplicate.
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Level {
+    Info,
+    Warn,
+    Error,
+}
+
+/// Why a meeting has its level.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// A pinned pair: the two are known to pass X's types.
+    Pinned { source: String },
+    /// B re-exports X.
+    Facade { source: String },
+    /// A implements a trait of B with its own X in the signature.
+    Implements { place: String },
+    /// A published A uses items of B that name X, and some lock unifies the two.
+    Uses,
+    /// X only declares foreign functions.
+    RawBindings,
+    /// A is part of the workspace: its own code says whether it mixes the two.
+    Member,
+    /// A depends on both versions.
+    ParentHasBoth,
+    /// A's and B's published requirements split in every lock, so A was published with the split.
+    SplitByDesign,
+    /// Nothing is known of the pair.
+    Unknown,
+}
+
+/// Two versions that meet, or a duplicate that does not.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
     pub(crate) level: Level,
     pub(crate) what: What,
     /// Labels of the contexts it was seen in.
     pub(crate) contexts: Vec<String>,
-    /// The reason of the exception that lowers it, if one does.
+    /// The reason of the exception that lowers it, or the baseline that knows it.
     pub(crate) excepted: Option<String>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    Diamond(Box<Meeting>),
+    Meeting(Box<Meeting>),
     Duplicate { name: String, versions: Vec<PackageId> },
 }
 
-/// A diamond with everything a reader asks about it.
+/// A dependency that brings a version of X with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Side {
+    pub(crate) package: PackageId,
+    /// Who has the edge to X: the dependency itself, or one whose items it re-exports.
+    pub(crate) holder: PackageId,
+    /// Of A on it.
+    pub(crate) requirement: String,
+    /// Its source was at hand.
+    pub(crate) looked: bool,
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+/// A meeting with everything a reader asks about it: A depends on B, which uses one version of X, and on another version of
+/// X itself, or on a sibling of B that brings the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Meeting {
     pub(crate) parent: PackageId,
     pub(crate) child: PackageId,
+    /// The package with the edge to `child_uses`: B, or one that B re-exports.
+    pub(crate) holder: PackageId,
+    /// A's own X, or the sibling's.
     pub(crate) parent_uses: PackageId,
     pub(crate) child_uses: PackageId,
-    /// Of A on B, of A on X and of B on X, as written; a dash where only the lock is known.
+    /// Of A on B, of A (or the sibling's holder) on X and of B's holder on X, as written; a dash where only the lock is known.
     pub(crate) link_requirement: String,
     pub(crate) parent_requirement: String,
     pub(crate) child_requirement: String,
     pub(crate) kinds: String,
-    /// B's requirement admits A's version; `None` where requirements are unknown.
+    /// The holder's requirement admits the other version; `None` where requirements are unknown.
     pub(crate) is_avoidable: Option<bool>,
+    /// The sibling of B, where A does not depend on X itself.
+    pub(crate) other: Option<Side>,
+    pub(crate) theirs: Side,
     pub(crate) ground: Ground,
     pub(crate) is_parent_member: bool,
-    /// The features really turn all three edges on; `None` where only the lock is known.
+    /// The features really turn all edges on; `None` where only the lock is known.
     pub(crate) is_confirmed: Option<bool>,
-    pub(crate) exposure: Exposure,
+    /// A file of A that uses both.
+    pub(crate) meets_in: Option<String>,
+    /// Public items of B (and of its sibling) name X.
+    pub(crate) is_exposed: bool,
 }
 
-/// What tells two diamonds apart.
-pub(crate) type Key<'a> = (&'a PackageId, &'a PackageId, &'a PackageId, &'a PackageId);
+/// What tells two meetings apart.
+pub(crate) type Key<'a> = (
+    &'a PackageId,
+    &'a PackageId,
+    &'a PackageId,
+    &'a PackageId,
+    Option<&'a PackageId>,
+);
 
 impl Meeting {
     pub(crate) fn key(&self) -> Key<'_> {
-        (&self.parent, &self.child, &self.parent_uses, &self.child_uses)
+        let other = self.other.as_ref().map(|side| &side.package);
+        (&self.parent, &self.child, &self.parent_uses, &self.child_uses, other)
     }
 
-    pub(crate) fn new(graph: &Graph, diamond: &Diamond<'_>, ground: Ground) -> Self {
-        let id = |index: usize| graph.packages[index].id.clone();
-        let child_edge = diamond.child_edge;
-        let parent_uses = id(diamond.parent_edge.to);
-        Self {
-            parent: id(diamond.parent),
-            child: id(diamond.child),
-            child_uses: id(child_edge.to),
-            link_requirement: diamond.link.requirement(),
-            parent_requirement: diamond.parent_edge.requirement(),
-            child_requirement: child_edge.requirement(),
-            kinds: diamond.link.kinds.to_string(),
-            is_avoidable: (!child_edge.requirements.is_empty()).then(|| {
-                child_edge.admits(&parent_uses.version) && graph.packages[child_edge.to].id.source == parent_uses.source
-            }),
-            parent_uses,
-            ground,
-            is_parent_member: graph.packages[diamond.parent].is_member,
-            is_confirmed: None,
-            exposure: Exposure::NotLooked,
+    /// Edges that must all be built for the two to meet.
+    pub(crate) fn edges(&self) -> Vec<(&PackageId, &PackageId)> {
+        let mut edges = vec![(&self.parent, &self.child), (&self.holder, &self.child_uses)];
+        match &self.other {
+            None => edges.push((&self.parent, &self.parent_uses)),
+            Some(other) => edges.extend([(&self.parent, &other.package), (&other.holder, &self.parent_uses)]),
         }
+        edges
     }
 }
 
 impl Finding {
     pub(crate) fn meeting(&self) -> Option<&Meeting> {
         match &self.what {
-            What::Diamond(meeting) => Some(meeting),
+            What::Meeting(meeting) => Some(meeting),
             What::Duplicate { .. } => None,
         }
     }
@@ -91,43 +139,49 @@ impl Finding {
     /// The crate the finding is about.
     pub(crate) fn shared(&self) -> &str {
         match &self.what {
-            What::Diamond(meeting) => &meeting.child_uses.name,
+            What::Meeting(meeting) => &meeting.child_uses.name,
             What::Duplicate { name, .. } => name,
         }
     }
 }
 
-/// Everything found in one graph, for one context.
-pub(crate) fn audit(graph: &Graph, crates: &[String], interop: &Interop, context: &str) -> Vec<Finding> {
+/// Everything found in one graph, for one context. `crates` narrows it to these names; empty means every duplicated crate
+/// but raw bindings.
+pub(crate) fn audit(judge: &Judge<'_, '_, '_>, crates: &[String], context: &str) -> Vec<Finding> {
+    let graph: &Graph = judge.graph;
+    let mut above: Vec<Vec<usize>> = vec![Vec::new(); graph.packages.len()];
+    for (from, edges) in graph.edges.iter().enumerate() {
+        for edge in edges {
+            if above[edge.to].last() != Some(&from) {
+                above[edge.to].push(from);
+            }
+        }
+    }
     let mut findings = Vec::new();
-    for name in crates {
-        for diamond in diamond::find(graph, name) {
-            let (level, ground) = diamond::judge(graph, &diamond, interop);
-            let meeting = Meeting::new(graph, &diamond, ground);
+    for (name, xs) in split::duplicated(graph) {
+        let is_wanted = if crates.is_empty() {
+            !is_raw_bindings(name)
+        } else {
+            crates.iter().any(|wanted| wanted == name)
+        };
+        if !is_wanted {
+            continue;
+        }
+        let mut finding = |level, what| {
             findings.push(Finding {
                 level,
-                what: What::Diamond(Box::new(meeting)),
+                what,
                 contexts: vec![context.to_owned()],
                 excepted: None,
             });
+        };
+        for (level, meeting) in judge.meetings(&xs, &above) {
+            finding(level, What::Meeting(Box::new(meeting)));
         }
-        let duplicates = diamond::duplicates(graph, name);
-        if !duplicates.is_empty() {
-            let mut versions: Vec<PackageId> = duplicates
-                .into_iter()
-                .map(|index| graph.packages[index].id.clone())
-                .collect();
-            versions.sort();
-            findings.push(Finding {
-                level: Level::Info,
-                what: What::Duplicate {
-                    name: name.clone(),
-                    versions,
-                },
-                contexts: vec![context.to_owned()],
-                excepted: None,
-            });
-        }
+        let mut versions: Vec<PackageId> = xs.iter().map(|index| graph.packages[*index].id.clone()).collect();
+        versions.sort();
+        let name = name.to_owned();
+        finding(Level::Info, What::Duplicate { name, versions });
     }
     findings
 }
@@ -137,9 +191,11 @@ pub(crate) fn merge(per_context: Vec<Finding>) -> Vec<Finding> {
     let mut merged: BTreeMap<Vec<PackageId>, Finding> = BTreeMap::new();
     for finding in per_context {
         let key = match &finding.what {
-            What::Diamond(m) => {
-                let (parent, child, own, theirs) = m.key();
-                vec![child.clone(), parent.clone(), own.clone(), theirs.clone()]
+            What::Meeting(m) => {
+                let (parent, child, own, theirs, other) = m.key();
+                let mut key = vec![child.clone(), parent.clone(), own.clone(), theirs.clone()];
+                key.extend(other.cloned());
+                key
             }
             What::Duplicate { versions, .. } => versions.clone(),
         };
@@ -150,28 +206,55 @@ pub(crate) fn merge(per_context: Vec<Finding>) -> Vec<Finding> {
             Some(known) => {
                 // Where only some contexts confirm it, only those are where it holds.
                 if finding.level > known.level {
-                    known.contexts = finding.contexts;
-                } else if finding.level == known.level {
-                    known.contexts.extend(finding.contexts);
+                    let contexts = finding.contexts.clone();
+                    let confirmed = known.meeting().and_then(|m| m.is_confirmed);
+                    *known = finding;
+                    known.contexts = contexts;
+                    if let What::Meeting(m) = &mut known.what {
+                        m.is_confirmed = m.is_confirmed.max(confirmed);
+                    }
+                } else {
+                    if finding.level == known.level {
+                        known.contexts.extend(finding.contexts.iter().cloned());
+                    }
+                    if let (What::Meeting(a), What::Meeting(b)) = (&mut known.what, &finding.what) {
+                        a.is_confirmed = a.is_confirmed.max(b.is_confirmed);
+                    }
                 }
-                if let (What::Diamond(a), What::Diamond(b)) = (&mut known.what, &finding.what) {
-                    a.is_confirmed = a.is_confirmed.max(b.is_confirmed);
-                }
-                known.level = known.level.max(finding.level);
             }
         }
     }
     let mut findings: Vec<Finding> = merged.into_values().collect();
-    // A duplicate that a diamond already tells of would only say it again.
-    let told: Vec<String> = findings
+    // A duplicate that a meeting already tells of would only say it again.
+    let told: HashSet<String> = findings
         .iter()
         .filter(|f| f.meeting().is_some())
         .map(|f| f.shared().to_owned())
         .collect();
     findings.retain(|finding| match &finding.what {
-        What::Diamond(_) => true,
+        What::Meeting(_) => true,
         What::Duplicate { name, versions } => versions.len() > 2 || !told.contains(name),
     });
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
+}
+
+/// How many findings of at least a level there are per pair and crate, versions left out.
+pub(crate) fn count(findings: &[Finding], counts: &dyn Fn(&Finding) -> bool) -> HashMap<String, usize> {
+    let mut found: HashMap<String, usize> = HashMap::new();
+    for finding in findings.iter().filter(|f| counts(f)) {
+        if let Some(m) = finding.meeting() {
+            *found.entry(names(m)).or_default() += 1;
+        }
+    }
+    found
+}
+
+/// A meeting without versions.
+pub(crate) fn names(m: &Meeting) -> String {
+    let sibling = m
+        .other
+        .as_ref()
+        .map_or(String::new(), |other| format!(" and {}", other.package.name));
+    format!("{} → {}{sibling} → {}", m.parent.name, m.child.name, m.child_uses.name)
 }

@@ -29,6 +29,10 @@ pub(crate) struct Package {
     pub(crate) manifest: Option<PathBuf>,
     /// The root file of the library.
     pub(crate) library: Option<PathBuf>,
+    /// Of a member, the root files of programs, tests, benches and examples.
+    pub(crate) programs: Vec<PathBuf>,
+    /// The enabled features, where cargo has said which.
+    pub(crate) features: Option<Vec<String>>,
 }
 
 /// A direct dependency.
@@ -92,6 +96,8 @@ impl Graph {
             is_proc_macro: false,
             manifest: None,
             library: None,
+            programs: Vec::new(),
+            features: None,
         });
         let edges = lock.packages.iter().map(|package| {
             let edges = package.dependencies.iter().map(|edge| Edge {
@@ -126,6 +132,11 @@ impl Graph {
             .enumerate()
             .map(|(index, package)| (&package.id, index))
             .collect();
+        let mut features: HashMap<_, Vec<String>> = resolve
+            .nodes
+            .iter()
+            .map(|node| (&node.id, node.features.iter().map(ToString::to_string).collect()))
+            .collect();
         let mut all_edges: Vec<Vec<Edge>> = vec![Vec::new(); metadata.packages.len()];
         for node in &resolve.nodes {
             let from = index_of[&node.id];
@@ -139,7 +150,11 @@ impl Graph {
         let packages: Vec<Package> = metadata
             .packages
             .iter()
-            .map(|package| to_package(package, members.contains(&package.id)))
+            .map(|package| {
+                let mut made = to_package(package, members.contains(&package.id));
+                made.features = features.remove(&package.id);
+                made
+            })
             .collect();
         reachable(packages, &all_edges)
     }
@@ -164,6 +179,17 @@ fn to_package(package: &CargoPackage, is_member: bool) -> Package {
         is_proc_macro: library.is_some_and(|l| l.kind.contains(&TargetKind::ProcMacro)),
         manifest: Some(package.manifest_path.clone().into()),
         library: library.map(|l| l.src_path.clone().into()),
+        programs: if is_member {
+            let others = package
+                .targets
+                .iter()
+                .filter(|t| !t.kind.contains(&TargetKind::CustomBuild));
+            let others = others.filter(|t| library.is_none_or(|l| l.src_path != t.src_path));
+            others.map(|t| t.src_path.clone().into()).collect()
+        } else {
+            Vec::new()
+        },
+        features: None,
     }
 }
 

@@ -10,13 +10,13 @@
 //! Only `command` runs programs and reads files; every other module is a function of its arguments.
 
 mod activation;
+mod api;
 mod blocker;
+mod cfg;
 mod command;
 mod config;
 mod cure;
-mod diamond;
 mod error;
-mod exposure;
 mod finding;
 mod graph;
 mod index;
@@ -24,9 +24,13 @@ mod interop;
 pub mod lock;
 mod manifest;
 mod profile;
+mod proof;
 mod report;
 mod requirement;
+mod source;
+mod split;
 mod tree;
+mod usage;
 mod why;
 
 pub use crate::{

@@ -14,6 +14,8 @@ pub(crate) struct Line {
     pub(crate) number: usize,
     /// The whole line with the new version in it.
     pub(crate) rewritten: String,
+    /// The whole manifest with that line.
+    pub(crate) text: String,
 }
 
 /// The line that carries the version of a dependency, in any of the manifest's dependency tables.
@@ -36,6 +38,7 @@ pub(crate) fn with_version(manifest: &str, dependency: &str, version: &str) -> O
     Some(Line {
         number,
         rewritten: rewritten.trim().to_owned(),
+        text: format!("{}\"{version}\"{}", &manifest[..span.start], &manifest[span.end..]),
     })
 }
 
@@ -96,11 +99,17 @@ mod tests {
             ),
         ];
         for (manifest, number, rewritten) in cases {
-            let expected = Line {
-                number,
-                rewritten: rewritten.to_owned(),
-            };
-            assert_eq!(with_version(manifest, "a", "2.0"), Some(expected), "{manifest}");
+            let found = with_version(manifest, "a", "2.0").unwrap();
+            assert_eq!(
+                (found.number, found.rewritten.as_str()),
+                (number, rewritten),
+                "{manifest}"
+            );
+            assert_eq!(
+                with_version(&found.text, "a", "2.0").unwrap().text,
+                found.text,
+                "{manifest}"
+            );
         }
         for manifest in [
             "[dependencies]\na = { workspace = true }",

@@ -2,17 +2,12 @@
 
 use crate::error::Error;
 
-/// The default crates of an audit: those whose split breaks the DX12 backend.
-pub(crate) const DEFAULT_CRATES: [&str; 5] = [
-    "windows",
-    "windows-core",
-    "windows-result",
-    "windows-strings",
-    "gpu-allocator",
+/// The targets of an audit where neither flags nor configuration name any.
+pub(crate) const DEFAULT_TARGETS: [&str; 3] = [
+    "x86_64-pc-windows-msvc",
+    "x86_64-unknown-linux-gnu",
+    "aarch64-apple-darwin",
 ];
-
-/// The target on which the default crates are used.
-pub(crate) const WINDOWS: &str = "x86_64-pc-windows-msvc";
 
 /// A set of targets audited with one set of features.
 #[derive(Clone, Debug, PartialEq, Eq)]

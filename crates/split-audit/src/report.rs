@@ -6,11 +6,10 @@ mod sarif;
 mod text;
 
 use crate::{
+    api::Evidence,
     cure::Outcome,
-    diamond::{Ground, Level},
-    exposure::Exposure,
-    finding::{Finding, Meeting, What},
-    lock::Lock,
+    finding::{Finding, Ground, Level, Meeting, Side, What},
+    lock::{Lock, PackageId},
 };
 
 /// Output forms.
@@ -84,9 +83,9 @@ impl Report<'_> {
 
     fn place(&self, finding: &Finding) -> Place<'_> {
         let line = match &finding.what {
-            What::Diamond(m) => self
+            What::Meeting(m) => self
                 .lock
-                .edge(&m.child, &m.child_uses)
+                .edge(&m.holder, &m.child_uses)
                 .map(|edge| edge.line)
                 .or_else(|| self.lock.find(&m.child).map(|package| package.line)),
             What::Duplicate { versions, .. } => versions
@@ -113,7 +112,7 @@ fn name(level: Level) -> &'static str {
 /// The stable name of what a finding is, for programs.
 fn rule(finding: &Finding) -> &'static str {
     match &finding.what {
-        What::Diamond(m) => match m.ground {
+        What::Meeting(m) => match m.ground {
             Ground::Facade { .. } => "split-facade",
             Ground::Pinned { .. } => "split-interop",
             _ => "split",
@@ -124,10 +123,16 @@ fn rule(finding: &Finding) -> &'static str {
 
 fn title(finding: &Finding) -> String {
     match &finding.what {
-        What::Diamond(m) => format!(
-            "two versions of `{}` meet in {}: its own {} and the {} of {}",
-            m.child_uses.name, m.parent, m.parent_uses.version, m.child_uses.version, m.child
-        ),
+        What::Meeting(m) => {
+            let own = m.other.as_ref().map_or_else(
+                || format!("its own {}", m.parent_uses.version),
+                |other| format!("the {} of {}", m.parent_uses.version, other.package),
+            );
+            format!(
+                "two versions of `{}` meet in {}: {own} and the {} of {}",
+                m.child_uses.name, m.parent, m.child_uses.version, m.child
+            )
+        }
         What::Duplicate { name, versions } => {
             let shown: Vec<String> = versions.iter().map(|id| id.version.to_string()).collect();
             format!("`{name}` is there as {}, apart from each other", shown.join(", "))
@@ -138,20 +143,8 @@ fn title(finding: &Finding) -> String {
 /// The facts of a diamond, one sentence each.
 fn notes(finding: &Finding, is_lock_only: bool) -> Vec<String> {
     let mut notes = Vec::new();
-    if let What::Diamond(m) = &finding.what {
-        if is_lock_only {
-            notes.push(format!("{} uses {}", m.parent, m.parent_uses));
-            notes.push(format!("{} uses {}", m.child, m.child_uses));
-        } else {
-            notes.push(format!(
-                "{} uses {} (requires {})",
-                m.parent, m.parent_uses, m.parent_requirement
-            ));
-            notes.push(format!(
-                "{}, its {} dependency (requires {}), uses {} (requires {})",
-                m.child, m.kinds, m.link_requirement, m.child_uses, m.child_requirement
-            ));
-        }
+    if let What::Meeting(m) = &finding.what {
+        notes.extend(uses(m, is_lock_only));
         if m.parent_uses.version == m.child_uses.version {
             notes.push(format!(
                 "the versions are equal, the sources are not: {} and {}",
@@ -160,7 +153,12 @@ fn notes(finding: &Finding, is_lock_only: bool) -> Vec<String> {
             ));
         }
         notes.push(ground(m));
-        notes.extend(exposure(m));
+        for side in m.other.iter().chain([&m.theirs]) {
+            notes.extend(exposure(side, &m.child_uses.name));
+        }
+        if let Some(file) = &m.meets_in {
+            notes.push(format!("both are used in {file} of {}", m.parent.name));
+        }
         if m.is_confirmed == Some(false) {
             notes.push(
                 "`cargo tree` does not show these three edges together: the features that would \
@@ -178,6 +176,36 @@ fn notes(finding: &Finding, is_lock_only: bool) -> Vec<String> {
     notes
 }
 
+/// Who uses which version, and by which requirement.
+fn uses(m: &Meeting, is_lock_only: bool) -> [String; 2] {
+    let required = |requirement: &str| match is_lock_only {
+        true => String::new(),
+        false => format!(" (requires {requirement})"),
+    };
+    let by_way = |side: &Side| match side.holder == side.package {
+        true => String::new(),
+        false => format!("by way of {}, ", side.holder),
+    };
+    let of_side = |side: &Side, kinds: &str, x: &PackageId, requirement: &str| {
+        let kind = if is_lock_only {
+            String::new()
+        } else {
+            format!(", its {kinds} dependency{},", required(&side.requirement))
+        };
+        format!(
+            "{}{kind} uses {}{x}{}",
+            side.package,
+            by_way(side),
+            required(requirement)
+        )
+    };
+    let first = match &m.other {
+        None => format!("{} uses {}{}", m.parent, m.parent_uses, required(&m.parent_requirement)),
+        Some(other) => of_side(other, &m.kinds, &m.parent_uses, &m.parent_requirement),
+    };
+    [first, of_side(&m.theirs, &m.kinds, &m.child_uses, &m.child_requirement)]
+}
+
 fn source(source: Option<&str>) -> &str {
     source.unwrap_or("a path")
 }
@@ -191,6 +219,14 @@ fn ground(m: &Meeting) -> String {
         Ground::Facade { source } => {
             format!("{} re-exports {}: {source}", m.child.name, m.child_uses.name)
         }
+        Ground::Implements { place } => format!(
+            "{} does not compile: {place} where the trait has the other version",
+            m.parent
+        ),
+        Ground::Uses => format!(
+            "{} uses items of {} that name {}, and was published with one version of it",
+            m.parent.name, m.child.name, m.child_uses.name
+        ),
         Ground::RawBindings => format!(
             "{} declares foreign functions and plain data only; two versions get along",
             m.child_uses.name
@@ -211,21 +247,37 @@ fn ground(m: &Meeting) -> String {
     }
 }
 
-fn exposure(m: &Meeting) -> Option<String> {
-    match &m.exposure {
-        Exposure::NotLooked => None,
-        Exposure::None => Some(format!(
-            "no public item of {} that could be read names {}",
-            m.child.name, m.child_uses.name
-        )),
-        Exposure::Items(items) => {
-            let shown: Vec<String> = items
-                .iter()
-                .map(|e| format!("{}: {} ({})", e.file, e.item, e.names))
-                .collect();
-            Some(format!("{} exposes it, in {}", m.child.name, shown.join(", ")))
-        }
+/// What the source of a side says.
+fn exposure(side: &Side, shared: &str) -> Option<String> {
+    if !side.looked {
+        return None;
     }
+    if side.evidence.is_empty() {
+        return Some(format!(
+            "no public item of {} that could be read names {shared}",
+            side.package.name
+        ));
+    }
+    let shown: Vec<String> = most_telling(side)
+        .into_iter()
+        .map(|e| format!("{}: {} ({})", e.file, e.item, e.names))
+        .collect();
+    let more = side.evidence.len().saturating_sub(shown.len());
+    let more = if more > 0 {
+        format!(", and {more} more")
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "{} exposes it, in {}{more}",
+        side.package.name,
+        shown.join(", ")
+    ))
+}
+
+/// Enough items to convince.
+fn most_telling(side: &Side) -> Vec<&Evidence> {
+    side.evidence.iter().take(3).collect()
 }
 
 /// What a reader can do about a diamond, before any cure was sought.
@@ -234,12 +286,21 @@ fn help(finding: &Finding, command: &str) -> Option<String> {
     match m.is_avoidable {
         Some(true) => Some(format!(
             "avoidable: {} of {} also admits {}; `{command} --fix` proves a change of the lock",
-            m.child_requirement, m.child, m.parent_uses.version
+            m.child_requirement, m.holder, m.parent_uses.version
         )),
         Some(false) => Some(format!(
             "{} of {} does not admit {}; `{command} --fix` seeks another way and names what blocks it",
-            m.child_requirement, m.child, m.parent_uses.version
+            m.child_requirement, m.holder, m.parent_uses.version
         )),
         None => None,
     }
+}
+
+/// What a meeting is called from run to run: without the line, so that it stays the same one when the lock moves around it.
+pub(crate) fn identity(m: &Meeting) -> String {
+    let sibling = m
+        .other
+        .as_ref()
+        .map_or_else(String::new, |other| format!("+{}", other.package));
+    format!("{}>{}{sibling}:{}/{}", m.parent, m.child, m.parent_uses, m.child_uses)
 }

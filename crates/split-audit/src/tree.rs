@@ -89,13 +89,30 @@ impl Tree {
             let children = &self.nodes[index].children;
             children.iter().any(|child| is(*child, id))
         };
+        // A build of A that has a build of each side, which has, itself or below it, the side's X.
+        let reaches = |from: usize, id: &PackageId| {
+            let (mut open, mut seen) = (vec![from], HashSet::from([from]));
+            while let Some(index) = open.pop() {
+                if has(index, id) {
+                    return true;
+                }
+                open.extend(self.nodes[index].children.iter().filter(|child| seen.insert(**child)));
+            }
+            false
+        };
+        let is_direct = meeting.holder == meeting.child;
+        let brings = |index: usize, x: &PackageId| if is_direct { has(index, x) } else { reaches(index, x) };
         (0..self.nodes.len()).any(|parent| {
+            let child = |id: &PackageId, x: &PackageId| {
+                let mut children = self.nodes[parent].children.iter();
+                children.any(|child| is(*child, id) && brings(*child, x))
+            };
             is(parent, &meeting.parent)
-                && has(parent, &meeting.parent_uses)
-                && self.nodes[parent]
-                    .children
-                    .iter()
-                    .any(|child| is(*child, &meeting.child) && has(*child, &meeting.child_uses))
+                && child(&meeting.child, &meeting.child_uses)
+                && match &meeting.other {
+                    None => has(parent, &meeting.parent_uses),
+                    Some(other) => child(&other.package, &meeting.parent_uses),
+                }
         })
     }
 }

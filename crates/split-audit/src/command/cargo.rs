@@ -125,6 +125,37 @@ impl Cargo {
         command
     }
 
+    /// `build.target` of the environment or of the configuration files from the workspace upwards, as cargo reads them.
+    pub(super) fn build_targets(&self) -> Result<Vec<String>, Error> {
+        if let Ok(target) = std::env::var("CARGO_BUILD_TARGET") {
+            return Ok(vec![target]);
+        }
+        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+        let folders = self.folder.ancestors().map(|folder| folder.join(".cargo"));
+        for folder in folders.chain(home) {
+            let files = ["config", "config.toml"].map(|name| folder.join(name));
+            let Some(file) = files.iter().find(|file| file.is_file()) else {
+                continue;
+            };
+            let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
+            let table: toml::Table =
+                toml::from_str(&text).map_err(|error| Error::toml(&file.display().to_string(), &text, &error))?;
+            let words = |value: &toml::Value| -> Vec<String> {
+                match value {
+                    toml::Value::String(target) => vec![target.clone()],
+                    toml::Value::Array(list) => list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
+                    _ => Vec::new(),
+                }
+            };
+            if let Some(targets) = table.get("build").and_then(|build| build.get("target")) {
+                // A JSON file is a target specification, of which `cargo metadata` knows nothing.
+                return Ok(words(targets).into_iter().filter(|t| !t.ends_with(".json")).collect());
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// The target rustc builds for by default.
     pub(super) fn host(&self) -> Result<String, Error> {
         let mut command = self.rustc();

@@ -2,38 +2,34 @@
 
 mod candidate;
 mod lock_file;
-mod releases;
+mod manifests;
+mod surface;
 
-use std::cell::RefCell;
-
-use self::{
-    lock_file::{replace, write_backup},
-    releases::Index,
-};
+use self::lock_file::{replace, write_backup};
 use super::{
     cargo::Cargo,
     except,
-    locate::{self, Place},
+    locate::Place,
     resolve::{self, Audited, Plan},
     shadow::Shadow,
 };
 use crate::{
     blocker::Blocker,
     cure::{self, Blocked, Cured, Outcome, Situation},
-    diamond::{Ground, Level},
     error::Error,
-    finding::{Finding, Meeting},
+    finding::{Finding, Ground, Level, Meeting},
     graph::Graph,
     lock::Lock,
 };
 
 /// Everything a cure is sought with.
-#[derive(Debug)]
 pub(super) struct Fix<'a> {
     pub(super) cargo: &'a Cargo,
     pub(super) place: &'a Place,
     pub(super) plan: &'a Plan,
     pub(super) deny_warn: bool,
+    /// How many meetings to seek cures for; the rest are left to `--fix`.
+    pub(super) limit: usize,
 }
 
 /// What came of it.
@@ -57,10 +53,6 @@ impl Fix<'_> {
     /// Cures one diamond after the other, errors first; warnings only where there are no errors.
     pub(super) fn seek(&self, audited: &Audited) -> Result<Fixed, Error> {
         let shadow = Shadow::new(self.cargo, self.place, audited)?;
-        let index = Index {
-            cargo: self.cargo,
-            known: RefCell::default(),
-        };
         let original = &self.place.lock;
         let mut outcome = Outcome::default();
         let mut state: Option<State> = None;
@@ -74,14 +66,20 @@ impl Fix<'_> {
             let Some(meeting) = selected.into_iter().find(is_open) else {
                 break;
             };
+            if outcome.cured.len() + outcome.blocked.len() >= self.limit {
+                outcome.is_cut = true;
+                break;
+            }
             let graphs: Vec<&Graph> = contexts.iter().map(|context| &context.graph).collect();
             let situation = Situation::new(meeting, &graphs);
             let mut tried = Vec::new();
-            let releases = |name: &str| index.releases(name);
+            let releases = |name: &str| self.plan.index.releases(self.cargo, name);
             let mut cured =
                 self.first_that_holds(&shadow, (lock, findings), &situation, situation.redirects(), &mut tried)?;
+            let mut n_admissible = 0;
             if cured.is_none() {
-                let moves = situation.moves(&releases);
+                let (moves, n) = situation.moves(&releases);
+                n_admissible = n;
                 cured = self.first_that_holds(&shadow, (lock, findings), &situation, moves, &mut tried)?;
             }
             match cured {
@@ -100,10 +98,19 @@ impl Fix<'_> {
                         .copied()
                         .unwrap_or(graphs[0]);
                     let mut blocker = Blocker::find(&situation, graph, &releases);
-                    self.fit(&mut blocker, audited);
+                    let before = (lock, findings.as_slice(), contexts.as_slice());
+                    blocker.advice = self.advice(
+                        &shadow,
+                        before,
+                        &situation,
+                        blocker.raise.as_ref(),
+                        &releases,
+                        &mut tried,
+                    )?;
                     outcome.blocked.push(Blocked {
                         meeting: meeting.clone(),
                         tried,
+                        n_admissible,
                         blocker,
                     });
                 }
@@ -117,22 +124,6 @@ impl Fix<'_> {
             outcome.diff = cure::diff(&original.label, &original.text, &lock.text);
         }
         Ok(Fixed { outcome, after, lock })
-    }
-
-    /// Finds the lines that the advice is about: in the member's manifest, or in the root's where it inherits them.
-    fn fit(&self, blocker: &mut Blocker, audited: &Audited) {
-        let graphs = || audited.contexts.iter().map(|context| &context.graph);
-        for advice in &mut blocker.advice {
-            let mut packages = graphs().flat_map(|graph| &graph.packages);
-            let member = packages.find(|p| p.id == advice.member);
-            let own = member.and_then(|package| package.manifest.as_deref());
-            for manifest in own.into_iter().chain([self.place.manifest.as_path()]) {
-                let text = std::fs::read_to_string(manifest).unwrap_or_default();
-                if advice.fit(&locate::label(manifest), &text) {
-                    break;
-                }
-            }
-        }
     }
 
     /// The diamonds to cure now. What counts is decided by the first audit, so that a cured error does not call
@@ -149,7 +140,7 @@ impl Fix<'_> {
             finding.level == Level::Warn
                 && finding
                     .meeting()
-                    .is_some_and(|m| matches!(m.ground, Ground::Member | Ground::Unknown))
+                    .is_some_and(|m| matches!(m.ground, Ground::Member | Ground::Unknown | Ground::Uses))
         };
         now.iter().filter(is_selected).filter_map(Finding::meeting).collect()
     }

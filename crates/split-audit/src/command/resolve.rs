@@ -1,35 +1,42 @@
 //! Audits one workspace as cargo resolves it: the real one, or a shadow copy with another lock.
 
-use std::{collections::HashMap, path::Path};
+use std::path::Path;
 
 use cargo_metadata::Metadata;
 
-use super::cargo::{Cargo, Cfgs, in_parallel};
+use super::{
+    cargo::{Cargo, Cfgs, in_parallel},
+    releases::Index,
+};
 use crate::{
     activation::Activation,
-    diamond::Level,
+    api::Apis,
     error::Error,
-    exposure::{self, Exposure},
-    finding::{self, Finding, Meeting, What},
+    finding::{self, Finding, Level, Meeting, What},
     graph::Graph,
     interop::Interop,
-    lock::PackageId,
     profile::{Features, Profile},
+    source::{Files, Sources},
+    split::Judge,
+    usage::Usage,
 };
 
 /// What to audit, the same for the workspace and for its shadow copies.
-#[derive(Debug)]
 pub(super) struct Plan {
     pub(super) crates: Vec<String>,
     pub(super) profiles: Vec<Profile>,
     pub(super) cfgs: Cfgs,
     pub(super) interop: Interop,
+    pub(super) index: Index,
+    pub(super) files: Files,
+    pub(super) usage: Usage,
 }
 
 /// One target of one profile.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) label: String,
+    pub(super) target: String,
     pub(super) graph: Graph,
 }
 
@@ -67,13 +74,26 @@ pub(super) fn audit(cargo: &Cargo, manifest: &Path, plan: &Plan) -> Result<Audit
         let cfg = &plan.cfgs[*target];
         let graph = Graph::from_metadata(metadata, target, cfg, profile.dev);
         let label = profile.context(target);
-        let mut found = finding::audit(&graph, &plan.crates, &plan.interop, &label);
+        let sources = Sources::new(&graph, &plan.files, cfg);
+        let apis = Apis::new(&sources);
+        let judge = Judge {
+            graph: &graph,
+            interop: &plan.interop,
+            apis: Some(&apis),
+            usage: &plan.usage,
+            releases: &|name| plan.index.on_disk(name),
+            asked: &plan.crates,
+        };
+        let mut found = finding::audit(&judge, &plan.crates, &label);
         if found.iter().any(is_unconfirmed) {
             let activation = Activation::new(metadata, profile, target, cfg);
             confirm(&mut found, &|meeting| activation.proves(meeting).then_some(true));
         }
         per_context.push(found);
-        contexts.push(Context { label, graph });
+        drop(apis);
+        drop(sources);
+        let target = (*target).to_owned();
+        contexts.push(Context { label, target, graph });
     }
     // What is not certain, `cargo tree` decides.
     let open: Vec<usize> = (0..per_context.len())
@@ -122,7 +142,7 @@ fn is_unconfirmed(finding: &Finding) -> bool {
 /// info.
 fn confirm(findings: &mut [Finding], ask: &dyn Fn(&Meeting) -> Option<bool>) {
     for finding in findings.iter_mut().filter(|finding| is_unconfirmed(finding)) {
-        if let What::Diamond(meeting) = &mut finding.what {
+        if let What::Meeting(meeting) = &mut finding.what {
             meeting.is_confirmed = ask(meeting);
             if meeting.is_confirmed == Some(false) {
                 finding.level = Level::Info;
@@ -181,47 +201,4 @@ fn check_features(metadata: &Metadata, profile: &Profile) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Adds to each diamond what the source of B says.
-pub(super) fn add_exposure(findings: &mut [Finding], contexts: &[Context]) {
-    let mut wanted: Vec<(PackageId, PackageId)> = Vec::new();
-    for finding in findings.iter().filter(|f| f.level > Level::Info) {
-        if let What::Diamond(m) = &finding.what {
-            let pair = (m.child.clone(), m.child_uses.clone());
-            if !wanted.contains(&pair) {
-                wanted.push(pair);
-            }
-        }
-    }
-    let looked = in_parallel(&wanted, |(child, uses)| exposure_of(child, uses, contexts));
-    let known: HashMap<_, _> = wanted.into_iter().zip(looked).collect();
-    for finding in findings {
-        if let What::Diamond(m) = &mut finding.what
-            && let Some(exposure) = known.get(&(m.child.clone(), m.child_uses.clone()))
-        {
-            m.exposure = exposure.clone();
-        }
-    }
-}
-
-fn exposure_of(child: &PackageId, uses: &PackageId, contexts: &[Context]) -> Exposure {
-    contexts
-        .iter()
-        .find_map(|context| {
-            let graph = &context.graph;
-            let index = graph.packages.iter().position(|p| p.id == *child)?;
-            let edge = graph.edges[index]
-                .iter()
-                .find(|edge| graph.packages[edge.to].id == *uses)?;
-            let package = &graph.packages[index];
-            let (manifest, library) = (package.manifest.as_ref()?, package.library.as_ref()?);
-            Some(exposure::look(
-                manifest.parent()?,
-                library,
-                &edge.extern_name,
-                &|path| std::fs::read_to_string(path).ok(),
-            ))
-        })
-        .unwrap_or(Exposure::NotLooked)
 }

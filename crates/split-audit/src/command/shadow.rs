@@ -1,4 +1,4 @@
-//! A copy of a workspace that cargo can resolve but not build: its manifests, empty sources and a lock.
+//! A copy of a workspace that cargo can resolve but not build: its manifests, sources and a lock, without the rest.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,9 @@ use crate::{error::Error, lock::Lock};
 /// The copy. Dropping it removes it.
 #[derive(Debug)]
 pub(super) struct Shadow {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    /// What the copy's folder stands for.
+    base: PathBuf,
     pub(super) manifest: PathBuf,
     lock: PathBuf,
     lock_label: String,
@@ -47,7 +49,7 @@ impl Shadow {
             let (from_folder, to_folder) = (manifest.parent(), to.parent());
             if let (Some(from_folder), Some(to_folder)) = (from_folder, to_folder) {
                 std::fs::create_dir_all(to_folder).map_err(Error::io("create", to_folder))?;
-                stub_sources(from_folder, to_folder)?;
+                copy_sources(from_folder, to_folder)?;
             }
             std::fs::copy(manifest, &to).map_err(Error::io("copy", manifest))?;
         }
@@ -56,12 +58,31 @@ impl Shadow {
             lock: manifest.with_file_name("Cargo.lock"),
             lock_label: place.lock.label.clone(),
             manifest,
-            _folder: folder,
+            folder,
+            base,
         })
     }
 
     pub(super) fn write_lock(&self, text: &str) -> Result<(), Error> {
         std::fs::write(&self.lock, text).map_err(Error::io("write", &self.lock))
+    }
+
+    /// The copy's file for one of the workspace's.
+    fn place_of(&self, path: &Path) -> PathBuf {
+        let path = normal(path);
+        self.folder.path().join(path.strip_prefix(&self.base).unwrap_or(&path))
+    }
+
+    /// Writes a manifest of the copy.
+    pub(super) fn write_manifest(&self, path: &Path, text: &str) -> Result<(), Error> {
+        let to = self.place_of(path);
+        std::fs::write(&to, text).map_err(Error::io("write", &to))
+    }
+
+    /// Makes a manifest of the copy what it is in the workspace.
+    pub(super) fn restore_manifest(&self, path: &Path) -> Result<(), Error> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        self.write_manifest(path, &text)
     }
 
     pub(super) fn read_lock(&self) -> Result<Lock, Error> {
@@ -94,8 +115,8 @@ fn named_by_path(value: &toml::Value, folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Cargo finds targets by their files, so each source stands there, empty.
-fn stub_sources(from: &Path, to: &Path) -> Result<(), Error> {
+/// Cargo finds targets by their files, and the audit looks at what they use.
+fn copy_sources(from: &Path, to: &Path) -> Result<(), Error> {
     for entry in std::fs::read_dir(from).map_err(Error::io("read", from))? {
         let entry = entry.map_err(Error::io("read", from))?;
         let (path, name) = (entry.path(), entry.file_name());
@@ -104,12 +125,12 @@ fn stub_sources(from: &Path, to: &Path) -> Result<(), Error> {
         if kind.is_dir() {
             let is_apart = is_hidden || name == "target" || path.join("Cargo.toml").exists();
             if !is_apart {
-                stub_sources(&path, &to.join(&name))?;
+                copy_sources(&path, &to.join(&name))?;
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             std::fs::create_dir_all(to).map_err(Error::io("create", to))?;
-            let stub = to.join(&name);
-            std::fs::write(&stub, "").map_err(Error::io("write", &stub))?;
+            let copy = to.join(&name);
+            std::fs::copy(&path, &copy).map_err(Error::io("copy", &path))?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Report, help, notes, title};
-use crate::diamond::Level;
+use crate::finding::Level;
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut out = String::new();

@@ -5,13 +5,11 @@ use serde::Serialize;
 use super::{Report, name, rule, title};
 use crate::{
     cure::Outcome,
-    diamond::Level,
-    exposure::Exposure,
-    finding::{Finding, Meeting, What},
+    finding::{Finding, Level, Meeting, Side, What},
     lock::PackageId,
 };
 
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -67,7 +65,11 @@ struct Diamond<'a> {
     parent_is_member: bool,
     avoidable: Option<bool>,
     confirmed: Option<bool>,
+    sibling: Option<Package<'a>>,
+    holder: Package<'a>,
     exposure: Option<Vec<Evidence<'a>>>,
+    sibling_exposure: Option<Vec<Evidence<'a>>>,
+    meets_in: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -119,8 +121,10 @@ struct Blocked<'a> {
 
 #[derive(Serialize)]
 struct Line<'a> {
+    /// Lines of one choice belong together.
+    choice: usize,
     member: &'a str,
-    place: Option<&'a str>,
+    place: &'a str,
     dependency: &'a str,
     line: &'a str,
 }
@@ -160,7 +164,7 @@ fn package(id: &PackageId) -> Package<'_> {
 
 fn row<'a>(report: &'a Report<'_>, finding: &'a Finding) -> Row<'a> {
     let (diamond, versions) = match &finding.what {
-        What::Diamond(meeting) => (Some(to_diamond(meeting, report.is_lock_only)), None),
+        What::Meeting(meeting) => (Some(to_diamond(meeting, report.is_lock_only)), None),
         What::Duplicate { versions, .. } => (None, Some(versions.iter().map(package).collect())),
     };
     Row {
@@ -174,6 +178,16 @@ fn row<'a>(report: &'a Report<'_>, finding: &'a Finding) -> Row<'a> {
         diamond,
         versions,
     }
+}
+
+/// The first items of a side; nothing where its source was not looked at.
+fn evidence(side: &Side) -> Option<Vec<Evidence<'_>>> {
+    let rows = side.evidence.iter().take(20).map(|e| Evidence {
+        file: &e.file,
+        item: &e.item,
+        names: &e.names,
+    });
+    side.looked.then(|| rows.collect())
 }
 
 fn to_diamond(m: &Meeting, is_lock_only: bool) -> Diamond<'_> {
@@ -190,18 +204,11 @@ fn to_diamond(m: &Meeting, is_lock_only: bool) -> Diamond<'_> {
         parent_is_member: m.is_parent_member,
         avoidable: m.is_avoidable,
         confirmed: m.is_confirmed,
-        exposure: match &m.exposure {
-            Exposure::NotLooked => None,
-            Exposure::None => Some(Vec::new()),
-            Exposure::Items(items) => {
-                let rows = items.iter().map(|e| Evidence {
-                    file: &e.file,
-                    item: &e.item,
-                    names: &e.names,
-                });
-                Some(rows.collect())
-            }
-        },
+        sibling: m.other.as_ref().map(|other| package(&other.package)),
+        holder: package(&m.holder),
+        exposure: evidence(&m.theirs),
+        sibling_exposure: m.other.as_ref().and_then(evidence),
+        meets_in: m.meets_in.as_deref(),
     }
 }
 
@@ -231,11 +238,14 @@ fn cure(outcome: &Outcome) -> Cure<'_> {
             manifest: b
                 .advice
                 .iter()
-                .map(|advice| Line {
-                    member: &advice.member.name,
-                    place: advice.place.as_deref(),
-                    dependency: &advice.dependency,
-                    line: &advice.line,
+                .enumerate()
+                .flat_map(|(choice, advice)| advice.lines.iter().map(move |line| (choice, line)))
+                .map(|(choice, line)| Line {
+                    choice,
+                    member: &line.member.name,
+                    place: &line.place,
+                    dependency: &line.dependency,
+                    line: &line.line,
                 })
                 .collect(),
         }

@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Report, help, notes, rule, title};
-use crate::{
-    diamond::Level,
-    finding::{Finding, What},
-};
+use crate::finding::{Finding, Level, What};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -73,7 +70,7 @@ fn result(report: &Report<'_>, finding: &Finding) -> Value {
     message.extend(help(finding, report.command));
     let identity = match &finding.what {
         // Without the line, so that a finding stays the same one when the lock moves around it.
-        What::Diamond(m) => format!("{}>{}:{}/{}", m.parent, m.child, m.parent_uses, m.child_uses),
+        What::Meeting(m) => super::identity(m),
         What::Duplicate { name, .. } => name.clone(),
     };
     let mut result = json!({

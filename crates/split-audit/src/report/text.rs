@@ -7,8 +7,7 @@ use anstyle::{AnsiColor, Style};
 use super::{Report, help, name, notes, title};
 use crate::{
     cure::{Blocked, Outcome},
-    diamond::Level,
-    finding::Finding,
+    finding::{Finding, Level},
 };
 
 pub(super) fn render(report: &Report<'_>) -> String {
@@ -95,6 +94,12 @@ fn cure(out: &mut String, outcome: &Outcome) {
         Some(backup) => {
             let _ = writeln!(out, "written; the lock as it was is {backup}\n");
         }
+        None if outcome.is_cut => {
+            let _ = writeln!(
+                out,
+                "nothing is written yet; `--fix` seeks cures for the other findings, `--apply` writes them\n"
+            );
+        }
         None if !outcome.cured.is_empty() => {
             let _ = writeln!(out, "nothing is written yet; `--apply` writes it\n");
         }
@@ -114,6 +119,13 @@ fn blocker(out: &mut String, blocked: &Blocked) {
     if let Some((member, requirement)) = &b.required_by {
         let _ = writeln!(out, "  = required by: {member} ({requirement})");
     }
+    if blocked.n_admissible > 0 {
+        let _ = writeln!(
+            out,
+            "  = tried: {} admissible releases were looked at",
+            blocked.n_admissible
+        );
+    }
     for (candidate, why) in &blocked.tried {
         let _ = writeln!(out, "  = tried: {candidate}: {why}");
     }
@@ -124,16 +136,20 @@ fn blocker(out: &mut String, blocked: &Blocked) {
         let _ = writeln!(out, "  = note: {note}");
     }
     for (index, advice) in b.advice.iter().enumerate() {
-        let or = if index == 0 { "write" } else { "or write" };
+        let mut word = if index == 0 { "write" } else { "or write" };
+        for line in &advice.lines {
+            let _ = writeln!(
+                out,
+                "  = help: {word} at {}, for `{}`: {}",
+                line.place, line.dependency, line.line
+            );
+            word = "and write";
+        }
+    }
+    if !b.advice.is_empty() {
         let _ = writeln!(
             out,
-            "  = help: {or} {}, for `{}`: {}",
-            advice.place.as_ref().map_or_else(
-                || format!("into the manifest of {}", advice.member.name),
-                |place| format!("at {place}")
-            ),
-            advice.dependency,
-            advice.line
+            "  = tried: each of these on a copy: cargo resolves it, and an audit of everything it splits finds nothing new"
         );
     }
     out.push('\n');
@@ -150,7 +166,11 @@ fn summary(out: &mut String, report: &Report<'_>, findings: &[Finding]) {
     let _ = writeln!(
         out,
         "split-audit: {style}{verdict}{style:#}: {errors} error(s), {warnings} warning(s), {infos} info; crates: {}",
-        report.crates.join(", ")
+        if report.crates.is_empty() {
+            "every duplicated one".to_owned()
+        } else {
+            report.crates.join(", ")
+        }
     );
     if report.is_lock_only {
         let _ = writeln!(

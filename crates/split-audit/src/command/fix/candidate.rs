@@ -8,10 +8,9 @@ use super::{
 };
 use crate::{
     cure::{self, Situation, Step},
-    diamond::Level,
     error::Error,
-    finding::{Finding, Meeting},
-    lock::{Lock, PackageId},
+    finding::{Finding, Level, Meeting, count, names},
+    lock::Lock,
 };
 
 impl Fix<'_> {
@@ -97,7 +96,7 @@ impl Fix<'_> {
 
     /// Lets cargo read an edited lock without `--locked`: it drops what nobody needs any more, and it silently puts back
     /// an edge that no requirement admits, which [`cure::check_intended`] then finds.
-    fn settle(&self, shadow: &Shadow, text: &str) -> Result<(), Error> {
+    pub(super) fn settle(&self, shadow: &Shadow, text: &str) -> Result<(), Error> {
         shadow.write_lock(text)?;
         let profile = &self.plan.profiles[0];
         self.cargo
@@ -109,22 +108,17 @@ impl Fix<'_> {
 /// Whether the diamond is gone and nothing as bad took its place. A new warning is a fair price for an error, unless
 /// warnings are denied.
 fn is_better(before: &[Finding], after: &[Finding], cured: &Meeting, deny_warn: bool) -> Result<(), String> {
-    let names = |m: &Meeting| {
-        let names = [&m.parent, &m.child, &m.child_uses].map(|id: &PackageId| id.name.as_str());
-        names.join(" → ")
-    };
-    let count = |findings: &[Finding], least: Level| {
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        for finding in findings.iter().filter(|f| f.level >= least) {
-            if let Some(meeting) = finding.meeting() {
-                *counts.entry(names(meeting)).or_default() += 1;
-            }
-        }
-        counts
-    };
-    let n = |counts: &HashMap<String, usize>, names: &str| counts.get(names).copied().unwrap_or(0);
     let of_cured = names(cured);
-    let (all_before, all_after) = (count(before, Level::Warn), count(after, Level::Warn));
+    let n = |counts: &HashMap<String, usize>, names: &str| counts.get(names).copied().unwrap_or(0);
+    let level_of = before
+        .iter()
+        .filter(|f| f.meeting().is_some_and(|m| m.key() == cured.key()))
+        .map(|f| f.level);
+    let level = level_of.max().unwrap_or(Level::Warn);
+    let (all_before, all_after) = (
+        count(before, &|f| f.level >= level),
+        count(after, &|f| f.level >= level),
+    );
     if n(&all_after, &of_cured) >= n(&all_before, &of_cured) {
         return Err("the two versions still meet".to_owned());
     }
@@ -136,7 +130,29 @@ fn is_better(before: &[Finding], after: &[Finding], cured: &Meeting, deny_warn: 
     } else {
         Level::Warn
     };
-    let (before, after) = (count(before, least), count(after, least));
+    let (before, after) = (
+        count(before, &|f| f.level >= least),
+        count(after, &|f| f.level >= least),
+    );
+    match after.iter().find(|(names, n_after)| n(&before, names) < **n_after) {
+        Some((names, _)) => Err(format!("another split appears: {names}")),
+        None => Ok(()),
+    }
+}
+
+/// The same for changed manifests, where every split that could break something counts: whatever exposes its X.
+pub(super) fn is_better_exposed(before: &[Finding], after: &[Finding], cured: &Meeting) -> Result<(), String> {
+    let counts = |f: &Finding| {
+        f.level > Level::Info
+            || f.meeting()
+                .is_some_and(|m| m.is_exposed && m.is_confirmed != Some(false))
+    };
+    let (before, after) = (count(before, &counts), count(after, &counts));
+    let n = |counts: &HashMap<String, usize>, names: &str| counts.get(names).copied().unwrap_or(0);
+    let of_cured = names(cured);
+    if n(&after, &of_cured) >= n(&before, &of_cured).max(1) {
+        return Err("the two versions still meet".to_owned());
+    }
     match after.iter().find(|(names, n_after)| n(&before, names) < **n_after) {
         Some((names, _)) => Err(format!("another split appears: {names}")),
         None => Ok(()),
@@ -144,7 +160,7 @@ fn is_better(before: &[Finding], after: &[Finding], cured: &Meeting, deny_warn: 
 }
 
 /// The first line of cargo's reason, for a list of what was tried.
-fn reason(error: &Error) -> String {
+pub(super) fn reason(error: &Error) -> String {
     match error {
         Error::Cargo { stderr, .. } => {
             let line = stderr.lines().find(|line| line.trim_start().starts_with("error"));
