@@ -108,6 +108,7 @@ impl<'s, 'a> Apis<'s, 'a> {
             name,
             reaches,
             found: Vec::new(),
+            told: HashSet::new(),
             local: Vec::new(),
             seen: HashSet::new(),
         };
@@ -127,6 +128,7 @@ struct Reading<'r, 's, 'a> {
     name: &'r str,
     reaches: Rc<Vec<bool>>,
     found: Vec<Evidence>,
+    told: HashSet<(String, usize, Vec<String>, bool, bool)>,
     /// Functions, with the crate's own types and traits in their signatures.
     local: Vec<(Evidence, Vec<(String, Role)>)>,
     seen: HashSet<usize>,
@@ -435,34 +437,50 @@ impl<'a> Reading<'_, '_, 'a> {
     /// Functions that hand out one of the crate's own types which implement the other's trait, or take what the crate's own
     /// trait over the other's bounds.
     fn derive(&mut self) {
-        let mut more = Vec::new();
-        for (stub, own) in &self.local {
-            for (name, role) in own {
-                let source = self.found.iter().find(|e| {
-                    e.owner == *name
-                        && match role {
-                            Role::Takes => e.item.starts_with("trait ") && !e.item.contains(','),
-                            _ => e.is_impl && e.gives,
+        // Twice: a function may return a type whose alias is declared over another.
+        for _ in 0..2 {
+            let mut by_owner: HashMap<&str, Vec<&Evidence>> = HashMap::new();
+            for e in &self.found {
+                by_owner.entry(&e.owner).or_default().push(e);
+            }
+            let mut more = Vec::new();
+            for (stub, own) in &self.local {
+                for (name, role) in own {
+                    let is_kind = |e: &Evidence, kinds: &[&str]| kinds.iter().any(|kind| e.item.starts_with(kind));
+                    let hands_on = |e: &&&Evidence| match role {
+                        // Only what the item itself says, not each of its methods.
+                        Role::Takes => {
+                            is_kind(e, &["trait ", "type ", "struct ", "enum ", "pub use"]) && !e.item.contains(", fn")
                         }
-                });
-                if let Some(source) = source {
-                    more.push(Evidence {
-                        names: format!("{}, {}", source.item, source.names),
-                        defined_in: source.defined_in,
-                        gives: *role != Role::Takes,
-                        takes: *role == Role::Takes,
-                        ..stub.clone()
-                    });
+                        _ => e.is_impl && e.gives || is_kind(e, &["type ", "struct ", "enum ", "pub use"]),
+                    };
+                    let source = by_owner.get(name.as_str()).and_then(|list| list.iter().find(hands_on));
+                    if let Some(source) = source.filter(|source| source.item != stub.item) {
+                        more.push(Evidence {
+                            names: format!("{}, {}", source.item, source.names),
+                            defined_in: source.defined_in,
+                            gives: *role != Role::Takes,
+                            takes: *role != Role::Gives,
+                            ..stub.clone()
+                        });
+                    }
                 }
             }
-        }
-        for evidence in more {
-            self.keep(evidence);
+            for evidence in more {
+                self.keep(evidence);
+            }
         }
     }
 
     fn keep(&mut self, evidence: Evidence) {
-        if self.found.len() < MAX_ITEMS && !self.found.contains(&evidence) {
+        let key = (
+            evidence.item.clone(),
+            evidence.defined_in,
+            evidence.keys.clone(),
+            evidence.gives,
+            evidence.takes,
+        );
+        if self.found.len() < MAX_ITEMS && self.told.insert(key) {
             self.found.push(evidence);
         }
     }

@@ -57,9 +57,12 @@ pub(crate) struct Module<'a> {
     /// Where the files of its child modules lie, and where `#[path]` counts from.
     folder: PathBuf,
     path_base: PathBuf,
-    names: HashMap<String, Vec<Binding<'a>>>,
-    /// Paths of `use path::*`.
-    globs: Vec<Vec<String>>,
+    /// With whether it is public.
+    names: HashMap<String, Vec<(bool, Binding<'a>)>>,
+    /// Paths of `use path::*`, with whether it is public.
+    globs: Vec<(bool, Vec<String>)>,
+    /// Folders of included files, where their child modules lie.
+    included: Vec<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -164,6 +167,7 @@ impl<'a> Sources<'a> {
             path_base,
             names: HashMap::new(),
             globs: Vec::new(),
+            included: Vec::new(),
         };
         self.fill(&mut module, items, 0);
         self.modules.push(Box::new(module));
@@ -181,7 +185,10 @@ impl<'a> Sources<'a> {
             if self.is_off(module.package, attributes(item)) {
                 continue;
             }
-            let mut bind = |name: String, binding| module.names.entry(name).or_default().push(binding);
+            let is_public = is_visible(item);
+            let mut bind = |name: String, binding| {
+                module.names.entry(name).or_default().push((is_public, binding));
+            };
             match item {
                 Item::Mod(m) => bind(m.ident.to_string(), Binding::Module(m)),
                 Item::Use(u) => {
@@ -190,7 +197,7 @@ impl<'a> Sources<'a> {
                             path.insert(0, String::new());
                         }
                         if name == "*" {
-                            module.globs.push(path);
+                            module.globs.push((is_public, path));
                         } else {
                             bind(name, Binding::Use(path));
                         }
@@ -218,12 +225,13 @@ impl<'a> Sources<'a> {
     }
 
     /// The items that a macro call in item position holds, or the file it includes.
-    fn inside(&self, module: &Module<'a>, call: &'a syn::ItemMacro) -> Option<&'a [Item]> {
+    fn inside(&self, module: &mut Module<'a>, call: &'a syn::ItemMacro) -> Option<&'a [Item]> {
         let tokens = call.mac.tokens.clone();
         if call.mac.path.is_ident("include") {
             let name: syn::LitStr = syn::parse2(tokens).ok()?;
             let base = self.graph.packages[module.package].manifest.as_deref()?.parent()?;
             let file = base.join(&module.file).parent()?.join(name.value());
+            module.included.extend(file.parent().map(Path::to_owned));
             return self.files.items(&file);
         }
         let items = if call.mac.path.segments.last()?.ident == "cfg_if" {
@@ -256,12 +264,15 @@ impl<'a> Sources<'a> {
                 self.load(parent.package, Some(of), &file, folder.clone(), folder)
             }
             (None, None) => {
-                let file = parent.folder.join(format!("{name}.rs"));
-                self.load(parent.package, Some(of), &file, inner.clone(), parent.folder.clone())
-                    .or_else(|| {
-                        let file = inner.join("mod.rs");
-                        self.load(parent.package, Some(of), &file, inner.clone(), inner.clone())
-                    })
+                let mut folders = parent.included.iter().chain([&parent.folder]);
+                folders.find_map(|folder| {
+                    let (file, inner) = (folder.join(format!("{name}.rs")), folder.join(name));
+                    self.load(parent.package, Some(of), &file, inner.clone(), folder.clone())
+                        .or_else(|| {
+                            let file = inner.join("mod.rs");
+                            self.load(parent.package, Some(of), &file, inner.clone(), inner.clone())
+                        })
+                })
             }
         };
         self.children.borrow_mut().insert(key, child);
@@ -281,7 +292,7 @@ impl<'a> Sources<'a> {
         let edge = self.graph.edges[package].iter().find(|e| e.extern_name == *first);
         let root = edge.and_then(|edge| self.root(edge.to));
         // Of an associated item only the type can be looked up.
-        root.is_some_and(|root| self.walk(root, rest, false, 0).is_some())
+        root.is_some_and(|root| self.walk(root, rest, From::Outside, 0).is_some())
     }
 
     fn resolve_at(&self, module: usize, path: &[String], depth: usize) -> Option<Def> {
@@ -292,25 +303,27 @@ impl<'a> Sources<'a> {
         let (first, rest) = path.split_first()?;
         match first.as_str() {
             "" => return self.in_crate(here.package, rest, depth),
-            "crate" | "$crate" => return self.walk(self.root(here.package)?, rest, false, depth),
-            "self" => return self.walk(module, rest, false, depth),
+            "crate" | "$crate" => return self.walk(self.root(here.package)?, rest, From::Inside, depth),
+            "self" => return self.walk(module, rest, From::Inside, depth),
             "super" => return self.resolve_super(here.parent?, rest, depth),
             "std" | "core" | "alloc" | "Self" => return None,
             _ => {}
         }
-        self.walk(module, path, false, depth)
+        self.walk(module, path, From::Inside, depth)
             .or_else(|| self.in_crate(here.package, path, depth))
             .or_else(|| {
                 // Paths of the 2015 edition begin at the root.
                 let root = self.root(here.package)?;
-                (root != module).then(|| self.walk(root, path, false, depth)).flatten()
+                (root != module)
+                    .then(|| self.walk(root, path, From::Inside, depth))
+                    .flatten()
             })
     }
 
     fn resolve_super(&self, parent: usize, rest: &[String], depth: usize) -> Option<Def> {
         match rest.split_first() {
             Some((first, rest)) if first == "super" => self.resolve_super(self.module(parent).parent?, rest, depth + 1),
-            _ => self.walk(parent, rest, false, depth),
+            _ => self.walk(parent, rest, From::Inside, depth),
         }
     }
 
@@ -320,7 +333,7 @@ impl<'a> Sources<'a> {
         let edges = &self.graph.edges[package];
         let edge = edges.iter().find(|e| e.extern_name == *first && e.kinds.in_library())?;
         match self.root(edge.to) {
-            Some(root) => self.walk(root, rest, true, depth + 1),
+            Some(root) => self.walk(root, rest, From::OutsideSure, depth + 1),
             None => Some(Def {
                 package: edge.to,
                 item: rest.last().cloned().unwrap_or_default(),
@@ -329,8 +342,8 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// Follows names downwards from a module. From outside, a name that no source shows was made by a macro.
-    fn walk(&self, module: usize, path: &[String], from_outside: bool, depth: usize) -> Option<Def> {
+    /// Follows names downwards from a module.
+    fn walk(&self, module: usize, path: &[String], from: From, depth: usize) -> Option<Def> {
         if depth > MAX_DEPTH {
             return None;
         }
@@ -342,7 +355,20 @@ impl<'a> Sources<'a> {
                 module: Some(module),
             });
         };
-        for binding in here.names.get(name).into_iter().flatten() {
+        let is_seen = |is_public: bool| is_public || from == From::Inside;
+        // A chain of re-exports may end in a macro's work; another binding of the name may not.
+        let inner = if from == From::Inside {
+            From::Inside
+        } else {
+            From::Outside
+        };
+        for (_, binding) in here
+            .names
+            .get(name)
+            .into_iter()
+            .flatten()
+            .filter(|(public, _)| is_seen(*public))
+        {
             let found = match binding {
                 Binding::Item => Some(Def {
                     package: here.package,
@@ -351,7 +377,7 @@ impl<'a> Sources<'a> {
                 }),
                 Binding::Module(declaration) => {
                     let child = self.child(module, declaration);
-                    child.and_then(|child| self.walk(child, rest, from_outside, depth + 1))
+                    child.and_then(|child| self.walk(child, rest, inner, depth + 1))
                 }
                 Binding::Use(target) if target.len() == 1 && target[0] == *name => {
                     // `use name;` is the crate of that name.
@@ -363,7 +389,7 @@ impl<'a> Sources<'a> {
                 }
                 Binding::Extern(name) if name == "self" => self
                     .root(here.package)
-                    .and_then(|root| self.walk(root, rest, from_outside, depth + 1)),
+                    .and_then(|root| self.walk(root, rest, inner, depth + 1)),
                 Binding::Extern(name) => {
                     let whole: Vec<String> = std::iter::once(name).chain(rest).cloned().collect();
                     self.in_crate(here.package, &whole, depth + 1)
@@ -373,22 +399,34 @@ impl<'a> Sources<'a> {
                 return found;
             }
         }
-        for glob in &here.globs {
+        for (_, glob) in here.globs.iter().filter(|(public, _)| is_seen(*public)) {
             // A glob of a child that globs its parent would go round for ever.
             let target = self.resolve_at(module, glob, depth + 8);
             if let Some(target) = target.and_then(|def| def.module).filter(|target| *target != module) {
-                let found = self.walk(target, path, false, depth + 8);
+                let is_own = self.module(target).package == here.package;
+                let found = self.walk(target, path, if is_own { inner } else { From::Outside }, depth + 8);
                 if found.is_some() {
                     return found;
                 }
             }
         }
-        from_outside.then(|| Def {
+        (from == From::OutsideSure).then(|| Def {
             package: here.package,
             item: path.last().cloned().unwrap_or_default(),
             module: None,
         })
     }
+}
+
+/// Where a path comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    /// The module's own crate, or one that is not asked about: private names count.
+    Inside,
+    /// Another crate: public names only.
+    Outside,
+    /// Another crate that compiles: a name that no source shows was made by a macro.
+    OutsideSure,
 }
 
 /// Every name a `use` brings in, with the path it stands for; `*` for a glob.
@@ -420,6 +458,24 @@ pub(crate) fn leaves(tree: &UseTree) -> Vec<(Vec<String>, String)> {
         }
     }
     found
+}
+
+fn is_visible(item: &Item) -> bool {
+    match item {
+        Item::Mod(i) => is_public(&i.vis),
+        Item::Use(i) => is_public(&i.vis),
+        Item::ExternCrate(i) => is_public(&i.vis),
+        Item::Struct(i) => is_public(&i.vis),
+        Item::Enum(i) => is_public(&i.vis),
+        Item::Union(i) => is_public(&i.vis),
+        Item::Trait(i) => is_public(&i.vis),
+        Item::TraitAlias(i) => is_public(&i.vis),
+        Item::Type(i) => is_public(&i.vis),
+        Item::Fn(i) => is_public(&i.vis),
+        Item::Const(i) => is_public(&i.vis),
+        Item::Static(i) => is_public(&i.vis),
+        _ => true,
+    }
 }
 
 fn declared(item: &Item) -> Option<String> {

@@ -116,7 +116,7 @@ impl<'a> Judge<'_, '_, 'a> {
             for party in &parties {
                 let is_same = own
                     .iter()
-                    .any(|own| own.to == party.x || self.forwards(own.to, party.x, name));
+                    .any(|own| own.to == party.x || self.forwards(own.to, party.x));
                 if is_same {
                     continue;
                 }
@@ -193,18 +193,9 @@ impl<'a> Judge<'_, '_, 'a> {
         })
     }
 
-    /// Whether one version of X re-exports the other's items.
-    fn forwards(&self, from: usize, to: usize, name: &str) -> bool {
-        let (Some(apis), graph) = (self.apis, self.graph) else {
-            return false;
-        };
-        let to_one = |from: usize, to: usize| {
-            graph.edges[from].iter().any(|e| e.to == to)
-                && apis
-                    .of(from, name)
-                    .iter()
-                    .any(|e| e.defined_in == to && e.item.starts_with("pub use"))
-        };
+    /// Whether one version of X depends on the other: it re-exports the other's items, or implements its traits for them.
+    fn forwards(&self, from: usize, to: usize) -> bool {
+        let to_one = |from: usize, to: usize| self.graph.edges[from].iter().any(|e| e.to == to && e.kinds.normal);
         to_one(from, to) || to_one(to, from)
     }
 
@@ -220,8 +211,7 @@ impl<'a> Judge<'_, '_, 'a> {
                 if one.x == two.x || one.link.to == two.link.to {
                     continue;
                 }
-                let name = &self.graph.packages[one.x].id.name;
-                if self.forwards(one.x, two.x, name) {
+                if self.forwards(one.x, two.x) {
                     continue;
                 }
                 let (level, meeting) = self.judge(parent, one.link, Some(one), two, false);
@@ -249,8 +239,12 @@ impl<'a> Judge<'_, '_, 'a> {
         let child = &graph.packages[party.link.to];
         let shared = &graph.packages[party.x].id.name;
         let own_x = other.map_or(own.to, |other| other.x);
-        let row = self.interop.row(&a.id.name, &child.id.name, shared);
-        let is_known = row.is_some() || self.interop.is_shared(shared) || self.asked.contains(shared);
+        let row = self
+            .interop
+            .row(&a.id.name, &child.id.name, shared)
+            .filter(|_| other.is_none());
+        let is_known =
+            other.is_none() && (row.is_some() || self.interop.is_shared(shared) || self.asked.contains(shared));
         let sources = self.apis.map(|apis| self.usage.of(a, apis.sources.files));
         let is_used = match (&sources, other) {
             (None, _) => None,
