@@ -9,6 +9,7 @@ use crate::error::Error;
 /// Where work can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Backend {
     /// The host's processor, without any driver.
     Cpu,
@@ -27,7 +28,7 @@ pub const BACKENDS_ENV: &str = "GPU_EXECUTOR_BACKENDS";
 
 impl Backend {
     /// Every backend, in the order in which reports list them.
-    pub const ALL: [Self; 5] = [Self::Cpu, Self::Vulkan, Self::Gles, Self::Dx12, Self::Metal];
+    pub const ALL: &'static [Self] = &[Self::Cpu, Self::Vulkan, Self::Gles, Self::Dx12, Self::Metal];
 
     /// The name used in bench ids, reports and baselines.
     #[must_use]
@@ -53,7 +54,7 @@ impl Backend {
     /// The backends this build has code for, [`Backend::Cpu`] first.
     #[must_use]
     pub fn built() -> Vec<Self> {
-        Self::ALL.into_iter().filter(|b| b.is_built()).collect()
+        Self::ALL.iter().copied().filter(|b| b.is_built()).collect()
     }
 
     /// Reads a comma list of names, as wgpu's `WGPU_BACKEND` spells them (`vulkan` or `vk`, `gles`, `gl` or `opengl`,
@@ -87,6 +88,19 @@ impl Backend {
             Err(std::env::VarError::NotUnicode(raw)) => Err(Error::UnknownBackend {
                 name: raw.to_string_lossy().into_owned(),
             }),
+        }
+    }
+
+    /// The backend of a device of wgpu's. Its device without a driver stands for Vulkan, as [`Adapter::noop`] does.
+    ///
+    /// [`Adapter::noop`]: crate::Adapter::noop
+    pub(crate) fn of_wgpu(backend: wgpu::Backend) -> Option<Self> {
+        match backend {
+            wgpu::Backend::Vulkan | wgpu::Backend::Noop => Some(Self::Vulkan),
+            wgpu::Backend::Gl => Some(Self::Gles),
+            wgpu::Backend::Dx12 => Some(Self::Dx12),
+            wgpu::Backend::Metal => Some(Self::Metal),
+            wgpu::Backend::BrowserWebGpu => None,
         }
     }
 
@@ -130,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_name_parses_back_to_its_backend() {
-        for backend in Backend::ALL {
+        for &backend in Backend::ALL {
             assert_eq!(backend.name().parse::<Backend>().unwrap(), backend);
         }
     }
@@ -156,7 +170,7 @@ mod tests {
     fn a_wrong_name_is_an_error_that_lists_the_right_ones() {
         for list in ["vulcan", "", "cpu,", "cpu;gles", "webgpu"] {
             let message = Backend::parse_list(list).unwrap_err().to_string();
-            for backend in Backend::ALL {
+            for &backend in Backend::ALL {
                 assert!(message.contains(backend.name()), "{list}: {message}");
             }
         }

@@ -32,7 +32,9 @@ pub mod hybrid;
 mod in_place;
 mod mapped;
 pub mod op;
+mod opening;
 mod options;
+mod own_device;
 mod pending;
 mod phases;
 mod store;
@@ -42,18 +44,24 @@ mod turns;
 mod work;
 pub mod workload;
 
-pub use adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, AdapterKind, AdapterLimits, OWN_EGL_ENV};
+pub use adapter::{
+    ADAPTER_NAME_ENV, Adapter, AdapterChoice, AdapterInfo, AdapterKind, AdapterLimits, OWN_EGL_ENV, PCI_ENV, PciId,
+};
 pub use backend::{BACKENDS_ENV, Backend};
 pub use batch::{Call, Flat, Outputs, Ticket};
 pub use counters::Counters;
-pub use error::Error;
+pub use error::{Cause, Error};
 pub use executor::Executor;
 pub use hybrid::{Hybrid, HybridOptions, ROUTE_ENV, Reason, Route, Routed};
 pub use in_place::{InPlace, Output};
 pub use mapped::Mapped;
 pub use op::{Elementwise, FieldMul, Keccak256, Load, MerkleRoot, Sha256, Task, VectorAdd};
+pub use opening::Opening;
 pub use options::Options;
+pub use own_device::OwnDevice;
 pub use pending::Pending;
 pub use phases::Phases;
 pub use store::CACHE_DIR_ENV;
 pub use tuning::{TUNING_ENV, Transfer, Tuning, Way};
+/// The version of wgpu that a program's own device must be of.
+pub use wgpu;

@@ -139,12 +139,14 @@ pub(crate) struct Overrides {
 }
 
 impl Overrides {
-    /// Reads [`TUNING_ENV`].
-    pub(crate) fn from_env() -> Result<Self, Error> {
-        match std::env::var_os(TUNING_ENV) {
-            None => Ok(Self::default()),
-            Some(list) => list.to_string_lossy().parse(),
-        }
+    /// What [`TUNING_ENV`] says, if it is set and right.
+    pub(crate) fn text_from_env() -> Result<Option<String>, Error> {
+        let Some(list) = std::env::var_os(TUNING_ENV) else {
+            return Ok(None);
+        };
+        let text = list.to_string_lossy().into_owned();
+        text.parse::<Self>()?;
+        Ok(Some(text))
     }
 
     /// Whether nothing is left to calibrate.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use gpu_executor::{Backend, Executor, FieldMul, Options, VectorAdd, op};
+use gpu_executor::{Backend, Executor, FieldMul, VectorAdd, op};
 
 /// Operations after which a size is too large to be tried with an operator on a CPU's driver.
 const MOST_OPERATIONS: u64 = 1 << 25;
@@ -55,13 +55,7 @@ fn a_batch_of_different_sizes_comes_back_in_order() {
         .collect();
     let expected: Vec<Vec<f32>> = inputs.iter().map(|v| v.iter().map(|x| x + x).collect()).collect();
     let tasks: Vec<_> = inputs.iter().map(|v| VectorAdd { a: v, b: v }).collect();
-    for options in [
-        common::options(),
-        Options {
-            chunk_bytes: 400,
-            ..common::options()
-        },
-    ] {
+    for options in [common::options(), common::options().chunk_bytes(400)] {
         for executor in common::executors(&options) {
             assert_eq!(executor.run_batch(&tasks).unwrap(), expected, "{}", executor.backend());
         }
@@ -99,10 +93,7 @@ fn no_task_at_all_gives_no_output() {
 #[test]
 fn a_task_over_the_chunk_size_is_cut_and_joined_again() {
     // 100 elements a chunk: cut inside tasks, at their ends, and over several chunks in flight.
-    for executor in common::executors(&Options {
-        chunk_bytes: 400,
-        ..common::options()
-    }) {
+    for executor in common::executors(&common::options().chunk_bytes(400)) {
         for operator in op::ALL {
             for (size, tasks) in [
                 (99, 1),
@@ -127,10 +118,7 @@ fn a_task_over_the_chunk_size_is_cut_and_joined_again() {
 fn a_task_over_the_adapters_limits_is_cut_and_joined_again() {
     for adapter in common::adapters() {
         // As large as the adapter allows, and software adapters allow 128 MiB a binding: 2^25 elements of f32.
-        let options = Options {
-            chunk_bytes: 128 << 20,
-            ..common::options()
-        };
+        let options = common::options().chunk_bytes(128 << 20);
         let executor = Executor::on(&adapter, options).unwrap();
         let workload = (op::ALL[0].workload)((1 << 25) + 1, 1, 5);
         workload.check(&executor).unwrap_or_else(|error| panic!("{error}"));

@@ -15,7 +15,7 @@ use crate::{
     backend::Backend,
     host, op,
     options::Options,
-    store::{PROFILE, Store, flags, plain},
+    store::{PROFILE, Store, flags, place, plain},
     tuning::TUNING_ENV,
 };
 
@@ -99,7 +99,7 @@ impl Fingerprint {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             processor: host::processor(),
             threads: rayon::current_num_threads().min(host::threads()),
-            tuning: std::env::var(TUNING_ENV).ok(),
+            tuning: options.overrides.clone(),
             flags: flags(),
             build: build(options),
             adapters,
@@ -171,7 +171,7 @@ impl Cache {
         let names = fingerprint
             .adapters
             .iter()
-            .map(|a| format!("{}-{}", a.backend, plain(&a.name)));
+            .map(|a| format!("{}-{}{}", a.backend, plain(&a.name), place(a)));
         let mut file = format!("hybrid-{}", names.collect::<Vec<_>>().join("-"));
         file.truncate(150);
         Self {

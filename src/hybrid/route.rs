@@ -82,7 +82,7 @@ impl Route {
 
     /// The predicted time on each device that may be the fastest.
     pub fn predicted(&self) -> impl Iterator<Item = (Backend, Duration)> {
-        let times = Backend::ALL.into_iter().zip(self.predicted_ns);
+        let times = Backend::ALL.iter().copied().zip(self.predicted_ns);
         times
             .filter(|(_, ns)| *ns > 0)
             .map(|(backend, ns)| (backend, Duration::from_nanos(ns)))
@@ -134,9 +134,13 @@ pub(super) fn operator(name: &str) -> Option<usize> {
 pub(super) struct Directive([Option<Backend>; op::ALL.len()]);
 
 impl Directive {
+    pub(super) fn none() -> Self {
+        Self([None; op::ALL.len()])
+    }
+
     pub(super) fn from_env() -> Result<Self, Error> {
         match std::env::var_os(ROUTE_ENV) {
-            None => Ok(Self([None; op::ALL.len()])),
+            None => Ok(Self::none()),
             Some(list) => Self::parse(&list.to_string_lossy()),
         }
     }
