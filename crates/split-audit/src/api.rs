@@ -225,6 +225,7 @@ impl<'a> Reading<'_, '_, 'a> {
                 self.take(module, &subject, vec![(vec![e.ident.to_string()], Role::Both)]);
             }
             Item::Impl(block) => self.examine_impl(module, block),
+            Item::Macro(call) => self.examine_macro(module, call),
             _ => {}
         }
     }
@@ -314,6 +315,40 @@ impl<'a> Reading<'_, '_, 'a> {
                     self.note(module, &subject, &block.generics, Role::Gives, |p| p.visit_type(&c.ty));
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// A call of one of the crate's own macros: the types it is given get what its body implements.
+    fn examine_macro(&mut self, module: usize, call: &syn::ItemMacro) {
+        let Some(name) = call.mac.path.segments.last().map(|s| s.ident.to_string()) else {
+            return;
+        };
+        if call.ident.is_some() {
+            return;
+        }
+        let sources = self.apis.sources;
+        let items = &sources.module(module).items;
+        let definition = items.iter().find_map(|item| match item {
+            Item::Macro(m) if m.ident.as_ref().is_some_and(|ident| *ident == name) => Some(&m.mac.tokens),
+            _ => None,
+        });
+        let Some(definition) = definition else { return };
+        let mut words = Vec::new();
+        identifiers(definition.clone(), &mut words);
+        // `impl Trait for`, where the trait is the other crate's.
+        let traits: Vec<&String> = words
+            .windows(3)
+            .filter(|w| w[0] == "impl" && w[2] == "for")
+            .map(|w| &w[1])
+            .collect();
+        let mut given = Vec::new();
+        identifiers(call.mac.tokens.clone(), &mut given);
+        for of in traits {
+            for owner in given.iter().filter(|word| word.starts_with(char::is_uppercase)) {
+                let mut subject = Subject::new(format!("impl {of} for {owner}"), owner, &[owner]);
+                subject.is_impl = true;
+                self.take(module, &subject, vec![(vec![of.clone()], Role::Gives)]);
             }
         }
     }
@@ -500,6 +535,16 @@ fn is_re_exported_at_root(reading: &Reading<'_, '_, '_>, module: &Ident) -> bool
     let sources = reading.apis.sources;
     let root = sources.root(reading.package);
     root.is_some_and(|root| re_exported(&sources.module(root).items).contains(&module.to_string()))
+}
+
+fn identifiers(tokens: proc_macro2::TokenStream, found: &mut Vec<String>) {
+    for token in tokens {
+        match token {
+            proc_macro2::TokenTree::Ident(ident) => found.push(ident.to_string()),
+            proc_macro2::TokenTree::Group(group) => identifiers(group.stream(), found),
+            _ => {}
+        }
+    }
 }
 
 fn last_name(of: &syn::Type) -> Option<String> {

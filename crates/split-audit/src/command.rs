@@ -9,10 +9,14 @@ mod releases;
 mod resolve;
 mod shadow;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use self::{cargo::Cargo, locate::Place, releases::Index, resolve::Plan};
 use crate::{
+    baseline,
     config::{self, Config},
     error::Error,
     finding::{self, Level},
@@ -21,6 +25,7 @@ use crate::{
     lock::Lock,
     profile::{DEFAULT_TARGETS, Features, Profile},
     report::{Format, Report},
+    rustc,
     source::Files,
     split::Judge,
     usage::Usage,
@@ -90,6 +95,16 @@ pub struct Flags {
     /// Do not seek cures for the first findings, as an audit does unasked
     #[arg(long, conflicts_with_all = ["fix", "apply"])]
     no_cure: bool,
+    /// Read `cargo check --message-format=json` from this file, or `-` for a pipe: what the compiler blames on two versions
+    /// is an error, and gets a cure
+    #[arg(long, value_name = "FILE", conflicts_with = "lock_only")]
+    from_rustc: Option<PathBuf>,
+    /// Findings of this file are known, and count as infos; new ones fail
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write the errors and warnings there are into a file for --baseline
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    write_baseline: Option<PathBuf>,
     /// Say who pulls this package in, and by which requirement, instead of auditing
     #[arg(long, value_name = "CRATE[@VERSION]", conflicts_with_all = ["fix", "apply", "crates"])]
     why: Option<String>,
@@ -156,6 +171,7 @@ fn audit(flags: &Flags, command: &str) -> Result<Exit, Error> {
         index: Index::default(),
         files: Files::default(),
         usage: Usage::default(),
+        complaints: complaints(flags.from_rustc.as_deref())?,
     };
     let mut audited = resolve::audit(&cargo, &place.manifest, &plan)?;
     if let Some(asked) = &flags.why {
@@ -166,6 +182,13 @@ fn audit(flags: &Flags, command: &str) -> Result<Exit, Error> {
     let mut warnings = except(&mut audited.findings, &place.config, is_whole);
     warnings.extend(absent(flags, &place.lock));
     warnings.extend(place.config.hint.clone());
+    warnings.extend(audited.unexplained.iter().map(|c| {
+        format!(
+            "{} in {}: two versions of `{}`, but no dependency of it that was read exposes them",
+            c.place, c.package, c.shared
+        )
+    }));
+    warnings.extend(baseline(flags, &mut audited.findings)?);
     let deny_warn = flags.deny.is_some();
     let contexts: Vec<String> = audited.contexts.iter().map(|c| c.label.clone()).collect();
     let wants_all = flags.fix || flags.apply;
@@ -238,6 +261,8 @@ fn audit_lock(flags: &Flags, command: &str, place: &Place) -> Result<Exit, Error
     warnings.extend(absent(flags, &place.lock));
     warnings.extend(place.config.hint.clone());
     warnings.extend(dangling(&place.lock, &crates)?);
+    warnings.extend(place.config.hint.clone());
+    warnings.extend(baseline(flags, &mut findings)?);
     let report = Report {
         command,
         lock: &place.lock,
@@ -252,6 +277,34 @@ fn audit_lock(flags: &Flags, command: &str, place: &Place) -> Result<Exit, Error
     };
     anstream::print!("{}", report.render(flags.format));
     Ok(verdict(&report))
+}
+
+/// What the compiler said, from a file or standard input.
+fn complaints(from: Option<&Path>) -> Result<Vec<rustc::Complaint>, Error> {
+    let Some(path) = from else { return Ok(Vec::new()) };
+    let text = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin()).map_err(Error::io("read", path))?
+    } else {
+        std::fs::read_to_string(path).map_err(Error::io("read", path))?
+    };
+    Ok(rustc::parse(&text))
+}
+
+/// `--baseline` and `--write-baseline`. Returns what is to be said of known findings that are gone.
+fn baseline(flags: &Flags, findings: &mut [finding::Finding]) -> Result<Vec<String>, Error> {
+    if let Some(path) = &flags.write_baseline {
+        std::fs::write(path, baseline::render(findings)).map_err(Error::io("write", path))?;
+    }
+    let Some(path) = &flags.baseline else {
+        return Ok(Vec::new());
+    };
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let label = locate::label(path);
+    let gone = baseline::lower(findings, &label, &text);
+    Ok(gone
+        .into_iter()
+        .map(|line| format!("{label}: `{line}` is gone; remove the line"))
+        .collect())
 }
 
 /// What is to be said of edges that lead nowhere; where one concerns an audited crate, nothing can be said at all.

@@ -362,9 +362,12 @@ pub(crate) fn check_intended(before: &Lock, after: &Lock, steps: &[Step]) -> Res
                 }
                 Step::Align { from, new } => id == &from && other.name == new.name,
             });
-            // A package that follows to a release of what was moved anyway is part of the move.
-            let follows = || now.iter().any(|new| new.name == other.name && is_moved(steps, new));
-            if !is_meant && !follows() {
+            // An edge that is only gone belonged to a feature that nobody turns on any more; one that leads elsewhere now is
+            // a change, unless it follows to a release that was moved anyway.
+            let is_led_elsewhere = now
+                .iter()
+                .any(|new| new.name == other.name && !dependencies.contains(new) && !is_moved(steps, new));
+            if !is_meant && is_led_elsewhere {
                 return Err(format!("it also changed the edge {id} → {other}"));
             }
         }

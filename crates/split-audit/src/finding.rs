@@ -27,6 +27,8 @@ pub(crate) enum Ground {
     Facade { source: String },
     /// A implements a trait of B with its own X in the signature.
     Implements { place: String },
+    /// The compiler has said so.
+    Compiler { place: String },
     /// A published A uses items of B that name X, and some lock unifies the two.
     Uses,
     /// X only declares foreign functions.
@@ -183,7 +185,25 @@ pub(crate) fn audit(judge: &Judge<'_, '_, '_>, crates: &[String], context: &str)
         let name = name.to_owned();
         finding(Level::Info, What::Duplicate { name, versions });
     }
+    drop_consequences(&mut findings);
     findings
+}
+
+/// Where A's own X meets B's, what X and B bring further apart follows from it: one cure ends both.
+fn drop_consequences(findings: &mut Vec<Finding>) {
+    let direct: HashSet<(PackageId, PackageId, PackageId)> = findings
+        .iter()
+        .filter_map(Finding::meeting)
+        .filter(|m| m.other.is_none())
+        .map(|m| (m.parent.clone(), m.child.clone(), m.parent_uses.clone()))
+        .collect();
+    findings.retain(|finding| {
+        let Some((m, other)) = finding.meeting().and_then(|m| Some((m, m.other.as_ref()?))) else {
+            return true;
+        };
+        let follows = |b: &PackageId, c: &PackageId| direct.contains(&(m.parent.clone(), b.clone(), c.clone()));
+        !follows(&m.child, &other.package) && !follows(&other.package, &m.child)
+    });
 }
 
 /// One finding where several contexts saw the same, sorted by level, then by name.

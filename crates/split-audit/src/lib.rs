@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! lock, graph ← Cargo.lock, cargo metadata      config, profile ← the root manifest, the flags
-//! diamond (with interop, requirement) → finding → activation or tree confirms, exposure adds evidence → report
+//! source (paths to the crate that defines an item) → api (what a crate exposes), usage and proof (what a crate uses)
+//! split (with interop, requirement) → finding → activation or tree confirms, rustc raises, baseline lowers → report
 //! cure → candidates and the check of what changed; blocker → what to do where the lock cannot cure it
 //! ```
 //!
@@ -11,6 +12,7 @@
 
 mod activation;
 mod api;
+mod baseline;
 mod blocker;
 mod cfg;
 mod command;
@@ -27,6 +29,7 @@ mod profile;
 mod proof;
 mod report;
 mod requirement;
+mod rustc;
 mod source;
 mod split;
 mod tree;

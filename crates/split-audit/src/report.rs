@@ -223,6 +223,7 @@ fn ground(m: &Meeting) -> String {
             "{} does not compile: {place} where the trait has the other version",
             m.parent
         ),
+        Ground::Compiler { place } => format!("{} does not compile: {place}", m.parent),
         Ground::Uses => format!(
             "{} uses items of {} that name {}, and was published with one version of it",
             m.parent.name, m.child.name, m.child_uses.name

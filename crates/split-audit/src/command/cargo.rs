@@ -235,8 +235,14 @@ fn failed(command: &Command, status: &str, stderr: &str) -> Error {
         command: shown(command),
         status: status.to_owned(),
         stderr: lines.collect::<Vec<String>>().join("\n"),
-        advice: "where crates or git dependencies cannot be had, `--lock-only` reads the lock alone (over-approximate)"
-            .to_owned(),
+        advice: if stderr.contains("points to the same source") {
+            "a `[patch.crates-io]` entry brings another source, never another version, so cargo refuses it; remove it, and \
+             choose the version in the lock: `cargo update -p NAME@OLD --precise NEW`, or `NAME = \"=NEW\"` under \
+             `[dependencies]`"
+        } else {
+            "where crates or git dependencies cannot be had, `--lock-only` reads the lock alone (over-approximate)"
+        }
+        .to_owned(),
     }
     .into()
 }

@@ -16,6 +16,7 @@ use crate::{
     graph::Graph,
     interop::Interop,
     profile::{Features, Profile},
+    rustc::{self, Complaint},
     source::{Files, Sources},
     split::Judge,
     usage::Usage,
@@ -30,6 +31,8 @@ pub(super) struct Plan {
     pub(super) index: Index,
     pub(super) files: Files,
     pub(super) usage: Usage,
+    /// What `--from-rustc` brought.
+    pub(super) complaints: Vec<Complaint>,
 }
 
 /// One target of one profile.
@@ -45,6 +48,8 @@ pub(super) struct Context {
 pub(super) struct Audited {
     pub(super) findings: Vec<Finding>,
     pub(super) contexts: Vec<Context>,
+    /// What the compiler complained about, and no meeting explains.
+    pub(super) unexplained: Vec<Complaint>,
 }
 
 /// Targets of all profiles with equal features: cargo resolves them in one run.
@@ -107,10 +112,13 @@ pub(super) fn audit(cargo: &Cargo, manifest: &Path, plan: &Plan) -> Result<Audit
         let tree = tree?;
         confirm(&mut per_context[index], &|meeting| Some(tree.confirms(meeting)));
     }
-    let findings = per_context.into_iter().flatten().collect();
+    let mut findings = finding::merge(per_context.into_iter().flatten().collect());
+    let open = rustc::raise(&mut findings, &plan.complaints);
+    let unexplained = open.into_iter().cloned().collect();
     Ok(Audited {
-        findings: finding::merge(findings),
+        findings,
         contexts,
+        unexplained,
     })
 }
 

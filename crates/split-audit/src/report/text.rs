@@ -157,9 +157,15 @@ fn blocker(out: &mut String, blocked: &Blocked) {
 
 fn summary(out: &mut String, report: &Report<'_>, findings: &[Finding]) {
     let [errors, warnings, infos] = [Level::Error, Level::Warn, Level::Info].map(|level| report.n(findings, level));
-    let verdict = if errors > 0 { "errors found" } else { "clean" };
+    let verdict = match (errors, warnings) {
+        (0, 0) => "clean",
+        (0, _) => "no errors found",
+        _ => "errors found",
+    };
     let style = if errors > 0 {
         style(Level::Error)
+    } else if warnings > 0 {
+        style(Level::Warn)
     } else {
         AnsiColor::Green.on_default().bold()
     };
