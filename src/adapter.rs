@@ -136,11 +136,11 @@ fn unusable(adapter: &wgpu::Adapter, limits: &wgpu::Limits) -> Option<String> {
     if !adapter.features().contains(wgpu::Features::IMMEDIATES) {
         return Some("no immediates (push constants)".to_owned());
     }
-    if limits.max_compute_invocations_per_workgroup < crate::op::MOST_WORKGROUP_SIZE {
+    if limits.max_compute_invocations_per_workgroup < crate::task::MAX_WORKGROUP_SIZE {
         return Some(format!(
             "workgroups of at most {} threads, {} are needed",
             limits.max_compute_invocations_per_workgroup,
-            crate::op::MOST_WORKGROUP_SIZE
+            crate::task::MAX_WORKGROUP_SIZE
         ));
     }
     None

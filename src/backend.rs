@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
+/// The environment variable that says where a router's tasks run: `auto`, a backend's name, or a comma list of
+/// `<operator>=<name>`, such as `vulkan,merkle_root=cpu`. What the program says goes first.
+pub const ROUTE_ENV: &str = "GPU_EXECUTOR_ROUTE";
+
 /// Where work can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,8 +5,7 @@ use std::{any::Any, fmt, marker::PhantomData, ops::Index};
 use crate::{
     error::Error,
     executor::Executor,
-    op::Task,
-    work::{Appended, Inputs, Sink, Source, lengths, run_on_cpu},
+    task::{Appended, Batch, Sink, Source, Task, lengths, run_on_cpu},
 };
 
 /// The outputs of a batch, end to end.
@@ -180,7 +179,7 @@ struct TypedLane<'a, T: Task> {
 
 impl<T: Task> Lane for TypedLane<'_, T> {
     fn split(&mut self) -> (Box<dyn Source + '_>, &mut dyn Sink) {
-        let inputs = Inputs {
+        let inputs = Batch {
             tasks: self.tasks,
             lengths: &self.lengths,
         };

@@ -35,25 +35,31 @@ pub mod op;
 mod options;
 mod pending;
 mod phases;
+mod plan;
 mod store;
-mod strings;
+pub mod task;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 mod tuning;
 mod turns;
-mod work;
-pub mod workload;
 
 pub use adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, AdapterKind, AdapterLimits, OWN_EGL_ENV};
-pub use backend::{BACKENDS_ENV, Backend};
+pub use backend::{BACKENDS_ENV, Backend, ROUTE_ENV};
 pub use batch::{Call, Flat, Outputs, Ticket};
 pub use counters::Counters;
 pub use error::Error;
 pub use executor::Executor;
-pub use hybrid::{Hybrid, HybridOptions, ROUTE_ENV, Reason, Route, Routed};
+pub use hybrid::{Hybrid, HybridOptions, Reason, Route, Routed};
 pub use in_place::{InPlace, Output};
 pub use mapped::Mapped;
-pub use op::{Elementwise, FieldMul, Keccak256, Load, MerkleRoot, Sha256, Task, VectorAdd};
+#[cfg(feature = "field")]
+pub use op::Bn254FrMul;
+pub use op::VectorAdd;
+#[cfg(feature = "hash")]
+pub use op::{Keccak256, MerkleRoot, Sha256};
 pub use options::Options;
 pub use pending::Pending;
 pub use phases::Phases;
 pub use store::CACHE_DIR_ENV;
+pub use task::{Load, Task};
 pub use tuning::{TUNING_ENV, Transfer, Tuning, Way};

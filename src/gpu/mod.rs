@@ -9,7 +9,6 @@ mod faults;
 mod flight;
 mod kernel;
 mod pipelines;
-mod plan;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -24,23 +23,18 @@ use std::{
 
 use engine::Engine;
 pub(crate) use flight::{Flight, Part};
-pub(crate) use kernel::{MOST_INPUTS, TABLE_STRIDE};
-#[cfg(test)]
-pub(crate) use plan::Most;
-pub(crate) use plan::{Chunk, Cutter};
 use waker::{Request, WakerThread};
 
 use crate::{
     adapter::{AdapterInfo, setup_guard},
     counters::Counters,
     error::Error,
-    op::Spec,
     options::Options,
     phases::Phases,
     store::Store,
+    task::{Sink, Source, Spec},
     tuning::Tuning,
     turns::{Turn, Turns},
-    work::{Sink, Source},
 };
 
 /// The engine, and on GLES the turns that go with the adapter: its context belongs to one thread at a time.
@@ -185,9 +179,9 @@ impl Gpu {
     }
 
     /// A part whose inputs the caller writes in place.
-    pub(crate) fn seat(&self, spec: Spec, elements: usize, parameter: u32) -> Result<Part, Error> {
+    pub(crate) fn seat(&self, spec: &Spec, elements: usize, parameters: [u32; 6]) -> Result<Part, Error> {
         let _turn = self.turn()?;
-        self.engine().seat(spec, elements, parameter)
+        self.engine().seat(spec, elements, parameters)
     }
 
     /// The mapped inputs of a part.
