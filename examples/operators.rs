@@ -24,7 +24,7 @@ use std::{
 use ark_bn254::Fr;
 use ark_ff::BigInt;
 use gpu_executor::{
-    ADAPTER_NAME_ENV, Adapter, Backend, Executor, Bn254FrMul, Keccak256, MerkleRoot, Options, Phases, Sha256, Task,
+    ADAPTER_NAME_ENV, Adapter, Backend, Bn254FrMul, Executor, Keccak256, MerkleRoot, Options, Phases, Sha256, Task,
     Transfer, Tuning, testkit::OPERATORS,
 };
 use rayon::prelude::*;

@@ -34,6 +34,7 @@ use std::time::{Duration, Instant};
 pub use check::{check, check_in_place};
 pub use operators::{OPERATORS, Operator};
 
+pub use crate::task::{CheckError, Random};
 use crate::{
     error::Error,
     executor::Executor,
@@ -41,7 +42,6 @@ use crate::{
     phases::Phases,
     task::{Generate, Generated, Load, Task, compare},
 };
-pub use crate::task::{CheckError, Random};
 
 /// Tasks of one operator with their inputs.
 pub trait Workload {
@@ -158,4 +158,3 @@ impl<G: Generate> Workload for Generated<G> {
         Ok(route)
     }
 }
-

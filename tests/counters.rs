@@ -4,7 +4,7 @@
 
 mod common;
 
-use gpu_executor::{Counters, Executor, Bn254FrMul, Keccak256, MerkleRoot, Options, Sha256, Task, VectorAdd, Way};
+use gpu_executor::{Bn254FrMul, Counters, Executor, Keccak256, MerkleRoot, Options, Sha256, Task, VectorAdd, Way};
 
 /// What a call of `chunks` chunks and `elements` elements counts in steady state, whatever the number of its tasks.
 fn steady(executor: &Executor, chunks: u64, elements: u64) -> Counters {

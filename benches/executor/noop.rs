@@ -4,7 +4,8 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use gpu_executor::{Adapter, Counters, Executor, Options, Transfer, Tuning,
+use gpu_executor::{
+    Adapter, Counters, Executor, Options, Transfer, Tuning,
     testkit::{OPERATORS, Operator},
 };
 use serde::Serialize;

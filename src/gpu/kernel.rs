@@ -302,7 +302,9 @@ mod tests {
     struct Four;
 
     impl Task for Four {
-        const KERNEL: Declared = Declared::new("four", "").elements_per_thread(4).cost(Cost { element: 1, word: 0 });
+        const KERNEL: Declared = Declared::new("four", "")
+            .elements_per_thread(4)
+            .cost(Cost { element: 1, word: 0 });
         type Inputs = (f32, f32);
         type Parameters = ();
         type Item = f32;

@@ -7,8 +7,8 @@ use crate::{
     error::Error,
     executor::Executor,
     op::{MerkleRoot, VectorAdd},
-    testkit::OPERATORS,
     options::Options,
+    testkit::OPERATORS,
     tuning::{Transfer, Tuning},
 };
 

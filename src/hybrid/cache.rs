@@ -170,9 +170,7 @@ fn build(options: &Options) -> String {
     } = options;
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     let tuning = tuning.as_ref().map_or_else(String::new, ToString::to_string);
-    format!(
-        "{profile}, int64 {int64}, chunk {chunk_bytes}, tuning `{tuning}`"
-    )
+    format!("{profile}, int64 {int64}, chunk {chunk_bytes}, tuning `{tuning}`")
 }
 
 impl Kept {

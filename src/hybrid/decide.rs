@@ -64,10 +64,13 @@ impl Hybrid {
             None if self.devices.len() == 1 => None,
             None => self.table_of(operator),
         };
-        let learns = calibrated.is_none() && operator.calibration.is_none() && self.devices.len() > 1 && wanted.is_none();
+        let learns =
+            calibrated.is_none() && operator.calibration.is_none() && self.devices.len() > 1 && wanted.is_none();
         if learns {
             let devices = self.devices.iter().map(Device::backend);
-            let untried = operator.learned().untried(&load, devices.filter(|&backend| self.is_in_use(backend)));
+            let untried = operator
+                .learned()
+                .untried(&load, devices.filter(|&backend| self.is_in_use(backend)));
             if let Some(backend) = untried {
                 return Decision {
                     route: Route {

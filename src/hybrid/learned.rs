@@ -56,7 +56,11 @@ impl Learned {
             let is_beyond = times.curves[0].points[0].0 <= load.work();
             is_beyond.then(|| times.ns(&flat(load)))
         };
-        let least = table.times.iter().map(|times| times.ns(&flat(load))).fold(f64::INFINITY, f64::min);
+        let least = table
+            .times
+            .iter()
+            .map(|times| times.ns(&flat(load)))
+            .fold(f64::INFINITY, f64::min);
         devices
             .into_iter()
             .filter(|&backend| ns(backend).is_none_or(|ns| ns <= least * HOPELESS))
@@ -152,7 +156,11 @@ mod tests {
         let mut learned = Learned::default();
         let (cpu, gpu) = (Backend::Cpu, Backend::Vulkan);
         assert_eq!(calls(&mut learned, 1_000_000, 7), [cpu, cpu, gpu, gpu, gpu, gpu, gpu]);
-        assert_eq!(calls(&mut learned, 1_040_000, 2), [gpu, gpu], "another call of that size");
+        assert_eq!(
+            calls(&mut learned, 1_040_000, 2),
+            [gpu, gpu],
+            "another call of that size"
+        );
         assert_eq!(calls(&mut learned, 200, 6), [cpu, cpu, gpu, gpu, cpu, cpu]);
     }
 

@@ -133,9 +133,15 @@ impl Operators {
         self.get::<T>(make);
         let mut part = self;
         loop {
-            if part.places.iter().any(|place| place.get().is_some_and(|o| o.identity == identity)) {
+            if part
+                .places
+                .iter()
+                .any(|place| place.get().is_some_and(|o| o.identity == identity))
+            {
                 let mut places = part.places.iter_mut().filter_map(OnceLock::get_mut);
-                return places.find(|operator| operator.identity == identity).expect("just seen");
+                return places
+                    .find(|operator| operator.identity == identity)
+                    .expect("just seen");
             }
             part = part.more.get_mut().expect("it is among those that are known");
         }
@@ -178,7 +184,10 @@ mod tests {
             assert_eq!((again.identity.kernel, again.number), (kernel, number));
         }
         // Another name is another operator, whatever its kernel.
-        let other = Identity { name: "other", kernel: 7 };
+        let other = Identity {
+            name: "other",
+            kernel: 7,
+        };
         let made = operators.get_or_make(other, 0, |number| Operator {
             identity: other,
             ..operator(7)(number)

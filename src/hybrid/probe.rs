@@ -42,12 +42,17 @@ impl Hybrid {
         let begin = Instant::now();
         let left = self.budget.saturating_sub(*spent);
         if left < LEAST {
-            log::warn!("{}: no time is left to calibrate it, it runs on the CPU", operator.identity.name);
+            log::warn!(
+                "{}: no time is left to calibrate it, it runs on the CPU",
+                operator.identity.name
+            );
             return None;
         }
         // Whoever was first has measured the same devices.
         let lock = self.cache.lock(left / 2);
-        let table = self.kept(operator).or_else(|| self.measure(operator, calibration, begin, left));
+        let table = self
+            .kept(operator)
+            .or_else(|| self.measure(operator, calibration, begin, left));
         drop(lock);
         *spent += begin.elapsed();
         table
@@ -68,8 +73,15 @@ impl Hybrid {
         let backends: Vec<_> = self.devices.iter().map(|device| device.backend().name()).collect();
         log::info!("calibrating {name} on {}: {left:.1?} at most", backends.join(", "));
         // Each depth may be another path through the kernel, and more items than one dispatch takes are.
-        let several = calibration.jumps.first().map(|jump| (jump + 1, calibration.depths[0].1));
-        let proofs = calibration.depths.iter().map(|&(_, generate)| (PROOF, generate)).chain(several);
+        let several = calibration
+            .jumps
+            .first()
+            .map(|jump| (jump + 1, calibration.depths[0].1));
+        let proofs = calibration
+            .depths
+            .iter()
+            .map(|&(_, generate)| (PROOF, generate))
+            .chain(several);
         let proofs: Vec<_> = proofs.map(|(items, generate)| generate(items, 1, 1)).collect();
         let mut contestants = Vec::new();
         // What is known of the others, and was found out now.

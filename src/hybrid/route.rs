@@ -166,7 +166,11 @@ impl Directive {
 
     /// Every backend it names.
     pub(super) fn backends(&self) -> impl Iterator<Item = Backend> {
-        self.named.iter().map(|(_, backend)| *backend).chain([self.general]).flatten()
+        self.named
+            .iter()
+            .map(|(_, backend)| *backend)
+            .chain([self.general])
+            .flatten()
     }
 
     /// The operators that it names: whether there are such is known once they have tasks.
@@ -194,17 +198,15 @@ mod tests {
         check("vector_add=cpu,vector_add=gles", Some(Backend::Gles));
         // Operators of other crates have names too.
         check("vulkan,saxpy=cpu", Some(Backend::Vulkan));
-        assert_eq!(Directive::parse("vulkan,saxpy=cpu").unwrap().of("saxpy"), Some(Backend::Cpu));
+        assert_eq!(
+            Directive::parse("vulkan,saxpy=cpu").unwrap().of("saxpy"),
+            Some(Backend::Cpu)
+        );
     }
 
     #[test]
     fn what_is_no_route_is_named() {
-        for part in [
-            "fastest",
-            "vector_add=",
-            "=cpu",
-            "vector_add=cpu=gles",
-        ] {
+        for part in ["fastest", "vector_add=", "=cpu", "vector_add=cpu=gles"] {
             let error = Directive::parse(&format!("cpu,{part}")).unwrap_err();
             assert_eq!(error, Error::BadRoute { part: part.to_owned() });
             assert!(error.to_string().contains("<operator>="), "{error}");

@@ -50,7 +50,9 @@ impl Hybrid {
             self.device(threshold.backend)?;
         }
         let directive = self.directive.of(T::KERNEL.name());
-        let operator = self.operators.get_mut::<T>(|number| Operator::new::<T>(number, directive));
+        let operator = self
+            .operators
+            .get_mut::<T>(|number| Operator::new::<T>(number, directive));
         let known = operator.table.take().flatten();
         let mut table = known.or_else(|| self.cache.table(operator.identity)).unwrap_or(Table {
             decided_by: DecidedBy::Times,

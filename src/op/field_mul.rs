@@ -191,7 +191,11 @@ mod tests {
     #[test]
     fn few_products_are_few_elements_too() {
         let check = |elements, products, expected| {
-            assert_eq!(are_few(elements, products), expected, "{products} products over {elements}");
+            assert_eq!(
+                are_few(elements, products),
+                expected,
+                "{products} products over {elements}"
+            );
         };
         for products in [0, 1] {
             check(FEW_PRODUCTS, products, true);

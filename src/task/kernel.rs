@@ -237,10 +237,19 @@ pub(crate) struct Spec {
 impl Spec {
     pub(crate) const fn of<T: Task>() -> Self {
         const {
-            assert!(size_of::<T::Item>().is_multiple_of(4), "elements of the output are whole words");
+            assert!(
+                size_of::<T::Item>().is_multiple_of(4),
+                "elements of the output are whole words"
+            );
             assert!(size_of::<T::Item>() > 0, "elements of the output have a size");
-            assert!(align_of::<T::Item>() <= 8, "elements of the output are aligned to eight bytes at most");
-            assert!(size_of::<T::Parameters>().is_multiple_of(4), "parameters are whole words");
+            assert!(
+                align_of::<T::Item>() <= 8,
+                "elements of the output are aligned to eight bytes at most"
+            );
+            assert!(
+                size_of::<T::Parameters>().is_multiple_of(4),
+                "parameters are whole words"
+            );
             assert!(
                 size_of::<T::Parameters>() <= size_of::<Parameters>(),
                 "parameters have six words at most"
@@ -311,7 +320,10 @@ impl Spec {
 
     /// The dispatch of this number.
     pub(crate) fn step(&self, extent: &Extent, number: usize) -> Option<Step> {
-        let dispatches = self.kernel.dispatches.map_or(Step::only as Dispatches, |(dispatches, _)| dispatches);
+        let dispatches = self
+            .kernel
+            .dispatches
+            .map_or(Step::only as Dispatches, |(dispatches, _)| dispatches);
         dispatches(extent, number)
     }
 }

@@ -64,9 +64,9 @@ pub use inputs::{Columns, Inputs, Shape, Strings, Whole};
 pub use kernel::{Cost, Digest, Dispatches, Kernel, Room, Step};
 pub(crate) use kernel::{Spec, word};
 pub use load::Load;
+pub use sample::{Calibration, CheckError, Generate, Generator, Random, Sample, generated};
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) use sample::{Generated, compare};
-pub use sample::{Calibration, CheckError, Generate, Generator, Random, Sample, generated};
 pub(crate) use source::{Appended, Batch, Filled, Sink, Source, lengths, run_batch, run_on_cpu, run_one};
 pub(crate) use strings::TABLE_STRIDE;
 pub(crate) use wgsl::{MAX_WORKGROUP_SIZE, checked};

@@ -111,7 +111,10 @@ fn reflect(spec: &Spec, module: &Module) -> Result<(u32, usize), (At, String)> {
         .ok_or((None, "it has no `@compute fn main`".to_owned()))?;
     let [size, 1, 1] = main.workgroup_size else {
         let [x, y, z] = main.workgroup_size;
-        return Err((None, format!("workgroups are lines of threads: @workgroup_size({x}, {y}, {z}) is none")));
+        return Err((
+            None,
+            format!("workgroups are lines of threads: @workgroup_size({x}, {y}, {z}) is none"),
+        ));
     };
     if main.workgroup_size_overrides.is_some() || !(1..=MAX_WORKGROUP_SIZE).contains(&size) {
         return Err((
@@ -120,7 +123,9 @@ fn reflect(spec: &Spec, module: &Module) -> Result<(u32, usize), (At, String)> {
         ));
     }
     let mut layouter = Layouter::default();
-    layouter.update(module.to_ctx()).map_err(|error| (None, error.to_string()))?;
+    layouter
+        .update(module.to_ctx())
+        .map_err(|error| (None, error.to_string()))?;
     let inputs = match spec.inputs {
         Shape::Numbers(strides) => strides.len(),
         Shape::Strings => 2,
@@ -128,7 +133,11 @@ fn reflect(spec: &Spec, module: &Module) -> Result<(u32, usize), (At, String)> {
     let mut is_bound = vec![false; inputs + 1];
     let mut immediates = 0;
     for (handle, global) in module.global_variables.iter() {
-        let at = module.global_variables.get_span(handle).to_range().map(|range| range.start);
+        let at = module
+            .global_variables
+            .get_span(handle)
+            .to_range()
+            .map(|range| range.start);
         let wrong = |message: String| Err((at, message));
         if global.space == AddressSpace::Immediate {
             immediates = layouter[global.ty].size.div_ceil(4) as usize;

@@ -89,7 +89,11 @@ fn on_every_adapter(mut check: impl FnMut(&Executor) -> Result<(), CheckError>) 
 fn check_on<G: Generate>(executor: &Executor) -> Result<(), CheckError> {
     let name = &executor.adapter().name;
     let mut random = Random::new(1);
-    let inputs: Vec<G> = SIZES.into_iter().chain([LARGE]).map(|size| G::generate(size, &mut random)).collect();
+    let inputs: Vec<G> = SIZES
+        .into_iter()
+        .chain([LARGE])
+        .map(|size| G::generate(size, &mut random))
+        .collect();
     let tasks: Vec<G::Task<'_>> = inputs.iter().map(G::task).collect();
     for task in &tasks {
         let one = std::slice::from_ref(task);

@@ -10,11 +10,11 @@ fn a_task_in_place_keeps_its_inputs() {
         for n in SIZES {
             let mut task = executor.in_place::<VectorAdd<'_>>(n, ()).unwrap();
             let (a, b, c) = (numbers(n, 1), numbers(n, 2), numbers(n, 3));
-            let [mut x, mut y] = task.inputs().unwrap();
+            let (mut x, mut y) = task.inputs().unwrap();
             x.copy_from_slice(&a);
             y.copy_from_slice(&b);
             assert_eq!(*task.run().unwrap(), sums(&a, &b), "{} {n}", executor.backend());
-            let [_, y] = task.inputs().unwrap();
+            let (_, y) = task.inputs().unwrap();
             y.write_iter(c.iter().copied());
             let mut copy = vec![0.0; n];
             task.run().unwrap().copy_to_slice(&mut copy);
@@ -39,7 +39,7 @@ fn a_task_in_place_begins_with_zeros_whatever_ran_before() {
         executor.run(&VectorAdd { a: &sevens, b: &sevens }).unwrap();
         let mut task = executor.in_place::<VectorAdd<'_>>(300, ()).unwrap();
         assert_eq!(*task.run().unwrap(), [0.0; 300], "{}", executor.backend());
-        let [mut x, _] = task.inputs().unwrap();
+        let (mut x, _) = task.inputs().unwrap();
         x.copy_from_slice(&sevens);
         assert_eq!(*task.run().unwrap(), sevens);
         drop(task);

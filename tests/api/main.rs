@@ -10,7 +10,7 @@ mod submitted;
 
 use std::sync::mpsc;
 
-use gpu_executor::{Backend, Error, Executor, Bn254FrMul, MerkleRoot, Options, Sha256, Transfer, Tuning, VectorAdd};
+use gpu_executor::{Backend, Bn254FrMul, Error, Executor, MerkleRoot, Options, Sha256, Transfer, Tuning, VectorAdd};
 
 /// Sizes around a workgroup's, and one of several chunks of the tests' smallest.
 const SIZES: [usize; 6] = [1, 255, 256, 1027, 70_000, 300_001];
@@ -95,7 +95,7 @@ fn small_calls(executor: &Executor, round: usize) -> Vec<Vec<u8>> {
     let turned = [messages[2], messages[0], messages[1]];
     let leaves: Vec<[u8; 32]> = (0..40).map(|i| [i + round as u8; 32]).collect();
     let mut place = executor.in_place::<VectorAdd<'_>>(300, ()).unwrap();
-    let [mut x, mut y] = place.inputs().unwrap();
+    let (mut x, mut y) = place.inputs().unwrap();
     x.copy_from_slice(&b);
     y.copy_from_slice(&b);
     let bytes = |numbers: &[f32]| bytemuck::cast_slice(numbers).to_vec();
@@ -259,7 +259,7 @@ fn threads_that_do_everything_at_once_get_what_is_theirs() {
                 let pending = executor.submit(&task).unwrap();
                 assert_eq!(executor.run(&task).unwrap(), expected);
                 let mut place = executor.in_place::<VectorAdd<'_>>(n, ()).unwrap();
-                let [mut x, mut y] = place.inputs().unwrap();
+                let (mut x, mut y) = place.inputs().unwrap();
                 x.copy_from_slice(&a);
                 y.copy_from_slice(&b);
                 assert_eq!(executor.run_batch_flat(&[task; 3]).unwrap()[2], expected);

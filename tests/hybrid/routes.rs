@@ -85,11 +85,10 @@ fn what_is_not_there_cannot_be_asked_for() {
     };
     assert_eq!(router.force(Some(Backend::Vulkan)), Err(missing(Backend::Vulkan)));
     let rows = vec![from(1, Backend::Gles)];
-    assert_eq!(router.set_thresholds::<VectorAdd<'_>>(rows), Err(missing(Backend::Gles)));
-    let unknown = Error::BadRoute {
-        part: "field_chain".to_owned(),
-    };
-    assert_eq!(router.set_thresholds("field_chain", Vec::new()), Err(unknown));
+    assert_eq!(
+        router.set_thresholds::<VectorAdd<'_>>(rows),
+        Err(missing(Backend::Gles))
+    );
     assert_eq!(router.executor(Backend::Metal).unwrap_err(), missing(Backend::Metal));
     let options = HybridOptions {
         force: Some(Backend::Gles),
@@ -220,7 +219,8 @@ fn what_is_wrong_in_the_environment_is_an_error_and_no_reason_to_do_without_a_gp
 #[test]
 fn threads_that_come_while_one_calibrates_go_on() {
     let gpus = gpus();
-    let router = within(&gpus, "", Duration::from_secs(3));
+    // Enough for a device that takes seconds to open and to make its pipelines, beside 64 tasks.
+    let router = within(&gpus, "", Duration::from_secs(60));
     let data = vec![1.0_f32; 30_000];
     // As many as the pool has, and more, each of which may be asked to help with the calibration's own work.
     (0..64).into_par_iter().for_each(|index| {
@@ -235,7 +235,8 @@ fn threads_that_come_while_one_calibrates_go_on() {
         let hashes = router.run(&Sha256 { messages: &messages }).unwrap().output;
         assert!(hashes.len() == n / 10 && hashes.iter().all(|hash| *hash == hashes[0]));
     });
-    assert!(gpus.is_empty() || router.table::<VectorAdd<'_>>().is_some());
+    let table = router.table::<VectorAdd<'_>>();
+    assert!(gpus.is_empty() || table.is_some(), "failed: {:?}", router.failed());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use ark_bn254::Fr;
 use ark_ff::{BigInt, Field as _, PrimeField as _};
-use gpu_executor::{Error, Bn254FrMul};
+use gpu_executor::{Bn254FrMul, Error};
 
 use super::{bytes, executors};
 
@@ -170,7 +170,7 @@ fn products_are_computed_in_place() {
     let a: Vec<[u64; 4]> = bytemuck::pod_collect_to_vec(&bytes(32 * 300, 5));
     for executor in executors() {
         let mut task = executor.in_place::<Bn254FrMul<'_>>(300, 1).unwrap();
-        let [mut x, mut y] = task.inputs().unwrap();
+        let (mut x, mut y) = task.inputs().unwrap();
         x.copy_from_slice(&a);
         y.copy_from_slice(&a);
         let expected: Vec<_> = a.iter().map(|a| product(*a, *a, 1)).collect();
