@@ -36,3 +36,15 @@ impl Error {
         move |source| Self::Io { action, path, source }
     }
 }
+
+impl From<bench_gate::Error> for Error {
+    fn from(error: bench_gate::Error) -> Self {
+        use bench_gate::Error as Gate;
+        match error {
+            Gate::Io { action, path, source } => Self::Io { action, path, source },
+            Gate::Data { path, line, message } => Self::Data { path, line, message },
+            Gate::Failed(message) => Self::Failed(message),
+            Gate::Usage(message) => Self::Usage(message),
+        }
+    }
+}

@@ -9,8 +9,6 @@ mod case;
 mod cli;
 mod cmd;
 mod error;
-mod exit;
-mod files;
 mod fingerprint;
 mod host;
 mod judge;
@@ -30,6 +28,7 @@ mod verdict;
 
 use std::process::ExitCode;
 
+use bench_gate::{exit, files};
 use clap::Parser as _;
 
 use crate::{error::Error, exit::Exit};

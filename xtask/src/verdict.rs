@@ -1,52 +1,12 @@
 //! What is said of each case, and of the run as a whole.
 
-use serde::{Deserialize, Serialize};
+pub(crate) use bench_gate::verdict::Verdict;
+use serde::Serialize;
 
 use crate::{
     case::{CaseId, CounterChange},
     exit::Exit,
 };
-
-/// What is said of a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Verdict {
-    /// Calls into wgpu are no longer those of the baseline. Exact, never noise.
-    CountersChanged,
-    /// Slower than the baseline, and confirmed in fresh processes.
-    Slower,
-    /// Looked slower or faster, and the confirming runs do not tell.
-    Inconclusive,
-    /// The machine is not in the state in which the baseline was recorded.
-    Noisy,
-    /// In the baseline, and no longer among the cases that this version measures.
-    Missing,
-    /// Faster than the baseline's revision in a comparison with it.
-    Faster,
-    /// Not in the baseline.
-    New,
-    /// As fast as the baseline, or within what could be noticed.
-    Pass,
-    /// In the baseline, and not asked for or not possible this time.
-    NotMeasured,
-}
-
-impl Verdict {
-    /// The word in reports.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::CountersChanged => "counters changed",
-            Self::Slower => "slower",
-            Self::Inconclusive => "inconclusive",
-            Self::Noisy => "noisy",
-            Self::Missing => "missing",
-            Self::Faster => "faster",
-            Self::New => "new",
-            Self::Pass => "pass",
-            Self::NotMeasured => "not measured",
-        }
-    }
-}
 
 /// The verdict on one case, with what it rests on.
 #[derive(Clone, Debug, PartialEq, Serialize)]

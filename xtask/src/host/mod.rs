@@ -5,23 +5,20 @@ pub(crate) mod affinity;
 pub(crate) mod arm;
 pub(crate) mod build;
 pub(crate) mod calibration;
-pub(crate) mod console;
 pub(crate) mod contest;
 pub(crate) mod github;
-pub(crate) mod interrupt;
-pub(crate) mod lines;
-pub(crate) mod lock;
 pub(crate) mod machine;
 pub(crate) mod measure;
 pub(crate) mod noop;
 pub(crate) mod out;
 pub(crate) mod peer;
-pub(crate) mod progress;
 pub(crate) mod revision;
 pub(crate) mod session;
 pub(crate) mod turns;
 pub(crate) mod windows;
 pub(crate) mod workspace;
+
+pub(crate) use bench_gate::{console, interrupt, lines, lock, progress};
 
 /// Without a display, Mesa's OpenGL first looks for a Wayland server and complains if it is not told where; any folder
 /// without one keeps it quiet.

@@ -46,7 +46,7 @@ impl Passed {
             passed: tally.passed,
             ignored: tally.ignored,
         };
-        files::write(&self.place(name), files::json(&entry).as_bytes())
+        Ok(files::write(&self.place(name), files::json(&entry).as_bytes())?)
     }
 
     /// Forgets a program, before it is run.

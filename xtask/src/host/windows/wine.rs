@@ -42,10 +42,10 @@ impl Wine {
         interrupt::note();
         let folder = windows::folder();
         let lock = Lock::take(&folder).map_err(|error| match error {
-            Error::Failed(_) => {
+            bench_gate::Error::Failed(_) => {
                 Error::Failed("another `cargo xtask windows` is running here; wait for it to end".into())
             }
-            other => other,
+            other => other.into(),
         })?;
         let pieces = piece::ensure(sh, &folder)?;
         // A server that a killed run left behind has no display any more, and nor have the programs it starts.

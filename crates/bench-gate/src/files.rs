@@ -9,7 +9,10 @@ use std::{
 use crate::error::Error;
 
 /// Writes a file beside its place and moves it there, so that whoever reads it finds the old content or the new.
-pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -32,14 +35,17 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
 }
 
 /// Renders plain data for people and programs.
-pub(crate) fn json<T: serde::Serialize>(value: &T) -> String {
+///
+/// # Panics
+/// If the value is not plain data: a map whose keys are no strings.
+pub fn json<T: serde::Serialize>(value: &T) -> String {
     let mut json = serde_json::to_string_pretty(value).expect("plain data is always JSON");
     json.push('\n');
     json
 }
 
 /// A path as seen from a folder, with slashes; empty if it does not lie below that.
-pub(crate) fn below(folder: &Path, path: &Path) -> String {
+pub fn below(folder: &Path, path: &Path) -> String {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let path = absolute(path);
     let below = path.strip_prefix(absolute(folder));
@@ -47,12 +53,15 @@ pub(crate) fn below(folder: &Path, path: &Path) -> String {
 }
 
 /// Reads a text file.
-pub(crate) fn read(path: &Path) -> Result<String, Error> {
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(Error::io("read", path))
 }
 
 /// The place of one of several files of a kind: `ab.json`, `ab-2.json`, and so on.
-pub(crate) fn numbered(first: &Path, number: u32) -> PathBuf {
+pub fn numbered(first: &Path, number: u32) -> PathBuf {
     let stem = first.file_stem().unwrap_or_default().to_string_lossy();
     match number {
         1 => first.to_owned(),
@@ -61,7 +70,10 @@ pub(crate) fn numbered(first: &Path, number: u32) -> PathBuf {
 }
 
 /// A folder that is not there: two things may begin within a second, and clocks are set back.
-pub(crate) fn free(folder: &Path) -> PathBuf {
+///
+/// # Panics
+/// If all numbers are taken.
+pub fn free(folder: &Path) -> PathBuf {
     let numbered = |number: u32| match number {
         1 => folder.to_owned(),
         _ => PathBuf::from(format!("{}-{number}", folder.display())),

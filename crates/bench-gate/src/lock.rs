@@ -10,14 +10,14 @@ use crate::error::Error;
 
 /// Held as long as this process measures; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "the lock is the open file")] File);
+pub struct Lock(#[expect(dead_code, reason = "the lock is the open file")] File);
 
 impl Lock {
     /// Takes the lock of `folder`.
     ///
     /// # Errors
     /// [`Error::Failed`] with the other process's number if it is taken.
-    pub(crate) fn take(folder: &Path) -> Result<Self, Error> {
+    pub fn take(folder: &Path) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let path = folder.join(".lock");
         let mut file = OpenOptions::new()

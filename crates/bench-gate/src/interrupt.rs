@@ -6,7 +6,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// From now on an interruption, or a polite request to end, is noted instead of ending this process at once. Processes it started
 /// get it as well and end, so that whoever waits for them goes on. A second one ends this process.
-pub(crate) fn note() {
+pub fn note() {
     let handler = || {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
@@ -17,7 +17,7 @@ pub(crate) fn note() {
 }
 
 /// Whether somebody asked to stop.
-pub(crate) fn is_noted() -> bool {
+pub fn is_noted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
@@ -116,11 +116,11 @@ mod tests {
     #[test]
     fn an_interruption_is_noted_and_the_second_one_ends_the_process() {
         #[cfg(windows)]
-        if at_another_console("host::interrupt::tests::an_interruption_is_noted_and_the_second_one_ends_the_process") {
+        if at_another_console("interrupt::tests::an_interruption_is_noted_and_the_second_one_ends_the_process") {
             return;
         }
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "host::interrupt::tests::waits", "--ignored", "--nocapture"]);
+        command.args(["--exact", "interrupt::tests::waits", "--ignored", "--nocapture"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut until = |text: &str| {

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Read};
 const MOST_BYTES: usize = 1 << 20;
 
 /// The lines read until the end, each without its line end, and cut where it is longer than anything that is worth reading.
-pub(crate) fn lines(reader: impl Read) -> impl Iterator<Item = String> {
+pub fn lines(reader: impl Read) -> impl Iterator<Item = String> {
     let mut reader = BufReader::new(reader);
     std::iter::from_fn(move || {
         let mut line = Vec::new();

@@ -6,14 +6,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// Progress over a known number of cases.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub struct Progress {
     bar: ProgressBar,
     begun: Cell<u64>,
 }
 
 impl Progress {
     /// Progress over `cases` cases in each of `runs` runs.
-    pub(crate) fn new(cases: usize, runs: u64) -> Self {
+    #[expect(clippy::missing_panics_doc, reason = "the template is a constant")]
+    #[must_use]
+    pub fn new(cases: usize, runs: u64) -> Self {
         let style = ProgressStyle::with_template("{prefix:>12.green.bold} [{bar:27}] {pos}/{len}, {eta} left: {msg}")
             .expect("the template is right")
             .progress_chars("=> ");
@@ -28,7 +30,7 @@ impl Progress {
     }
 
     /// A case begins, so the ones begun before it are done.
-    pub(crate) fn begin(&self, case: &str) {
+    pub fn begin(&self, case: &str) {
         self.bar.set_position(self.begun.replace(self.begun.get() + 1));
         self.bar.set_message(case.to_owned());
     }

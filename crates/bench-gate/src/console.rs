@@ -3,14 +3,14 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::{error::Error, verdict::Verdict};
+use crate::verdict::Verdict;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const STATUS: Style = AnsiColor::Green.on_default().bold();
 
 /// Makes standard output and error follow `CARGO_TERM_COLOR`, as cargo does.
-pub(crate) fn init() {
+pub fn init() {
     let choice = match std::env::var("CARGO_TERM_COLOR").as_deref() {
         Ok("always") => anstream::ColorChoice::Always,
         Ok("never") => anstream::ColorChoice::Never,
@@ -20,27 +20,28 @@ pub(crate) fn init() {
 }
 
 /// Prints a result.
-pub(crate) fn result(text: &str) {
+pub fn result(text: &str) {
     anstream::print!("{text}");
 }
 
 /// Says what is being done, as cargo does: `   Measuring vulkan`.
-pub(crate) fn status(verb: &str, what: &str) {
+pub fn status(verb: &str, what: &str) {
     anstream::eprintln!("{STATUS}{verb:>12}{STATUS:#} {what}");
 }
 
 /// Says what a person should know though it stops nothing.
-pub(crate) fn warning(text: &str) {
+pub fn warning(text: &str) {
     anstream::eprintln!("{WARNING}warning{WARNING:#}: {text}");
 }
 
 /// Says why the command failed.
-pub(crate) fn error(error: &Error) {
+pub fn error(error: &dyn std::fmt::Display) {
     anstream::eprintln!("{ERROR}error{ERROR:#}: {error}");
 }
 
 /// The style of a verdict's word.
-pub(crate) fn style(verdict: Verdict) -> Style {
+#[must_use]
+pub fn style(verdict: Verdict) -> Style {
     match verdict {
         Verdict::CountersChanged | Verdict::Slower => ERROR,
         Verdict::Inconclusive | Verdict::Noisy | Verdict::Missing => WARNING,

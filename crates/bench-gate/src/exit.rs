@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// How a command ended. The numbers are a contract with CI and stand in the README.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// Everything asked for was done and found right.
     Pass = 0,
     /// The tool or a program it ran failed; nothing is said about what was to be judged.

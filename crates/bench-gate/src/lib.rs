@@ -1,0 +1,19 @@
+//! Compares the speed of two programs in turns, holds runs against stored baselines, and says which
+//! cases became slower.
+//!
+//! The crate knows nothing of the project it measures: operators and adapters stay outside.
+
+pub mod assess;
+pub mod console;
+pub mod error;
+pub mod exit;
+pub mod files;
+pub mod interrupt;
+pub mod lines;
+pub mod lock;
+pub mod progress;
+pub mod record;
+pub mod stat;
+pub mod verdict;
+
+pub use error::Error;
