@@ -31,6 +31,10 @@ pub trait Inputs: sealed::Sealed {
     /// How they lie on the device.
     const SHAPE: Shape;
 
+    /// Of one string for the whole task: the bytes of each of its elements.
+    #[doc(hidden)]
+    const WHOLE: Option<usize> = None;
+
     /// Number of elements of the output; of two inputs that differ in length, these.
     #[doc(hidden)]
     fn elements(slices: Self::Slices<'_>) -> Result<usize, [usize; 2]>;
@@ -170,9 +174,17 @@ pub struct Whole<E>(PhantomData<E>);
 impl<E> sealed::Sealed for Whole<E> {}
 
 impl<E: bytemuck::Pod + Send + Sync> Inputs for Whole<E> {
-    type Slices<'s> = &'s [E];
+    type Slices<'s>
+        = &'s [E]
+    where
+        Self: 's;
 
-    const SHAPE: Shape = Shape::Strings;
+    const SHAPE: Shape = {
+        assert!(size_of::<E>() > 0, "elements of a string have a size");
+        Shape::Strings
+    };
+
+    const WHOLE: Option<usize> = Some(size_of::<E>());
 
     fn elements(slices: Self::Slices<'_>) -> Result<usize, [usize; 2]> {
         Ok(usize::from(!slices.is_empty()))

@@ -46,6 +46,7 @@ pub(crate) struct Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Layout {
     inputs: Shape,
+    whole: Option<usize>,
     output_stride: usize,
 }
 
@@ -227,6 +228,7 @@ pub(crate) fn word(n: usize) -> u32 {
 pub(crate) struct Spec {
     pub(crate) kernel: Kernel,
     pub(crate) inputs: Shape,
+    whole: Option<usize>,
     /// Bytes of one element of the output, a multiple of 4.
     pub(crate) output_stride: usize,
     pub(crate) parameter_words: usize,
@@ -271,6 +273,7 @@ impl Spec {
         Self {
             kernel,
             inputs: T::Inputs::SHAPE,
+            whole: T::Inputs::WHOLE,
             output_stride: size_of::<T::Item>(),
             parameter_words: size_of::<T::Parameters>() / 4,
             id,
@@ -287,6 +290,7 @@ impl Spec {
             layout
                 == Layout {
                     inputs: self.inputs,
+                    whole: self.whole,
                     output_stride: self.output_stride,
                 }
         })
@@ -332,6 +336,7 @@ impl Layout {
     const fn of<T: Task>() -> Self {
         Self {
             inputs: T::Inputs::SHAPE,
+            whole: T::Inputs::WHOLE,
             output_stride: size_of::<T::Item>(),
         }
     }

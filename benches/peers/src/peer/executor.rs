@@ -69,7 +69,7 @@ impl Peer for Executor {
                 Ok(wall)
             }),
             "in-place" => {
-                let mut task = match executor.in_place::<VectorAdd<'static>>(work.a.len(, ())) {
+                let mut task = match executor.in_place::<VectorAdd<'static>>(work.a.len(), ()) {
                     Ok(task) => task,
                     Err(error @ Error::NotInPlace { .. }) => return Ok(Contestant::Absent(error.to_string())),
                     Err(error) => return Err(error.to_string()),
