@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use gpu_executor::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, Backend, Error, Executor, Options};
+use gpu_executor::{ADAPTER_NAME_ENV, Adapter, AdapterChoice, AdapterInfo, Backend, Error, Executor, Options, PCI_ENV};
 use serde::Serialize;
 
 /// What there is, and what an executor would use of it.
@@ -30,7 +30,7 @@ struct Picked {
 impl Picked {
     fn new(adapter: &Adapter, with_tuning: bool) -> Result<Self, Error> {
         let tuning = if with_tuning {
-            Executor::on(adapter, Options::default())?.tuning()
+            Executor::on(adapter, Options::from_env()?)?.tune()?
         } else {
             None
         };
@@ -65,9 +65,16 @@ fn main() -> ExitCode {
     };
     let is_asked_for = |flag: &str| std::env::args().any(|argument| argument == flag);
     let with_tuning = is_asked_for("--tuning");
-    let name = std::env::var(ADAPTER_NAME_ENV).ok();
+    let choice = match AdapterChoice::from_env() {
+        Ok(choice) => choice,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
     let mut listing = Listing {
-        adapters: Adapter::list(&backends)
+        adapters: choice
+            .list(&backends)
             .iter()
             .map(|adapter| adapter.info().clone())
             .collect(),
@@ -75,7 +82,7 @@ fn main() -> ExitCode {
         absent: Vec::new(),
     };
     for &backend in &backends {
-        let picked = Adapter::pick(backend, name.as_deref()).and_then(|adapter| match &adapter.info().unusable {
+        let picked = choice.pick(backend).and_then(|adapter| match &adapter.info().unusable {
             Some(reason) => Ok(Err(format!("{} cannot be used: {reason}", adapter.info().name))),
             None => Picked::new(&adapter, with_tuning).map(Ok),
         });
@@ -88,10 +95,14 @@ fn main() -> ExitCode {
             }),
         }
     }
-    if let Some(name) = name.filter(|_| listing.picked.iter().all(|picked| picked.info.backend == Backend::Cpu)) {
+    let has_gpu = listing.picked.iter().any(|picked| picked.info.backend != Backend::Cpu);
+    if choice.is_narrow() && !has_gpu {
+        let variable = |name: &str| Some(format!("{name}={}", std::env::var(name).ok()?));
+        let variables: Vec<String> = [ADAPTER_NAME_ENV, PCI_ENV].into_iter().filter_map(variable).collect();
         let names: Vec<&str> = listing.adapters.iter().map(|info| info.name.as_str()).collect();
         eprintln!(
-            "{ADAPTER_NAME_ENV}: no usable adapter's name contains `{name}`; there are: {}",
+            "{}: no usable adapter fits; there are: {}",
+            variables.join(" and "),
             names.join(", ")
         );
         return ExitCode::from(2);
@@ -107,6 +118,9 @@ fn main() -> ExitCode {
         print!("{}: {} ({}", info.backend, info.name, info.kind);
         if info.backend != Backend::Cpu {
             print!(", {} {}", info.driver, info.driver_version);
+        }
+        if let Some(pci) = info.pci {
+            print!(", PCI {pci}");
         }
         print!(")");
         match &info.unusable {

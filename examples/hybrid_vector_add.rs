@@ -38,7 +38,7 @@ fn add(elements: u32) -> Result<(), Error> {
     #[expect(clippy::cast_precision_loss, reason = "any number will do")]
     let a: Vec<f32> = (0..elements).map(|i| i as f32).collect();
     let b: Vec<f32> = a.iter().map(|x| 2.0 * x).collect();
-    let hybrid = Hybrid::new(HybridOptions::default())?;
+    let hybrid = Hybrid::new(HybridOptions::from_env()?)?;
     let task = VectorAdd { a: &a, b: &b };
     // The first call calibrates if no other process has, and makes the device's buffers.
     hybrid.run(&task)?;

@@ -59,7 +59,7 @@ fn cut(bytes: &[u8]) -> Vec<[u8; 32]> {
 
 fn root(leaves: &[[u8; 32]]) -> Result<(), Box<dyn Error>> {
     let task = MerkleRoot { leaves };
-    let hybrid = Hybrid::new(HybridOptions::default())?;
+    let hybrid = Hybrid::new(HybridOptions::from_env()?)?;
     // The first call calibrates if no other process has, and makes the device's buffers.
     hybrid.run(&task)?;
     let start = Instant::now();

@@ -24,7 +24,7 @@ use std::{
 use ark_bn254::Fr;
 use ark_ff::BigInt;
 use gpu_executor::{
-    ADAPTER_NAME_ENV, Adapter, Backend, Bn254FrMul, Executor, Keccak256, MerkleRoot, Options, Phases, Sha256, Task,
+    Adapter, AdapterChoice, Backend, Bn254FrMul, Executor, Keccak256, MerkleRoot, Options, Phases, Sha256, Task,
     Transfer, Tuning, testkit::OPERATORS,
 };
 use rayon::prelude::*;
@@ -130,22 +130,18 @@ fn main() -> Of<()> {
     let flags = Flags::parse()?;
     let cpu = Executor::new(Backend::Cpu)?;
     let backends = Backend::selected()?;
-    let name = std::env::var(ADAPTER_NAME_ENV).ok();
+    let choice = AdapterChoice::from_env()?;
     let adapter = backends
         .into_iter()
         .filter(|backend| *backend != Backend::Cpu)
-        .find_map(|backend| {
-            Adapter::pick(backend, name.as_deref())
-                .ok()
-                .filter(|a| a.info().unusable.is_none())
-        })
+        .find_map(|backend| choice.pick(backend).ok().filter(|a| a.info().unusable.is_none()))
         .ok_or("no adapter but the CPU")?;
-    let gpu = Executor::on(&adapter, Options::default())?;
+    let gpu = Executor::on(&adapter, Options::from_env()?)?;
     let threads = rayon::current_num_threads();
     println!("{}: {}, {threads} threads", gpu.backend(), gpu.adapter().name);
     println!(
         "tuning: {}",
-        gpu.tuning().map_or_else(String::new, |tuning| tuning.to_string())
+        gpu.tune()?.map_or_else(String::new, |tuning| tuning.to_string())
     );
     if flags.crossover {
         crossovers(&cpu, &gpu)
@@ -160,11 +156,7 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of
     let plain = |int64| {
         Executor::on(
             adapter,
-            Options {
-                tuning: Some(Tuning::plain(Transfer::STAGED)),
-                int64,
-                ..Options::default()
-            },
+            Options::default().tuning(Tuning::plain(Transfer::STAGED)).int64(int64),
         )
     };
     // Where kernels write to the host's memory, their time is the bus's.

@@ -1,20 +1,18 @@
 //! The adapters of this machine: what they are, what they can do, and why some cannot be used.
 
+mod choice;
+mod pci;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+pub use choice::AdapterChoice;
+pub use pci::PciId;
 use serde::{Deserialize, Serialize};
 
 use crate::{backend::Backend, egl, error::Error, turns::Turns};
-
-/// The environment variable that picks one of several adapters: part of its name, in any case. wgpu reads it too.
-pub const ADAPTER_NAME_ENV: &str = "WGPU_ADAPTER_NAME";
-
-/// The environment variable that has GLES adapters reached through contexts of this crate's own also where wgpu's would do;
-/// unset, empty and `0` leave the choice to [`Adapter::list`]. Linux only.
-pub const OWN_EGL_ENV: &str = "GPU_EXECUTOR_OWN_EGL";
 
 /// Whether an adapter is a GPU or a driver that computes on the CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,6 +61,10 @@ pub struct AdapterInfo {
     pub driver: String,
     /// The driver's version, as the driver says it.
     pub driver_version: String,
+    /// Where it is on the PCI bus, which tells equal GPUs apart; absent where the backend does not say, as OpenGL, and for
+    /// software.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pci: Option<PciId>,
     /// Whether kernels can be timed on the device.
     pub timestamps: bool,
     /// Its limits; absent for [`Backend::Cpu`], which has none.
@@ -79,6 +81,7 @@ impl AdapterInfo {
             kind: AdapterKind::Software,
             driver: "none".to_owned(),
             driver_version: String::new(),
+            pci: None,
             timestamps: false,
             limits: None,
             unusable: None,
@@ -86,8 +89,40 @@ impl AdapterInfo {
     }
 
     fn gpu(backend: Backend, adapter: &wgpu::Adapter, has_context: bool) -> Self {
-        let info = adapter.get_info();
         let limits = adapter.limits();
+        let unusable = unusable(adapter, &limits);
+        Self::new(
+            backend,
+            adapter.get_info(),
+            adapter.features(),
+            &limits,
+            has_context,
+            unusable,
+        )
+    }
+
+    /// Of a device that a program has; `None` if its backend is none of this crate's.
+    pub(crate) fn of_device(device: &wgpu::Device) -> Option<Self> {
+        let info = device.adapter_info();
+        let backend = Backend::of_wgpu(info.backend)?;
+        Some(Self::new(
+            backend,
+            info,
+            device.features(),
+            &device.limits(),
+            false,
+            None,
+        ))
+    }
+
+    fn new(
+        backend: Backend,
+        info: wgpu::AdapterInfo,
+        features: wgpu::Features,
+        limits: &wgpu::Limits,
+        has_context: bool,
+        unusable: Option<String>,
+    ) -> Self {
         Self {
             backend,
             name: info.name,
@@ -102,7 +137,8 @@ impl AdapterInfo {
                 name => name,
             },
             driver_version: info.driver_info,
-            timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+            pci: info.device_pci_bus_id.parse().ok(),
+            timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             limits: Some(AdapterLimits {
                 buffer_bytes: limits.max_buffer_size,
                 storage_binding_bytes: limits.max_storage_buffer_binding_size,
@@ -110,7 +146,7 @@ impl AdapterInfo {
                 workgroups_per_dimension: limits.max_compute_workgroups_per_dimension,
                 threads_per_workgroup: limits.max_compute_invocations_per_workgroup,
             }),
-            unusable: unusable(adapter, &limits),
+            unusable,
         }
     }
 }
@@ -136,11 +172,11 @@ fn unusable(adapter: &wgpu::Adapter, limits: &wgpu::Limits) -> Option<String> {
     if !adapter.features().contains(wgpu::Features::IMMEDIATES) {
         return Some("no immediates (push constants)".to_owned());
     }
-    if limits.max_compute_invocations_per_workgroup < crate::task::MAX_WORKGROUP_SIZE {
+    if limits.max_compute_invocations_per_workgroup < crate::plan::MAX_WORKGROUP_SIZE {
         return Some(format!(
             "workgroups of at most {} threads, {} are needed",
             limits.max_compute_invocations_per_workgroup,
-            crate::task::MAX_WORKGROUP_SIZE
+            crate::plan::MAX_WORKGROUP_SIZE
         ));
     }
     None
@@ -209,6 +245,8 @@ impl Drop for Handle {
 #[derive(Clone, Debug)]
 pub struct Adapter {
     info: AdapterInfo,
+    /// What the environment told wgpu when it was listed; empty where that was not asked for.
+    flags: String,
     /// Absent for [`Backend::Cpu`].
     handle: Option<Handle>,
 }
@@ -219,6 +257,7 @@ impl Adapter {
     pub fn cpu() -> Self {
         Self {
             info: AdapterInfo::cpu(),
+            flags: String::new(),
             handle: None,
         }
     }
@@ -226,6 +265,7 @@ impl Adapter {
     fn gpu(backend: Backend, adapter: wgpu::Adapter, turns: Option<Turns>) -> Self {
         Self {
             info: AdapterInfo::gpu(backend, &adapter, turns.as_ref().is_some_and(Turns::has_context)),
+            flags: String::new(),
             handle: Some(Handle {
                 adapter: Some(adapter),
                 turns: turns.map(Arc::new),
@@ -233,30 +273,22 @@ impl Adapter {
         }
     }
 
-    /// Every adapter of the given backends, in their order, the unusable ones included.
+    /// Every adapter of the given backends, in their order, the unusable ones included; the environment is not read.
     ///
     /// A backend without a driver, or that this build has no code for, contributes none. Where wgpu finds no GLES adapter
-    /// that can be used, as with NVIDIA's driver, or [`OWN_EGL_ENV`] is set, those of [`Adapter::list_own_gles`] stand in
-    /// for wgpu's; if there are none either, wgpu's are listed as unusable, with both reasons.
+    /// that can be used, as with NVIDIA's driver, those of [`Adapter::list_own_gles`] stand in for wgpu's; if there are
+    /// none either, wgpu's are listed as unusable, with both reasons. [`AdapterChoice`] says more of what to look for.
+    ///
+    /// ```
+    /// use gpu_executor::{Adapter, Backend};
+    ///
+    /// for adapter in Adapter::list(&[Backend::Cpu]) {
+    ///     println!("{}", adapter.info().name);
+    /// }
+    /// ```
     #[must_use]
     pub fn list(backends: &[Backend]) -> Vec<Self> {
-        let mut adapters = Vec::new();
-        for &backend in backends {
-            if backend == Backend::Cpu {
-                adapters.push(Self::cpu());
-            } else if backend.is_built() {
-                let found = enumerate(backend).into_iter().map(|handle| {
-                    let turns = (backend == Backend::Gles).then(Turns::default);
-                    Self::gpu(backend, handle, turns)
-                });
-                let mut found: Vec<_> = found.collect();
-                if backend == Backend::Gles {
-                    found = or_own(found);
-                }
-                adapters.extend(found);
-            }
-        }
-        adapters
+        AdapterChoice::default().list(backends)
     }
 
     /// GLES adapters through contexts of this crate's own: OpenGL ES 3.2 or 3.1, one on each of EGL's devices. Linux only.
@@ -292,34 +324,13 @@ impl Adapter {
         handles.pop().map(|handle| Self::gpu(backend, handle, None))
     }
 
-    /// The adapter of `backend` to use: the one whose name contains `name` if that is given, else the first GPU, else
-    /// the first there is; usable ones go before unusable ones.
+    /// The adapter of `backend` to use: the first GPU, else the first there is; usable ones go before unusable ones.
+    /// [`AdapterChoice::pick`] chooses by name or PCI id.
     ///
     /// # Errors
-    /// [`Error::BackendNotBuilt`], [`Error::NoAdapter`], [`Error::AdapterNotFound`].
-    pub fn pick(backend: Backend, name: Option<&str>) -> Result<Self, Error> {
-        if !backend.is_built() {
-            return Err(Error::BackendNotBuilt { backend });
-        }
-        let all = Self::list(&[backend]);
-        if all.is_empty() {
-            return Err(Error::NoAdapter { backend });
-        }
-        let found: Vec<String> = all.iter().map(|a| a.info.name.clone()).collect();
-        let matches = |adapter: &Self| {
-            // The CPU has no driver to choose between.
-            name.is_none_or(|wanted| {
-                backend == Backend::Cpu || adapter.info.name.to_lowercase().contains(&wanted.to_lowercase())
-            })
-        };
-        all.into_iter()
-            .filter(matches)
-            .min_by_key(|a| (a.info.unusable.is_some(), a.info.kind == AdapterKind::Software))
-            .ok_or_else(|| Error::AdapterNotFound {
-                backend,
-                wanted: name.unwrap_or_default().to_owned(),
-                found,
-            })
+    /// [`Error::BackendNotBuilt`], [`Error::NoAdapter`].
+    pub fn pick(backend: Backend) -> Result<Self, Error> {
+        AdapterChoice::default().pick(backend)
     }
 
     /// What is known of it.
@@ -328,40 +339,15 @@ impl Adapter {
         &self.info
     }
 
+    pub(crate) fn flags(&self) -> &str {
+        &self.flags
+    }
+
     /// wgpu's adapter, and on GLES whose turn it is there.
     pub(crate) fn handle(&self) -> Option<(&wgpu::Adapter, Option<&Arc<Turns>>)> {
         let handle = self.handle.as_ref()?;
         Some((handle.adapter.as_ref()?, handle.turns.as_ref()))
     }
-}
-
-/// The adapters through contexts of this crate's own, if they are asked for or none of wgpu's can be used.
-fn or_own(mut found: Vec<Adapter>) -> Vec<Adapter> {
-    let forced = std::env::var_os(OWN_EGL_ENV).is_some_and(|value| !value.is_empty() && value != "0");
-    if !forced && found.iter().any(|adapter| adapter.info.unusable.is_none()) {
-        return found;
-    }
-    match Adapter::list_own_gles() {
-        Ok(own) => own,
-        Err(error) => {
-            for adapter in &mut found {
-                let reason = adapter.info.unusable.take();
-                let reason = reason.unwrap_or_else(|| format!("{OWN_EGL_ENV} is set"));
-                adapter.info.unusable = Some(format!("{reason}; {error}"));
-            }
-            found
-        }
-    }
-}
-
-fn enumerate(backend: Backend) -> Vec<wgpu::Adapter> {
-    let _guard = setup_guard();
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = backend.to_wgpu();
-    descriptor.flags = wgpu::InstanceFlags::from_build_config().with_env();
-    descriptor.backend_options = wgpu::BackendOptions::from_env_or_default();
-    let instance = wgpu::Instance::new(descriptor);
-    pollster::block_on(instance.enumerate_adapters(backend.to_wgpu()))
 }
 
 #[cfg(test)]

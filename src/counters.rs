@@ -15,6 +15,7 @@ macro_rules! counters {
         /// Unlike times they carry no noise: in steady state each call of the same shape counts the same, in all but
         /// [`polls`](Self::polls).
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[non_exhaustive]
         pub struct Counters {
             $($(#[$doc])* pub $field: u64,)*
         }

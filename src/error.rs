@@ -1,10 +1,10 @@
 //! What can go wrong: each error names the backend, adapter or argument at fault, and what to do where that is known.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    backend::{BACKENDS_ENV, Backend, ROUTE_ENV},
-    tuning::TUNING_ENV,
+    backend::Backend,
+    env::{BACKENDS_ENV, PCI_ENV, ROUTE_ENV, TUNING_ENV},
 };
 
 /// Why an executor could not be made, or a task not be run.
@@ -34,16 +34,45 @@ pub enum Error {
         /// The backend asked for.
         backend: Backend,
     },
-    /// None of the backend's adapters has the name asked for.
-    #[error("no {backend} adapter's name contains `{wanted}` (from WGPU_ADAPTER_NAME or the options); there are: {}", found.join(", "))]
+    /// None of the backend's adapters has the name or the place on the PCI bus asked for.
+    #[error("no {backend} adapter has {wanted}; there are: {}", found.join(", "))]
     AdapterNotFound {
         /// The backend asked for.
         backend: Backend,
-        /// Part of the name asked for.
+        /// What was asked for: part of a name, a PCI id, or both.
         wanted: String,
-        /// The names there are.
+        /// The adapters there are, by name and PCI id.
         found: Vec<String>,
     },
+    /// A PCI id that is none.
+    #[error("{PCI_ENV}: `{given}` is not a PCI id; write it as `0000:65:00.0`, or `65:00.0` in domain 0")]
+    BadPciId {
+        /// The id as given.
+        given: String,
+    },
+    /// A program's own device lacks what kernels need.
+    #[error(
+        "{adapter}: the device lacks {}; ask for `Executor::required_features` and `Executor::required_limits` when you request it",
+        missing.join(", ")
+    )]
+    DeviceLacks {
+        /// The adapter's name.
+        adapter: String,
+        /// The missing features and limits, each with the value needed.
+        missing: Vec<String>,
+    },
+    /// No thread could be started to open a driver on.
+    #[error("no thread to open the driver on: {reason}")]
+    NoThread {
+        /// What the system said.
+        reason: String,
+    },
+    /// A ticket of another call, or one that was used before.
+    #[error("the ticket is of another call, or its outputs were taken before")]
+    WrongTicket,
+    /// The output of a submitted task was taken before.
+    #[error("the output of this task was taken before, by a poll of its future")]
+    AlreadyTaken,
     /// No context of this crate's own could be made for GLES.
     #[error("no OpenGL ES context of this library's own: {reason}")]
     NoOwnContext {
@@ -181,8 +210,42 @@ pub enum Error {
         adapter: String,
         /// What was reported.
         message: String,
+        /// The error behind it, where wgpu gave one.
+        source: Option<Cause>,
     },
 }
+
+/// An error of another crate's that caused one of this crate's. [`std::error::Error::source`] leads to it.
+///
+/// Two are equal if they say the same.
+#[derive(Clone, Debug)]
+pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+impl Cause {
+    pub(crate) fn new(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Cause {}
 
 impl Error {
     /// Whether it is the device that cannot do the task, so that another one may.

@@ -1,16 +1,22 @@
 //! One interface to the CPU and to every GPU backend.
 
+mod batch;
+mod opening;
+
 use std::sync::Arc;
 
+pub use batch::{Call, Flat, Outputs, Ticket};
+pub use opening::Opening;
+
 use crate::{
-    adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo},
+    adapter::{Adapter, AdapterChoice, AdapterInfo},
     backend::Backend,
-    batch::{Call, Flat},
     counters::Counters,
     error::Error,
     gpu::Gpu,
     in_place::InPlace,
     options::Options,
+    own_device::{self, OwnDevice},
     pending::Pending,
     phases::Phases,
     task::{Appended, Batch, CheckError, Columns, Filled, Sample, Task, lengths, run_batch, run_on_cpu, run_one},
@@ -31,31 +37,157 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// An executor on the best adapter of `backend`, or the one that `WGPU_ADAPTER_NAME` names.
+    /// An executor on the best adapter of `backend` with the default settings. Opening the device is all that it does:
+    /// nothing is measured, no file is written, and no environment variable is read.
+    ///
+    /// ```
+    /// use gpu_executor::{Backend, Executor};
+    ///
+    /// let executor = Executor::new(Backend::Cpu)?;
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::BackendNotBuilt`], [`Error::NoAdapter`], [`Error::AdapterNotFound`], and those of
-    /// [`Executor::on`].
+    /// [`Error::BackendNotBuilt`], [`Error::NoAdapter`], and those of [`Executor::on`].
     pub fn new(backend: Backend) -> Result<Self, Error> {
-        let name = std::env::var(ADAPTER_NAME_ENV).ok();
-        let adapter = Adapter::pick(backend, name.as_deref())?;
-        Self::on(&adapter, Options::default())
+        Self::on(&Adapter::pick(backend)?, Options::default())
+    }
+
+    /// As [`Executor::new`], with what the environment says: [`AdapterChoice::from_env`] picks the adapter, and
+    /// [`Options::from_env`] has tunings stored in the user's cache folder.
+    ///
+    /// ```
+    /// use gpu_executor::{Backend, Executor};
+    ///
+    /// let executor = Executor::from_env(Backend::Cpu)?;
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::BadPciId`], [`Error::BadTuning`], [`Error::AdapterNotFound`], and those of [`Executor::new`].
+    pub fn from_env(backend: Backend) -> Result<Self, Error> {
+        Self::on(&AdapterChoice::from_env()?.pick(backend)?, Options::from_env()?)
     }
 
     /// An executor on a given adapter.
     ///
+    /// ```
+    /// use gpu_executor::{Adapter, Executor, Options};
+    ///
+    /// let executor = Executor::on(&Adapter::cpu(), Options::default())?;
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Error::AdapterUnusable`]; [`Error::BadTuning`]; [`Error::Driver`] if the adapter gives no device; what
-    /// [`Executor::run`] returns, if a calibration fails.
+    /// [`Error::AdapterUnusable`]; [`Error::BadTuning`]; [`Error::Driver`] if the adapter gives no device.
     #[expect(clippy::needless_pass_by_value, reason = "settings are made for one executor")]
     pub fn on(adapter: &Adapter, options: Options) -> Result<Self, Error> {
         Ok(Self {
             adapter: adapter.info().clone(),
-            gpu: match adapter.handle() {
-                None => None,
-                Some((handle, turns)) => Some(Arc::new(Gpu::new(adapter.info(), handle, turns.cloned(), &options)?)),
-            },
+            gpu: Gpu::open(adapter, &options)?.map(Arc::new),
         })
+    }
+
+    /// As [`Executor::new`], without blocking the thread that awaits it: the driver is opened on a thread of its own.
+    ///
+    /// ```
+    /// use gpu_executor::{Backend, Executor};
+    ///
+    /// let executor = pollster::block_on(Executor::new_async(Backend::Cpu))?;
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    pub fn new_async(backend: Backend) -> Opening {
+        Opening::new(move || Self::new(backend))
+    }
+
+    /// As [`Executor::from_env`], without blocking the thread that awaits it.
+    ///
+    /// ```
+    /// use gpu_executor::{Backend, Executor};
+    ///
+    /// let executor = pollster::block_on(Executor::from_env_async(Backend::Cpu))?;
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    pub fn from_env_async(backend: Backend) -> Opening {
+        Opening::new(move || Self::from_env(backend))
+    }
+
+    /// As [`Executor::on`], without blocking the thread that awaits it.
+    ///
+    /// ```
+    /// use gpu_executor::{Adapter, Executor, Options};
+    ///
+    /// let executor = pollster::block_on(Executor::on_async(&Adapter::cpu(), Options::default()))?;
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    pub fn on_async(adapter: &Adapter, options: Options) -> Opening {
+        let adapter = adapter.clone();
+        Opening::new(move || Self::on(&adapter, options))
+    }
+
+    /// An executor over a device that the program has already; [`OwnDevice`] says how, with an example. Executor and
+    /// program may use it at the same time, except on GLES, where one thread at a time may.
+    ///
+    /// What the executor makes use of, such as timestamps and 64-bit integers, it has only if the device was requested
+    /// with it.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLacks`] names the features and limits that are missing; [`Error::BadTuning`].
+    #[expect(clippy::needless_pass_by_value, reason = "settings are made for one executor")]
+    pub fn over(own: OwnDevice, options: Options) -> Result<Self, Error> {
+        let Some(adapter) = AdapterInfo::of_device(&own.device) else {
+            return Err(Error::DeviceLacks {
+                adapter: own.device.adapter_info().name,
+                missing: vec!["a backend of this crate's".to_owned()],
+            });
+        };
+        let gpu = Gpu::over(&adapter, own, &options)?;
+        Ok(Self {
+            adapter,
+            gpu: Some(Arc::new(gpu)),
+        })
+    }
+
+    /// Features that a program's own device must have.
+    ///
+    /// ```
+    /// use gpu_executor::{Executor, wgpu};
+    ///
+    /// assert!(Executor::required_features().contains(wgpu::Features::IMMEDIATES));
+    /// ```
+    #[must_use]
+    pub fn required_features() -> wgpu::Features {
+        own_device::REQUIRED
+    }
+
+    /// Limits of a device on which every operator of this crate runs. Larger ones make for larger chunks: ask for
+    /// `required_limits().or_better_values_from(&adapter.limits())`.
+    ///
+    /// ```
+    /// use gpu_executor::Executor;
+    ///
+    /// assert!(Executor::required_limits().max_immediate_size >= 32);
+    /// ```
+    #[must_use]
+    pub fn required_limits() -> wgpu::Limits {
+        own_device::required_limits()
+    }
+
+    /// Finds how tasks reach the adapter, unless that is known: as stored in [`Options::cache_dir`], else as measured
+    /// within [`Options::tuning_budget`]. The first call that moves data does the same; whoever measures calls this
+    /// before. `None` on [`Backend::Cpu`].
+    ///
+    /// ```
+    /// use gpu_executor::{Backend, Executor};
+    ///
+    /// assert_eq!(Executor::new(Backend::Cpu)?.tune()?, None);
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Executor::run`], if a measurement fails.
+    pub fn tune(&self) -> Result<Option<Tuning>, Error> {
+        self.gpu.as_ref().map(|gpu| gpu.tune()).transpose()
     }
 
     /// The backend it runs on.
@@ -70,7 +202,8 @@ impl Executor {
         &self.adapter
     }
 
-    /// How it sends tasks to its adapter: as set, stored or calibrated. `None` on [`Backend::Cpu`].
+    /// How it sends tasks to its adapter: as set, stored or measured, and until that is known the simplest way. `None` on
+    /// [`Backend::Cpu`].
     #[must_use]
     pub fn tuning(&self) -> Option<Tuning> {
         self.gpu.as_ref().map(|gpu| gpu.tuning())
@@ -175,8 +308,9 @@ impl Executor {
         Ok(Flat::new(output.0, lengths))
     }
 
-    /// Submits one task and returns at once. Its inputs are taken before that; all its chunks are on their way at the
-    /// same time, each with buffers of its own. On [`Backend::Cpu`] the task is run before the call returns.
+    /// Submits one task and returns once its inputs are taken. Up to three chunks are on their way at the same time, as with
+    /// [`Executor::run`]; of a longer task the call waits for those before. On [`Backend::Cpu`] the task is run before the
+    /// call returns.
     ///
     /// # Errors
     /// Those of [`Executor::run`], as far as they show at once.
@@ -185,9 +319,9 @@ impl Executor {
             return Ok(Pending::ready(self.run(task)));
         };
         let lengths = &[task.elements()?];
-        let output = Appended::new(lengths)?;
+        let mut output = Appended::new(lengths)?;
         let tasks = std::slice::from_ref(task);
-        let flights = gpu.start(&Batch { tasks, lengths })?;
+        let flights = gpu.start(&Batch { tasks, lengths }, &mut output)?;
         Ok(Pending::on_its_way(Arc::clone(gpu), flights, output))
     }
 

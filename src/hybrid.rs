@@ -32,26 +32,38 @@ pub use table::{DecidedBy, Table, Threshold};
 pub use times::{Curve, DeviceTimes};
 
 use crate::{
-    adapter::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, AdapterKind},
-    backend::{Backend, ROUTE_ENV},
-    batch::Flat,
+    adapter::{Adapter, AdapterChoice, AdapterInfo, AdapterKind},
+    backend::Backend,
+    env::ROUTE_ENV,
     error::Error,
-    executor::Executor,
+    executor::{Executor, Flat},
     options::Options,
     store::Store,
     task::{Load, Task},
-    tuning::Overrides,
 };
 
-/// Settings of a router.
+/// Settings of a router. By the default tables are not stored, and the environment is not read.
+///
+/// ```
+/// use std::time::Duration;
+/// use gpu_executor::{Hybrid, HybridOptions, VectorAdd};
+///
+/// let hybrid = Hybrid::on(&[], HybridOptions::default().budget(Duration::from_millis(100)))?;
+/// assert_eq!(hybrid.run(&VectorAdd { a: &[1.0], b: &[2.0] })?.output, [3.0]);
+/// # Ok::<(), gpu_executor::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HybridOptions {
     /// Settings of the executors it makes. Tables are stored in the same folder as theirs.
     pub executor: Options,
-    /// Where all tasks run, whatever is measured. `None`: as [`ROUTE_ENV`] says, else where they are the fastest.
+    /// Where all tasks run, whatever is measured. `None`: where they are the fastest, or where [`ROUTE_ENV`] says if that is
+    /// read.
     pub force: Option<Backend>,
-    /// How long calibrations may take in all: opening the devices, and measuring every operator on them.
+    /// How long calibrations may take in all: opening the devices, and measuring every operator on them. 2 s by default.
     pub budget: Duration,
+    /// Whether the environment says which adapters there are, and where tasks run.
+    reads_env: bool,
 }
 
 impl Default for HybridOptions {
@@ -60,19 +72,56 @@ impl Default for HybridOptions {
             executor: Options::default(),
             force: None,
             budget: Duration::from_secs(2),
+            reads_env: false,
         }
+    }
+}
+
+impl HybridOptions {
+    /// The default settings, and what the environment says: [`Backend::selected`] and [`AdapterChoice::from_env`] choose
+    /// the devices, [`Options::from_env`] how they are used and where tables are stored, and [`ROUTE_ENV`] where tasks run.
+    ///
+    /// # Errors
+    /// [`Error::BadTuning`].
+    pub fn from_env() -> Result<Self, Error> {
+        Ok(Self {
+            executor: Options::from_env()?,
+            reads_env: true,
+            ..Self::default()
+        })
+    }
+
+    /// Sets [`executor`](field@Self::executor).
+    #[must_use]
+    pub fn executor(mut self, options: Options) -> Self {
+        self.executor = options;
+        self
+    }
+
+    /// Sets [`force`](field@Self::force).
+    #[must_use]
+    pub fn force(mut self, backend: Backend) -> Self {
+        self.force = Some(backend);
+        self
+    }
+
+    /// Sets [`budget`](field@Self::budget).
+    #[must_use]
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.budget = budget;
+        self
     }
 }
 
 /// Runs tasks of any operator on the CPU or a GPU, whichever is faster for that operator and size.
 ///
-/// Operators are measured on every device when the first task of each is run, and the result is kept in the user's cache
-/// folder. A GPU that fails is not used again until [`Hybrid::rebuild`]; what it was to compute, the CPU does.
+/// Operators are measured on every device when the first task of each is run, and the result is kept in
+/// [`Options::cache_dir`]. A GPU that fails is not used again until [`Hybrid::rebuild`]; what it was to compute, the CPU does.
 ///
 /// ```
 /// use gpu_executor::{Backend, Hybrid, HybridOptions, VectorAdd};
 ///
-/// let hybrid = Hybrid::new(HybridOptions { force: Some(Backend::Cpu), ..HybridOptions::default() })?;
+/// let hybrid = Hybrid::new(HybridOptions::default().force(Backend::Cpu))?;
 /// let sum = hybrid.run(&VectorAdd { a: &[1.0, 2.0], b: &[10.0, 20.0] })?;
 /// assert_eq!(sum.output, [11.0, 22.0]);
 /// println!("{}", sum.route);
@@ -97,20 +146,23 @@ pub struct Hybrid {
 const NOT_FORCED: u8 = u8::MAX;
 
 impl Hybrid {
-    /// A router over the CPU and the adapter of each backend in [`Backend::selected`] that an [`Executor`] would be made on.
-    /// Adapters that compute on the CPU are left out where there is a GPU.
+    /// A router over the CPU and the adapter of each backend in this build that an [`Executor`] would be made on.
+    /// Adapters that compute on the CPU are left out where there is a GPU. [`HybridOptions::from_env`] has the environment
+    /// choose among them.
     ///
     /// # Errors
-    /// Those of [`Backend::selected`] and [`Hybrid::on`]; [`Error::AdapterNotFound`] if no backend has the adapter that
-    /// [`ADAPTER_NAME_ENV`] names.
+    /// Those of [`Hybrid::on`]; where the environment is read also those of [`Backend::selected`] and
+    /// [`AdapterChoice::from_env`], and [`Error::AdapterNotFound`] if no backend has the adapter asked for.
     pub fn new(options: HybridOptions) -> Result<Self, Error> {
-        let name = std::env::var(ADAPTER_NAME_ENV).ok();
-        let gpus = Backend::selected()?
-            .into_iter()
-            .filter(|&backend| backend != Backend::Cpu);
+        let (backends, choice) = if options.reads_env {
+            (Backend::selected()?, AdapterChoice::from_env()?)
+        } else {
+            (Backend::built(), AdapterChoice::default())
+        };
+        let gpus = backends.into_iter().filter(|&backend| backend != Backend::Cpu);
         let mut misnamed = None;
         let mut adapters: Vec<Adapter> = gpus
-            .filter_map(|backend| match Adapter::pick(backend, name.as_deref()) {
+            .filter_map(|backend| match choice.pick(backend) {
                 Ok(adapter) => Some(adapter),
                 Err(error) => {
                     log::debug!("{error}");
@@ -142,13 +194,14 @@ impl Hybrid {
     /// A router over the CPU and given adapters: of each backend the first.
     ///
     /// # Errors
-    /// [`Error::AdapterUnusable`]; [`Error::BadTuning`]; [`Error::BadRoute`] for what [`ROUTE_ENV`] says; [`Error::NotRouted`] if a device is forced
+    /// [`Error::AdapterUnusable`]; [`Error::BadRoute`] for what [`ROUTE_ENV`] says, where that is read; [`Error::NotRouted`] if a device is forced
     /// that is not among these.
     pub fn on(adapters: &[Adapter], options: HybridOptions) -> Result<Self, Error> {
         let HybridOptions {
             executor: options,
             force,
             budget,
+            reads_env,
         } = options;
         let cpu = Executor::on(&Adapter::cpu(), options.clone())?;
         let store = Store::new(options.cache_dir.as_deref());
@@ -165,13 +218,13 @@ impl Hybrid {
                 devices.push(Device::new(adapter.clone(), options.clone()));
             }
         }
-        if options.tuning.is_none() && devices.len() > 1 {
-            // What is wrong in the environment is no fault of a device.
-            Overrides::from_env()?;
-        }
         let infos = devices.iter().map(|device| device.info().clone()).collect();
         let cache = Cache::new(store, Fingerprint::of(infos, &options));
-        let directive = Directive::from_env()?;
+        let directive = if reads_env {
+            Directive::from_env()?
+        } else {
+            Directive::default()
+        };
         let hybrid = Self {
             devices,
             cpu,

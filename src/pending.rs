@@ -59,10 +59,7 @@ impl<I: bytemuck::Pod + Send + Sync> Pending<I> {
     /// Blocks until the output is there, of shape `[elements]`.
     ///
     /// # Errors
-    /// Those of [`Executor::run`](crate::Executor::run).
-    ///
-    /// # Panics
-    /// If the future was polled to its end before.
+    /// Those of [`Executor::run`](crate::Executor::run); [`Error::AlreadyTaken`] if the future was polled to its end before.
     pub fn wait(mut self) -> Result<Vec<I>, Error> {
         match std::mem::replace(&mut self.0, State::Taken) {
             State::Ready(result) => result,
@@ -72,7 +69,7 @@ impl<I: bytemuck::Pod + Send + Sync> Pending<I> {
                 }
                 Ok(std::mem::take(&mut flying.output.0))
             }
-            State::Taken => panic!("a task is waited for once"),
+            State::Taken => Err(Error::AlreadyTaken),
         }
     }
 }
@@ -84,14 +81,16 @@ impl<I: bytemuck::Pod + Send + Sync> Flying<I> {
 
     /// Takes what is there; the first flight that is not over is told to wake the task.
     fn poll(&mut self, context: &Context<'_>) -> Poll<Result<(), Error>> {
-        while let Some(flight) = self.flights.pop_front() {
+        // A flight whose look fails stays with the others: all of them are dropped in a turn.
+        while let Some(flight) = self.flights.front() {
             let since = *self.since.get_or_insert_with(Instant::now);
-            if !self.gpu.look(&flight, since)? {
-                self.gpu.wake(&flight, since, context.waker().clone());
-                self.flights.push_front(flight);
+            if !self.gpu.look(flight, since)? {
+                self.gpu.wake(flight, since, context.waker().clone());
                 return Poll::Pending;
             }
-            self.finish(flight)?;
+            if let Some(flight) = self.flights.pop_front() {
+                self.finish(flight)?;
+            }
             self.since = None;
         }
         Poll::Ready(Ok(()))

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// and never more than the call took; while it copies one chunk, the device may compute another, so that `device` can be
 /// more than `queue`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Phases {
     /// The host writes the inputs into mapped memory.
     pub upload: Duration,

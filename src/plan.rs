@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// Threads per workgroup that every adapter must allow.
+pub(crate) const MAX_WORKGROUP_SIZE: u32 = 256;
+
 /// What a chunk has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {

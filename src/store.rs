@@ -11,16 +11,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    adapter::{ADAPTER_NAME_ENV, AdapterInfo},
+    adapter::AdapterInfo,
+    env::{CACHE_DIR_ENV, flags},
     host,
     tuning::Tuning,
 };
 
-/// The environment variable that names the folder for calibrations and compiled pipelines. Empty: nothing is kept.
-pub const CACHE_DIR_ENV: &str = "GPU_EXECUTOR_CACHE_DIR";
-
 /// The number of the format, and of how calibration works. Whoever changes either raises it.
-const REVISION: u32 = 4;
+const REVISION: u32 = 5;
 
 /// A folder whose files may be missing, old or damaged: then they are made again.
 #[derive(Clone, Debug)]
@@ -47,39 +45,43 @@ struct Calibration {
     steps: usize,
 }
 
+/// The folder that [`CACHE_DIR_ENV`] names, else the user's.
+pub(crate) fn folder_from_env() -> Option<PathBuf> {
+    match std::env::var_os(CACHE_DIR_ENV) {
+        Some(folder) => Some(PathBuf::from(folder)),
+        None => dirs::cache_dir().map(|caches| caches.join("gpu-executor")),
+    }
+}
+
 impl Store {
-    /// The folder given, or the one [`CACHE_DIR_ENV`] names, or the user's.
+    /// The folder given; none, or an empty path, keeps nothing.
     pub(crate) fn new(folder: Option<&Path>) -> Self {
-        let folder = folder
-            .map(Path::to_owned)
-            .or_else(|| match std::env::var_os(CACHE_DIR_ENV) {
-                Some(folder) => Some(PathBuf::from(folder)),
-                None => dirs::cache_dir().map(|caches| caches.join("gpu-executor")),
-            });
         Self {
-            folder: folder.filter(|folder| !folder.as_os_str().is_empty()),
+            folder: folder
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .map(Path::to_owned),
         }
     }
 
     /// The calibration of this adapter, with this driver, and as many threads as this process has: how far it came, and what it found
     /// until there.
-    pub(crate) fn tuning(&self, adapter: &AdapterInfo) -> Option<(Tuning, usize)> {
+    pub(crate) fn tuning(&self, adapter: &AdapterInfo, flags: &str) -> Option<(Tuning, usize)> {
         let stored: Calibration = serde_json::from_slice(&self.read(&file_name(adapter))?).ok()?;
         let fits = stored.revision == REVISION
             && stored.adapter == *adapter
             && stored.threads == host::threads()
-            && stored.flags == flags()
+            && stored.flags == flags
             && stored.version == env!("CARGO_PKG_VERSION");
         fits.then_some((stored.tuning, stored.steps))
     }
 
-    pub(crate) fn keep_tuning(&self, adapter: &AdapterInfo, tuning: Tuning, steps: usize) {
+    pub(crate) fn keep_tuning(&self, adapter: &AdapterInfo, flags: &str, tuning: Tuning, steps: usize) {
         let calibration = Calibration {
             revision: REVISION,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             adapter: adapter.clone(),
             threads: host::threads(),
-            flags: flags(),
+            flags: flags.to_owned(),
             tuning,
             steps,
         };
@@ -152,21 +154,14 @@ pub(crate) fn plain(text: &str) -> String {
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
-/// What the environment tells wgpu of how to use an adapter, which changes times: validation, compilers, fences. Which adapter it is,
-/// is known otherwise.
-pub(crate) fn flags() -> String {
-    let name = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        let name = name.into_string().ok()?;
-        let tells = name.starts_with("WGPU_") && name != "WGPU_BACKEND" && name != ADAPTER_NAME_ENV;
-        tells.then(|| format!("{name}={}", value.to_string_lossy()))
-    };
-    let mut flags: Vec<String> = std::env::vars_os().filter_map(name).collect();
-    flags.sort_unstable();
-    flags.join(" ")
-}
-
 /// What is added to the names of files with times of an unoptimised program.
 pub(crate) const PROFILE: &str = if cfg!(debug_assertions) { "-debug" } else { "" };
+
+/// What tells equal adapters apart, for the names of files; empty where nothing is known.
+pub(crate) fn place(adapter: &AdapterInfo) -> String {
+    let pci = adapter.pci.map(|pci| format!("-{}", plain(&pci.to_string())));
+    pci.unwrap_or_default()
+}
 
 /// The name of an adapter's calibration: readable, and another one for another number of threads.
 fn file_name(adapter: &AdapterInfo) -> String {
@@ -177,7 +172,7 @@ fn file_name(adapter: &AdapterInfo) -> String {
         plain(&adapter.driver_version)
     );
     name.truncate(150);
-    format!("{name}-{}t{PROFILE}.json", host::threads())
+    format!("{name}{}-{}t{PROFILE}.json", place(adapter), host::threads())
 }
 
 #[cfg(test)]
@@ -194,14 +189,14 @@ mod tests {
             spin_us: 3,
             ..Tuning::plain(Transfer::DIRECT)
         };
-        assert_eq!(store.tuning(&adapter), None);
-        store.keep_tuning(&adapter, tuning, 2);
-        assert_eq!(store.tuning(&adapter), Some((tuning, 2)), "as far as it came");
+        assert_eq!(store.tuning(&adapter, ""), None);
+        store.keep_tuning(&adapter, "", tuning, 2);
+        assert_eq!(store.tuning(&adapter, ""), Some((tuning, 2)), "as far as it came");
         let newer = AdapterInfo {
             timestamps: true,
             ..adapter.clone()
         };
-        assert_eq!(store.tuning(&newer), None, "same file, another adapter");
+        assert_eq!(store.tuning(&newer, ""), None, "same file, another adapter");
         let files: Vec<_> = fs::read_dir(folder.path().join("new")).unwrap().collect();
         assert_eq!(files.len(), 1, "nothing is left beside it");
         let file = files[0].as_ref().unwrap().path();
@@ -215,10 +210,30 @@ mod tests {
         for (what, other) in others {
             assert!(json.contains(what), "{json}");
             fs::write(&file, json.replace(what, other)).unwrap();
-            assert_eq!(store.tuning(&adapter), None, "{other}");
+            assert_eq!(store.tuning(&adapter, ""), None, "{other}");
         }
         fs::write(&file, b"{").unwrap();
-        assert_eq!(store.tuning(&adapter), None, "damaged");
+        assert_eq!(store.tuning(&adapter, ""), None, "damaged");
+    }
+
+    #[test]
+    fn equal_adapters_in_different_places_have_a_calibration_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(Some(folder.path()));
+        let at = |place: &str| AdapterInfo {
+            pci: Some(place.parse().unwrap()),
+            ..Adapter::cpu().info().clone()
+        };
+        let (first, second) = (at("0000:18:00.0"), at("0000:2a:00.0"));
+        let tuned = |spin_us| Tuning {
+            spin_us,
+            ..Tuning::plain(Transfer::DIRECT)
+        };
+        store.keep_tuning(&first, "", tuned(1), 7);
+        assert_eq!(store.tuning(&second, ""), None);
+        store.keep_tuning(&second, "", tuned(2), 7);
+        assert_eq!(store.tuning(&first, ""), Some((tuned(1), 7)));
+        assert_eq!(store.tuning(&second, ""), Some((tuned(2), 7)));
     }
 
     #[test]

@@ -4,11 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
-
-/// The environment variable that sets parts of the tuning, whatever was calibrated or stored: a comma list of
-/// `upload=direct|staged`, `readback=direct|staged`, `chunk=<bytes>`, `spin=<microseconds>`, `threads-from=<bytes>`.
-pub const TUNING_ENV: &str = "GPU_EXECUTOR_TUNING";
+use crate::{env::TUNING_ENV, error::Error};
 
 /// Whether the host and the kernel share a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,12 +135,14 @@ pub(crate) struct Overrides {
 }
 
 impl Overrides {
-    /// Reads [`TUNING_ENV`].
-    pub(crate) fn from_env() -> Result<Self, Error> {
-        match std::env::var_os(TUNING_ENV) {
-            None => Ok(Self::default()),
-            Some(list) => list.to_string_lossy().parse(),
-        }
+    /// What [`TUNING_ENV`] says, if it is set and right.
+    pub(crate) fn text_from_env() -> Result<Option<String>, Error> {
+        let Some(list) = std::env::var_os(TUNING_ENV) else {
+            return Ok(None);
+        };
+        let text = list.to_string_lossy().into_owned();
+        text.parse::<Self>()?;
+        Ok(Some(text))
     }
 
     /// Whether nothing is left to calibrate.

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use gpu_executor::{Adapter, Backend, Error, Executor, Options, VectorAdd};
+use gpu_executor::{Adapter, AdapterChoice, Backend, Error, Executor, Options, VectorAdd};
 
 #[test]
 fn slices_of_different_lengths_name_the_task() {
@@ -109,44 +109,11 @@ fn a_device_lost_while_threads_use_it_is_an_error_in_each() {
 }
 
 #[test]
-fn a_wait_that_takes_too_long_is_an_error_and_later_calls_are_right() {
-    // Some 100 ms of work for a software adapter, against a time-out of one.
-    let data = vec![1.0_f32; 1 << 24];
-    let small = [1.0_f32; 100];
-    let options = Options {
-        timeout: Duration::from_millis(1),
-        ..common::options()
-    };
-    for adapter in common::adapters() {
-        let hasty = Executor::on(&adapter, options.clone()).unwrap();
-        let info = adapter.info();
-        match hasty.run(&VectorAdd { a: &data, b: &data }) {
-            Ok(sum) => assert!(sum.iter().all(|&x| x == 2.0)),
-            Err(Error::Timeout { .. }) => println!("{}: timed out", info.backend),
-            Err(other) => panic!("{other}"),
-        }
-        // What timed out is still in the queue, so that the next calls may time out as well, but not for ever.
-        let task = VectorAdd { a: &small, b: &small };
-        let sum = (0..10_000).find_map(|_| match hasty.run(&task) {
-            Ok(sum) => Some(sum),
-            Err(Error::Timeout { .. }) => None,
-            Err(other) => panic!("{other}"),
-        });
-        assert_eq!(sum.expect("a call that does not time out"), [2.0; 100]);
-    }
-}
-
-#[test]
 fn a_calibration_does_not_time_out_with_its_executor() {
     // Nothing else in this process calibrates, so that there is none to be found.
-    let options = Options {
-        tuning: None,
-        timeout: Duration::ZERO,
-        chunk_bytes: 4096,
-        ..common::options()
-    };
+    let options = Options::default().timeout(Duration::ZERO).chunk_bytes(4096);
     for adapter in common::adapters() {
-        Executor::on(&adapter, options.clone()).unwrap();
+        Executor::on(&adapter, options.clone()).unwrap().tune().unwrap();
     }
 }
 
@@ -159,31 +126,6 @@ fn polled<F: Future>(future: F) -> (F::Output, usize) {
         future.as_mut().poll(context)
     }));
     (output, polls)
-}
-
-#[test]
-fn a_future_times_out_as_its_wait_does() {
-    let data = vec![1.0_f32; 1 << 24];
-    let task = VectorAdd { a: &data, b: &data };
-    let options = Options {
-        timeout: Duration::from_millis(1),
-        chunk_bytes: u64::MAX,
-        ..common::options()
-    };
-    for adapter in common::adapters() {
-        if adapter.info().backend == Backend::Cpu {
-            continue;
-        }
-        let executor = Executor::on(&adapter, options.clone()).unwrap();
-        let (result, polls) = polled(executor.submit(&task).unwrap());
-        match result {
-            // lavapipe computes on other threads, for longer than that; OpenGL's driver while it is called.
-            Ok(sum) => assert!(executor.backend() != Backend::Vulkan && sum.iter().all(|&x| x == 2.0)),
-            Err(Error::Timeout { .. }) => println!("{}: timed out", executor.backend()),
-            Err(other) => panic!("{other}"),
-        }
-        assert!(polls < 50, "{polls} polls: a future sleeps until there is news");
-    }
 }
 
 #[test]
@@ -202,12 +144,9 @@ fn a_future_ends_with_its_device() {
 #[test]
 fn a_time_out_of_zero_is_one_where_the_device_works_on_its_own() {
     let data = vec![1.0_f32; 1 << 22];
-    let options = Options {
-        timeout: Duration::ZERO,
-        ..common::options()
-    };
+    let options = common::options().timeout(Duration::ZERO);
     // lavapipe computes on other threads, so that the host always gets to the wait first.
-    let Ok(adapter) = Adapter::pick(Backend::Vulkan, None) else {
+    let Ok(adapter) = Adapter::pick(Backend::Vulkan) else {
         return;
     };
     let error = Executor::on(&adapter, options)
@@ -290,7 +229,9 @@ fn an_adapter_name_that_fits_none_lists_those_there_are() {
         if info.backend == Backend::Cpu {
             continue;
         }
-        let message = Adapter::pick(info.backend, Some("no such adapter"))
+        let message = AdapterChoice::default()
+            .name("no such adapter")
+            .pick(info.backend)
             .unwrap_err()
             .to_string();
         assert!(
@@ -298,7 +239,7 @@ fn an_adapter_name_that_fits_none_lists_those_there_are() {
             "{message}"
         );
         let name = info.name[..4].to_uppercase();
-        let picked = Adapter::pick(info.backend, Some(&name)).unwrap();
+        let picked = AdapterChoice::default().name(&*name).pick(info.backend).unwrap();
         assert!(picked.info().name.to_uppercase().contains(&name));
     }
 }
@@ -332,15 +273,8 @@ fn running_out_of_memory_is_an_error() {
         }
         return;
     };
-    let adapter = Adapter::pick(backend.parse().unwrap(), None).unwrap();
-    let executor = Executor::on(
-        &adapter,
-        Options {
-            chunk_bytes: 128 << 20,
-            ..common::options()
-        },
-    )
-    .unwrap();
+    let adapter = Adapter::pick(backend.parse().unwrap()).unwrap();
+    let executor = Executor::on(&adapter, common::options().chunk_bytes(128 << 20)).unwrap();
     let large = vec![1.0_f32; 1 << 25];
     let small = VectorAdd {
         a: &large[..1000],

@@ -11,10 +11,13 @@ use std::{
 const LAYERS: &[(&str, &[&str])] = &[
     ("words", &["backend", "counters", "egl", "env", "no_egl", "phases", "plan"]),
     ("errors", &["error"]),
-    ("host", &["adapter", "host", "mapped", "options", "selection", "store", "tuning", "turns"]),
+    (
+        "host and adapters",
+        &["adapter", "host", "mapped", "options", "own_device", "selection", "store", "tuning", "turns"],
+    ),
     ("what an operator is", &["task"]),
     ("device", &["gpu"]),
-    ("executor", &["batch", "executor", "in_place", "pending"]),
+    ("executor", &["executor", "in_place", "pending"]),
     ("operators", &["op"]),
     ("router", &["hybrid"]),
     ("test kit", &["testkit"]),

@@ -3,7 +3,7 @@
 mod common;
 
 use gpu_executor::{
-    Backend, Bn254FrMul, Executor, Options, VectorAdd,
+    Backend, Bn254FrMul, Executor, VectorAdd,
     testkit::{OPERATORS, Operator},
 };
 
@@ -58,13 +58,7 @@ fn a_batch_of_different_sizes_comes_back_in_order() {
         .collect();
     let expected: Vec<Vec<f32>> = inputs.iter().map(|v| v.iter().map(|x| x + x).collect()).collect();
     let tasks: Vec<_> = inputs.iter().map(|v| VectorAdd { a: v, b: v }).collect();
-    for options in [
-        common::options(),
-        Options {
-            chunk_bytes: 400,
-            ..common::options()
-        },
-    ] {
+    for options in [common::options(), common::options().chunk_bytes(400)] {
         for executor in common::executors(&options) {
             assert_eq!(executor.run_batch(&tasks).unwrap(), expected, "{}", executor.backend());
         }
@@ -102,10 +96,7 @@ fn no_task_at_all_gives_no_output() {
 #[test]
 fn a_task_over_the_chunk_size_is_cut_and_joined_again() {
     // 100 elements a chunk: cut inside tasks, at their ends, and over several chunks in flight.
-    for executor in common::executors(&Options {
-        chunk_bytes: 400,
-        ..common::options()
-    }) {
+    for executor in common::executors(&common::options().chunk_bytes(400)) {
         for operator in OPERATORS {
             for (size, tasks) in [
                 (99, 1),
@@ -130,10 +121,7 @@ fn a_task_over_the_chunk_size_is_cut_and_joined_again() {
 fn a_task_over_the_adapters_limits_is_cut_and_joined_again() {
     for adapter in common::adapters() {
         // As large as the adapter allows, and software adapters allow 128 MiB a binding: 2^25 elements of f32.
-        let options = Options {
-            chunk_bytes: 128 << 20,
-            ..common::options()
-        };
+        let options = common::options().chunk_bytes(128 << 20);
         let executor = Executor::on(&adapter, options).unwrap();
         let workload = (OPERATORS[0].workload)((1 << 25) + 1, 1, 5);
         workload.check(&executor).unwrap_or_else(|error| panic!("{error}"));

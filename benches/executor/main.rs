@@ -52,7 +52,9 @@ fn main() -> ExitCode {
     let watch = plan.record.is_some().then(Watch::new);
     let mut done = 0;
     for &backend in &plan.backends {
-        let executor = match Executor::new(backend) {
+        // Tuned before the first case, so that no case depends on which came first.
+        let opened = Executor::from_env(backend).and_then(|executor| executor.tune().map(|_| executor));
+        let executor = match opened {
             Ok(executor) => executor,
             Err(error) => {
                 if plan.record.is_some() {

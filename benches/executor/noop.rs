@@ -68,11 +68,7 @@ pub(crate) fn count() -> ExitCode {
 fn counted(operator: &Operator, case: Case) -> Result<Counted, String> {
     let failed = |message: String| format!("{}/noop/{case}: {message}", operator.name);
     let adapter = Adapter::noop().ok_or_else(|| failed("wgpu is built without its feature `noop`".to_owned()))?;
-    let options = Options {
-        tuning: Some(TUNING),
-        cache_dir: Some("".into()),
-        ..Options::default()
-    };
+    let options = Options::default().tuning(TUNING).cache_dir("");
     let executor = Executor::on(&adapter, options).map_err(|error| failed(error.to_string()))?;
     let workload = (operator.workload)(case.size, case.tasks, 1);
     let run = || workload.run(&executor).map_err(|error| failed(error.to_string()));

@@ -151,7 +151,8 @@ impl Server {
     /// The executor of a backend, opened when the first of its cases is prepared.
     fn executor(&mut self, backend: Backend) -> Result<&Executor, String> {
         if !self.executors.contains_key(backend.name()) {
-            let executor = Executor::new(backend).map_err(|error| format!("{backend}: {error}"))?;
+            let opened = Executor::from_env(backend).and_then(|executor| executor.tune().map(|_| executor));
+            let executor = opened.map_err(|error| format!("{backend}: {error}"))?;
             self.executors.insert(backend.name(), executor);
         }
         Ok(&self.executors[backend.name()])

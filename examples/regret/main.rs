@@ -147,13 +147,7 @@ fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
 
 /// A router whose tables are in a folder.
 fn router(folder: &Path) -> Result<Hybrid, gpu_executor::Error> {
-    Hybrid::new(HybridOptions {
-        executor: Options {
-            cache_dir: Some(folder.to_owned()),
-            ..Options::default()
-        },
-        ..HybridOptions::default()
-    })
+    Hybrid::new(HybridOptions::from_env()?.executor(Options::from_env()?.cache_dir(folder)))
 }
 
 /// Measures all cases in one of the two ways.

@@ -13,7 +13,7 @@ use crate::backend::Backend;
 const SET_ASIDE: u32 = 1 << 17;
 
 /// Counts the bindings of all bind groups that are alive.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Bindings {
     alive: Arc<AtomicU64>,
     pub(super) most: u64,
@@ -27,6 +27,18 @@ impl Bindings {
                 Backend::Dx12 => u64::from(SET_ASIDE / 2),
                 _ => u64::MAX,
             },
+        }
+    }
+
+    /// Of a device that has so many: the program that made it has them too.
+    pub(super) fn of(backend: Backend, set_aside: u32) -> Self {
+        let all = Self::new(backend);
+        Self {
+            most: all.most.min(match backend {
+                Backend::Dx12 => u64::from(set_aside / 2),
+                _ => u64::MAX,
+            }),
+            ..all
         }
     }
 

@@ -19,25 +19,62 @@ use crate::{
 /// Calibrations made by this process, in case they cannot be stored: one is enough for it, whether it came to its end or not.
 static MADE: Mutex<Vec<(AdapterInfo, (Tuning, usize))>> = Mutex::new(Vec::new());
 
-/// Tunes a new engine: as the options say, else as stored for the adapter, else as calibrated now; in the latter two the
-/// environment has the last word.
-pub(super) fn tune(
-    engine: &mut Engine,
-    info: &AdapterInfo,
-    adapter: &wgpu::Adapter,
-    options: &Options,
-    store: &Store,
-) -> Result<(), Error> {
-    if let Some(tuning) = options.tuning {
-        engine.tune(tuning);
-        return Ok(());
+/// Knows how an engine is to be tuned.
+#[derive(Debug)]
+pub(super) struct Tuner {
+    info: AdapterInfo,
+    flags: String,
+    store: Store,
+    tuning: Option<Tuning>,
+    overrides: Option<String>,
+    budget: Duration,
+}
+
+impl Tuner {
+    pub(super) fn new(info: &AdapterInfo, flags: &str, options: &Options) -> Self {
+        Self {
+            info: info.clone(),
+            flags: flags.to_owned(),
+            store: Store::new(options.cache_dir.as_deref()),
+            tuning: options.tuning,
+            overrides: options.overrides.clone(),
+            budget: options.tuning_budget,
+        }
     }
-    let overrides = Overrides::from_env()?;
-    let made = |(adapter, made): &(AdapterInfo, (Tuning, usize))| (adapter == info).then_some(*made);
-    let mut tuning = if overrides.is_complete() {
-        Tuning::plain(Transfer::STAGED)
-    } else {
-        let stored = store.tuning(info);
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn overrides(&self) -> Result<Overrides, Error> {
+        self.overrides.as_deref().map_or(Ok(Overrides::default()), str::parse)
+    }
+
+    /// What is known without a look at files and device: what the options or the environment set.
+    pub(super) fn given(&self) -> Result<Option<Tuning>, Error> {
+        if self.tuning.is_some() {
+            return Ok(self.tuning);
+        }
+        let overrides = self.overrides()?;
+        Ok(overrides.is_complete().then(|| {
+            let mut tuning = Tuning::plain(Transfer::STAGED);
+            overrides.apply(&mut tuning);
+            tuning
+        }))
+    }
+
+    /// As stored for the adapter, else as measured now; what the environment sets goes before that.
+    pub(super) fn find(&self, engine: &Engine) -> Result<Tuning, Error> {
+        let overrides = self.overrides()?;
+        let mut tuning = self.stored_or_measured(engine)?;
+        overrides.apply(&mut tuning);
+        Ok(tuning)
+    }
+
+    fn stored_or_measured(&self, engine: &Engine) -> Result<Tuning, Error> {
+        let Self { info, flags, store, .. } = self;
+        let made = |(adapter, made): &(AdapterInfo, (Tuning, usize))| (adapter == info).then_some(*made);
+        let stored = store.tuning(info, flags);
         // Another process may have gone on with one that was cut short in this.
         let here = lock(&MADE).iter().find_map(made);
         let whole = stored.filter(|(_, steps)| *steps >= STEPS.len());
@@ -46,29 +83,23 @@ pub(super) fn tune(
             .or(here);
         let (tuning, steps) = match known {
             Some(known) => known,
+            None if self.budget.is_zero() => return Ok(engine.simplest()),
             // It is kept for executors of all options, whatever this one's are.
             None => {
-                let options = Options {
-                    cache_dir: options.cache_dir.clone(),
-                    ..Options::default()
-                };
                 let begin = Instant::now();
-                log::info!("finding how tasks reach {} fastest, in {BUDGET:?} at most", info.name);
-                let mut engine = Engine::new(info, adapter, &options, store)?;
-                let made = calibrate(&mut engine, stored, BUDGET)?;
+                let budget = self.budget;
+                log::info!("finding how tasks reach {} fastest, in {budget:?} at most", info.name);
+                let made = calibrate(&mut engine.twin(), stored, budget)?;
                 log::info!("{} is tuned, after {:.1?}: {}", info.name, begin.elapsed(), made.0);
                 lock(&MADE).push((info.clone(), made));
                 made
             }
         };
         if stored.is_none_or(|(kept, far)| far <= steps && (kept, far) != (tuning, steps)) {
-            store.keep_tuning(info, tuning, steps);
+            store.keep_tuning(info, flags, tuning, steps);
         }
-        tuning
-    };
-    overrides.apply(&mut tuning);
-    engine.tune(tuning);
-    Ok(())
+        Ok(tuning)
+    }
 }
 
 /// Elements of the tasks tried, one of each size that has ways of its own.
@@ -82,9 +113,6 @@ const LONG: usize = 1 << 22;
 
 /// Sizes of chunks tried; the first is no limit.
 const CHUNKS: [u64; 4] = [u64::MAX, 4 << 20, 1 << 20, 256 << 10];
-
-/// How long a calibration may take. What was not tried by then stays as simple as it was, until the next process goes on with it.
-const BUDGET: Duration = Duration::from_millis(500);
 
 /// How much faster something must be than what is simpler: what is found should not hang on the machine's mood.
 const MARGIN: f64 = 0.9;
@@ -104,17 +132,14 @@ const STEPS: [Step; 7] = [
 type Step = fn(&mut Trial<'_>, Tuning) -> Result<Option<Tuning>, Error>;
 
 /// Tries what there is to choose from, with additions: where the operator does nothing, only transfers count. Goes on from where an earlier
-/// calibration was cut short, and says how far it came.
+/// calibration was cut short, and says how far it came. What was not tried within the budget stays as simple as it was, until the
+/// next process goes on with it.
 fn calibrate(
     engine: &mut Engine,
     earlier: Option<(Tuning, usize)>,
     budget: Duration,
 ) -> Result<(Tuning, usize), Error> {
-    let simplest = Tuning::plain(if engine.device.shares_buffers() {
-        Transfer::DIRECT
-    } else {
-        Transfer::STAGED
-    });
+    let simplest = engine.simplest();
     let (mut best, first) = earlier.unwrap_or((simplest, 0));
     let mut trial = Trial {
         until: Instant::now(),
@@ -123,7 +148,7 @@ fn calibrate(
     };
     trial.ones.resize(LONG, 1.0);
     // What makes the pipeline takes as long as the driver likes, and is no part of the trial.
-    trial.engine.tune(best);
+    trial.engine.retune(best);
     trial.call(SIZES[0])?;
     trial.until = Instant::now() + budget;
     let mut made = first;
@@ -253,7 +278,7 @@ impl Trial<'_> {
         let begin = Instant::now();
         'rounds: while times[0].len() < 5 || (times[0].len() < 300 && begin.elapsed() < MOST) {
             for (candidate, times) in candidates.into_iter().zip(&mut times) {
-                self.engine.tune(candidate);
+                self.engine.retune(candidate);
                 if times.is_empty() || size < LONG {
                     // The first call makes the buffers, or warms the caches; what is long does not stay in them.
                     self.call(size)?;
@@ -292,17 +317,15 @@ impl Trial<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::faults::Inside, *};
     use crate::{adapter::Adapter, executor::Executor};
 
     #[test]
     fn a_calibration_that_was_cut_short_is_gone_on_with() {
-        let options = Options {
-            tuning: Some(Tuning::plain(Transfer::STAGED)),
-            ..Options::default()
-        };
+        let options = Options::default().tuning(Tuning::plain(Transfer::STAGED));
         let mut executor = Executor::on(&Adapter::noop().unwrap(), options).unwrap();
         let engine = executor.gpu_mut().unwrap().engine_mut();
+        let _inside = Inside::enter();
         let whole = calibrate(engine, None, Duration::from_secs(60)).unwrap();
         assert_eq!(whole.1, STEPS.len());
         // Without time a step is left out, as it would not fit the next time either; but only one.

@@ -14,8 +14,9 @@ use super::{
 use crate::{
     adapter::{AdapterInfo, AdapterKind},
     counters::{AtomicCounters, Counters, add},
-    error::Error,
+    error::{Cause, Error},
     options::Options,
+    own_device::{OwnDevice, REQUIRED, missing},
     store::Store,
 };
 
@@ -36,6 +37,10 @@ pub(super) struct Device {
     pipelines: Option<StoredPipelines>,
     pub(super) bindings: Bindings,
     is_apart: bool,
+    has_int64: bool,
+    /// Whether it stands still: nothing that was submitted is ever done.
+    #[cfg(test)]
+    pub(super) stands_still: std::sync::atomic::AtomicBool,
 }
 
 /// A bind group, whose bindings are counted as long as it lives.
@@ -54,7 +59,8 @@ pub(super) struct Code<'a> {
 }
 
 impl Device {
-    pub(super) fn new(
+    /// Asks an adapter for a device.
+    pub(super) fn open(
         info: &AdapterInfo,
         adapter: &wgpu::Adapter,
         options: &Options,
@@ -62,34 +68,78 @@ impl Device {
     ) -> Result<Self, Error> {
         let mut welcome = WELCOME;
         welcome.set(wgpu::Features::SHADER_INT64, options.int64);
-        let driver_error = |message: String| Error::Driver {
-            adapter: info.name.clone(),
-            message,
-        };
         let bindings = Bindings::new(info.backend);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpu-executor"),
-            required_features: wgpu::Features::IMMEDIATES | (adapter.features() & welcome),
+            required_features: REQUIRED | (adapter.features() & welcome),
             // wgpu's defaults are far below what adapters offer.
             required_limits: bindings.set_aside(adapter.limits()),
             experimental_features: wgpu::ExperimentalFeatures::disabled(),
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
         };
-        let (device, queue) =
-            pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| driver_error(error.to_string()))?;
-        let faults = Faults::of(&device, &info.name);
-        let pipelines = StoredPipelines::new(&device, adapter, store);
-        Ok(Self {
+        let opened = pollster::block_on(adapter.request_device(&descriptor));
+        let (device, queue) = opened.map_err(|error| Error::Driver {
+            adapter: info.name.clone(),
+            message: error.to_string(),
+            source: Some(Cause::new(error)),
+        })?;
+        Ok(Self::new(info, OwnDevice::new(device, queue), bindings, options, store))
+    }
+
+    /// Takes a program's device.
+    pub(super) fn over(info: &AdapterInfo, own: OwnDevice, options: &Options, store: &Store) -> Result<Self, Error> {
+        let missing = missing(own.device.features(), &own.device.limits());
+        if !missing.is_empty() {
+            return Err(Error::DeviceLacks {
+                adapter: info.name.clone(),
+                missing,
+            });
+        }
+        let bindings = Bindings::of(info.backend, own.device.limits().max_non_sampler_bindings);
+        Ok(Self::new(info, own, bindings, options, store))
+    }
+
+    fn new(info: &AdapterInfo, own: OwnDevice, bindings: Bindings, options: &Options, store: &Store) -> Self {
+        let OwnDevice {
+            device,
+            queue,
+            handlers,
+        } = own;
+        let pipelines = options
+            .keeps_pipelines
+            .then(|| StoredPipelines::new(&device, info, store))
+            .flatten();
+        Self {
+            faults: Faults::of(&device, &info.name, handlers),
             pipelines,
             bindings,
             is_apart: info.kind == AdapterKind::Hardware,
+            has_int64: options.int64 && device.features().contains(wgpu::Features::SHADER_INT64),
             device,
             queue,
             counters: AtomicCounters::default(),
-            faults,
             timeout: options.timeout,
-        })
+            #[cfg(test)]
+            stands_still: std::sync::atomic::AtomicBool::new(false),
+        }
+    }
+
+    /// The same device with counters of its own, and the time-out of `options`.
+    pub(super) fn twin(&self, options: &Options) -> Self {
+        Self {
+            device: self.device.clone(),
+            queue: self.queue.clone(),
+            counters: AtomicCounters::default(),
+            faults: self.faults.clone(),
+            timeout: options.timeout,
+            pipelines: self.pipelines.clone(),
+            bindings: self.bindings.clone(),
+            is_apart: self.is_apart,
+            has_int64: self.has_int64,
+            #[cfg(test)]
+            stands_still: std::sync::atomic::AtomicBool::new(false),
+        }
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -109,7 +159,7 @@ impl Device {
 
     /// Whether kernels can compute with 64-bit integers.
     pub(super) fn has_int64(&self) -> bool {
-        self.device.features().contains(wgpu::Features::SHADER_INT64)
+        self.has_int64
     }
 
     /// Whether kernels can be timed.
@@ -286,7 +336,7 @@ impl Device {
         self.faults.check()?;
         match self.poll(wgpu::PollType::Poll) {
             Ok(Ok(_)) => Ok(mappings.all(MapResult::is_known)),
-            Ok(Err(error)) => Err(self.faults.failed(error.to_string())),
+            Ok(Err(error)) => Err(self.faults.failed_by(error)),
             Err(message) => Err(self.faults.check().err().unwrap_or_else(|| self.faults.lost(message))),
         }
     }
@@ -355,7 +405,7 @@ impl Device {
                 // GLES gives up after some two seconds, whatever time-out it was given.
                 Ok(Err(wgpu::PollError::Timeout)) if start.elapsed() < most => {}
                 Ok(Err(wgpu::PollError::Timeout)) => return Err(self.faults.timed_out(self.timeout)),
-                Ok(Err(error)) => return Err(self.faults.failed(error.to_string())),
+                Ok(Err(error)) => return Err(self.faults.failed_by(error)),
                 Err(message) => {
                     self.faults.check()?;
                     return Err(self.faults.lost(message));
@@ -368,6 +418,14 @@ impl Device {
     /// and in use or not. The outer error is the message of a panic, which is how wgpu reports a lost device here.
     fn poll(&self, how: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>, String> {
         add(&self.counters.polls, 1);
+        #[cfg(test)]
+        if self.stands_still.load(std::sync::atomic::Ordering::Relaxed) {
+            let wgpu::PollType::Wait { timeout, .. } = how else {
+                return Ok(Ok(wgpu::PollStatus::Poll));
+            };
+            std::thread::sleep(timeout.unwrap_or_default());
+            return Ok(Err(wgpu::PollError::Timeout));
+        }
         std::panic::catch_unwind(AssertUnwindSafe(|| self.device.poll(how))).map_err(|panic| {
             let message = panic.downcast_ref::<String>().map(String::as_str);
             message
@@ -390,7 +448,7 @@ impl Device {
         self.faults.check()?;
         match errors.into_iter().flatten().next() {
             None => Ok(created),
-            Some(error) => Err(self.faults.reported(&error, bytes)),
+            Some(error) => Err(self.faults.reported(error, bytes)),
         }
     }
 }

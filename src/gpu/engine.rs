@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -18,14 +18,12 @@ use super::{
     slot::{Key, Pool, Slot},
 };
 use crate::{
-    adapter::AdapterInfo,
     error::Error,
     host::Copier,
     mapped::Mapped,
     options::Options,
     phases::Phases,
     plan::{Chunk, Cutter},
-    store::Store,
     task::{Sink, Source, Spec},
     tuning::{Transfer, Tuning},
 };
@@ -40,7 +38,8 @@ pub(super) struct Engine {
     pub(super) device: Device,
     limits: wgpu::Limits,
     most_chunk_bytes: u64,
-    tuning: Tuning,
+    /// Empty until it is known.
+    tuning: OnceLock<Tuning>,
     kernels: Mutex<Vec<Arc<Kernel>>>,
     pool: Mutex<Pool>,
 }
@@ -57,25 +56,40 @@ pub(super) struct Cut {
 }
 
 impl Engine {
-    pub(super) fn new(
-        info: &AdapterInfo,
-        adapter: &wgpu::Adapter,
-        options: &Options,
-        store: &Store,
-    ) -> Result<Self, Error> {
-        let device = Device::new(info, adapter, options, store)?;
-        Ok(Self {
+    pub(super) fn new(device: Device, options: &Options) -> Self {
+        Self {
             limits: device.limits(),
             device,
             most_chunk_bytes: options.chunk_bytes,
-            tuning: Tuning::plain(Transfer::STAGED),
+            tuning: OnceLock::new(),
             kernels: Mutex::default(),
             pool: Mutex::new(Pool::new(options.idle_bytes)),
-        })
+        }
     }
 
+    /// An engine on the same device with counters, buffers and kernels of its own, under the default settings.
+    pub(super) fn twin(&self) -> Self {
+        let options = Options::default();
+        Self::new(self.device.twin(&options), &options)
+    }
+
+    /// How tasks go, until it is known: the simplest way.
     pub(super) fn tuning(&self) -> Tuning {
-        self.tuning
+        self.tuned().unwrap_or_else(|| self.simplest())
+    }
+
+    /// How tasks go, if that is known.
+    pub(super) fn tuned(&self) -> Option<Tuning> {
+        self.tuning.get().copied()
+    }
+
+    /// The tuning with the fewest copies, and nothing else.
+    pub(super) fn simplest(&self) -> Tuning {
+        Tuning::plain(if self.device.shares_buffers() {
+            Transfer::DIRECT
+        } else {
+            Transfer::STAGED
+        })
     }
 
     /// Has grids folded as an adapter would that allows so few workgroups per dimension.
@@ -84,14 +98,23 @@ impl Engine {
         self.limits.max_compute_workgroups_per_dimension = groups;
     }
 
-    /// Takes a tuning, as far as the adapter allows it.
-    pub(super) fn tune(&mut self, mut tuning: Tuning) {
+    /// Takes a tuning, as far as the adapter allows it; the first that is given stays.
+    pub(super) fn tune(&self, tuning: Tuning) {
+        let _ = self.tuning.set(self.allowed(tuning));
+    }
+
+    /// Takes another tuning.
+    pub(super) fn retune(&mut self, tuning: Tuning) {
+        self.tuning = OnceLock::from(self.allowed(tuning));
+    }
+
+    fn allowed(&self, mut tuning: Tuning) -> Tuning {
         if !self.device.shares_buffers() {
             for transfer in tuning.transfers() {
                 *transfer = Transfer::STAGED;
             }
         }
-        self.tuning = tuning;
+        tuning
     }
 
     /// Idle slots that have commands recorded ahead.
@@ -106,7 +129,7 @@ impl Engine {
     }
 
     fn copier(&self) -> Copier {
-        Copier::new(&self.tuning)
+        Copier::new(&self.tuning())
     }
 
     /// Runs the tasks of one or more sources, whose outputs go to the sinks of the same numbers. Each submission has a
@@ -155,10 +178,32 @@ impl Engine {
         Ok(())
     }
 
+    /// Starts the chunks of a source, and returns those that are on their way. Of more than [`IN_FLIGHT`] the first are
+    /// waited for and handed to the sink, so that no more buffers are taken than a run takes.
+    pub(super) fn start_all(&self, source: &dyn Source, sink: &mut dyn Sink) -> Result<VecDeque<Flight>, Error> {
+        let mut flights = VecDeque::with_capacity(IN_FLIGHT);
+        if is_empty(source) {
+            return Ok(flights);
+        }
+        let mut cuts = [self.cut(source)?];
+        loop {
+            if flights.len() == IN_FLIGHT
+                && cuts[0].cutter.left > 0
+                && let Some(oldest) = flights.pop_front()
+            {
+                self.finish(oldest, &mut [sink], None)?;
+            }
+            match self.start(&mut cuts, &[source], None)? {
+                Some(flight) => flights.push_back(flight),
+                None => return Ok(flights),
+            }
+        }
+    }
+
     /// How a source is to be cut.
     pub(super) fn cut(&self, source: &dyn Source) -> Result<Cut, Error> {
         let kernel = self.kernel(source.spec())?;
-        let chunk_bytes = self.most_chunk_bytes.min(self.tuning.chunk_bytes);
+        let chunk_bytes = self.most_chunk_bytes.min(self.tuning().chunk_bytes);
         let most = kernel.layout.most(&self.limits, chunk_bytes);
         Ok(Cut {
             cutter: Cutter::new(source.lengths(), most),
@@ -227,7 +272,7 @@ impl Engine {
     /// look whether it is done. Where sizes take turns, they would be recorded in vain: not before two calls in a row are alike.
     fn prepare(&self, part: &mut Part) {
         let is_small = part.offsets.end < Tuning::MEDIUM_FROM_BYTES;
-        if part.slot.repeats(part.extent()) && is_small && self.tuning.spin_us > 0 {
+        if part.slot.repeats(part.extent()) && is_small && self.tuning().spin_us > 0 {
             let commands = self.record(std::slice::from_ref(part), false);
             part.slot.prepare(part.extent(), commands);
         }
@@ -269,7 +314,7 @@ impl Engine {
             kernel: kernel.number,
             operator: kernel.operator(),
             bucket,
-            transfer: self.tuning.transfer(kernel.layout.inputs_bytes(bucket)),
+            transfer: self.tuning().transfer(kernel.layout.inputs_bytes(bucket)),
         };
         let idle = lock(&self.pool).take(key);
         if let Some(slot) = idle {
@@ -290,7 +335,7 @@ impl Engine {
         let upload = slot.upload();
         let mut view = upload
             .get_mapped_range_mut(0..offsets.end)
-            .map_err(|error| self.device.faults.failed(error.to_string()))?;
+            .map_err(|error| self.device.faults.failed_by(error))?;
         for (index, (&start, &bytes)) in offsets.starts().iter().zip(offsets.lengths()).enumerate() {
             let start = start as usize;
             source.write(chunk, index, Mapped::new(view.slice(start..start + bytes)), copier);
@@ -320,7 +365,7 @@ impl Engine {
         mut phases: Option<&mut Phases>,
     ) -> Result<(), Error> {
         let begin = phases.is_some().then(Instant::now);
-        let spin = Duration::from_micros(self.tuning.spin_us);
+        let spin = Duration::from_micros(self.tuning().spin_us);
         self.device.wait(&flight.submission, flight.mappings(), spin)?;
         let waited = phases.is_some().then(Instant::now);
         if flight.timed
@@ -348,7 +393,7 @@ impl Engine {
         let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
         let view = readback
             .get_mapped_range(0..bytes)
-            .map_err(|error| self.device.faults.failed(error.to_string()))?;
+            .map_err(|error| self.device.faults.failed_by(error))?;
         sink.take(part.chunk, &view, self.copier())
             .map_err(|message| self.device.faults.failed(message))?;
         self.device.count_down(bytes);
@@ -379,7 +424,7 @@ impl Engine {
         };
         // The slot may be one that another task's inputs lie in.
         let view = part.inputs();
-        view.map_err(|error| self.device.faults.failed(error.to_string()))?
+        view.map_err(|error| self.device.faults.failed_by(error))?
             .slice(..)
             .fill(0);
         Ok(part)
@@ -392,12 +437,12 @@ impl Engine {
             .count_up(part.offsets.lengths().iter().map(|&bytes| bytes as u64).sum());
         let submission = self.submit(std::slice::from_mut(part), false)?;
         self.prepare(part);
-        let spin = Duration::from_micros(self.tuning.spin_us);
+        let spin = Duration::from_micros(self.tuning().spin_us);
         self.device.wait(&submission, part.slot.mappings(), spin)?;
         let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
         self.device.count_down(bytes);
         let view = part.slot.readback().get_mapped_range(0..bytes);
-        view.map_err(|error| self.device.faults.failed(error.to_string()))
+        view.map_err(|error| self.device.faults.failed_by(error))
     }
 
     /// Gives back a part that nothing is under way with.

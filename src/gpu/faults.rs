@@ -1,14 +1,46 @@
 //! What wgpu reports outside of the call that caused it, and the errors made of that.
 
 use std::{
+    cell::Cell,
+    marker::PhantomData,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::ThreadId,
 };
 
-use crate::error::Error;
+use crate::{
+    error::{Cause, Error},
+    own_device::Handlers,
+};
+
+thread_local! {
+    /// How many of this library's calls this thread is within.
+    static INSIDE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A call of this library's: what wgpu reports meanwhile on this thread is of its own doing, and is returned.
+#[derive(Debug)]
+pub(crate) struct Inside(PhantomData<*const ()>);
+
+impl Inside {
+    pub(crate) fn enter() -> Self {
+        INSIDE.set(INSIDE.get() + 1);
+        Self(PhantomData)
+    }
+
+    /// Whether this thread is within a call.
+    pub(crate) fn is() -> bool {
+        INSIDE.get() > 0
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(INSIDE.get() - 1);
+    }
+}
 
 /// What was reported of one device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Faults {
     pub(super) adapter: String,
     reports: Arc<Mutex<Reports>>,
@@ -23,20 +55,28 @@ struct Reports {
 }
 
 impl Faults {
-    /// Listens to a device of the adapter of that name.
-    pub(super) fn of(device: &wgpu::Device, adapter: &str) -> Self {
+    /// Listens to a device of the adapter of that name, and passes on to a program what is not of this library's doing.
+    pub(super) fn of(device: &wgpu::Device, adapter: &str, handlers: Handlers) -> Self {
         let reports = Arc::new(Mutex::new(Reports::default()));
+        let Handlers { on_lost, on_error } = handlers;
         device.set_device_lost_callback({
             let reports = Arc::clone(&reports);
             move |reason, message| {
-                let reason = format!("{reason:?}: {message}").to_lowercase();
-                lock(&reports).lost.get_or_insert(reason);
+                let known = format!("{reason:?}: {message}").to_lowercase();
+                lock(&reports).lost.get_or_insert(known);
+                if let Some(on_lost) = &on_lost {
+                    on_lost(reason, message);
+                }
             }
         });
         // Without a handler of ours wgpu panics.
         device.on_uncaptured_error({
             let reports = Arc::clone(&reports);
-            Arc::new(move |error| lock(&reports).errors.push((std::thread::current().id(), error)))
+            Arc::new(move |error: wgpu::Error| match &on_error {
+                _ if Inside::is() => lock(&reports).errors.push((std::thread::current().id(), error)),
+                Some(on_error) => on_error(error),
+                None => log::error!("{error}"),
+            })
         });
         Self {
             adapter: adapter.to_owned(),
@@ -58,23 +98,29 @@ impl Faults {
             .fold(None, |first: Option<wgpu::Error>, (_, error)| first.or(Some(error)));
         match first {
             None => Ok(()),
-            Some(error) => Err(self.reported(&error, 0)),
+            Some(error) => Err(self.reported(error, 0)),
         }
     }
 
     /// The error for a call that failed: what wgpu reported meanwhile, the loss of the device above all, else `message`.
     pub(super) fn failed(&self, message: String) -> Error {
-        self.check().err().unwrap_or_else(|| self.driver(message))
+        self.check().err().unwrap_or_else(|| self.driver(message, None))
+    }
+
+    /// The same, for an error of wgpu's.
+    pub(super) fn failed_by(&self, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+        let driver = || self.driver(error.to_string(), Some(Cause::new(error)));
+        self.check().err().unwrap_or_else(driver)
     }
 
     /// The error for what wgpu reported of a creation of so many bytes.
-    pub(super) fn reported(&self, error: &wgpu::Error, bytes: u64) -> Error {
+    pub(super) fn reported(&self, error: wgpu::Error, bytes: u64) -> Error {
         match error {
             wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory {
                 adapter: self.adapter.clone(),
                 bytes,
             },
-            other => self.driver(other.to_string()),
+            other => self.driver(other.to_string(), Some(Cause::new(other))),
         }
     }
 
@@ -103,10 +149,11 @@ impl Faults {
         }
     }
 
-    fn driver(&self, message: String) -> Error {
+    fn driver(&self, message: String, source: Option<Cause>) -> Error {
         Error::Driver {
             adapter: self.adapter.clone(),
             message,
+            source,
         }
     }
 }

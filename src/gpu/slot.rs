@@ -5,6 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use super::{
     commands::{Commands, MapResult, Recorded},
     device::{BindGroup, Device},
+    faults::Inside,
     kernel::{Kernel, Size},
 };
 use crate::{
@@ -166,6 +167,17 @@ impl Slot {
     }
 }
 
+/// Buffers are wgpu's objects, and go within a use of it: on GLES OpenGL's context is this thread's then.
+impl Drop for Slot {
+    fn drop(&mut self) {
+        debug_assert!(
+            Inside::is() || std::thread::panicking(),
+            "{}: a slot is dropped while wgpu is not in use",
+            self.key.operator
+        );
+    }
+}
+
 /// Two timestamps on their way to the host.
 #[derive(Debug)]
 pub(super) struct Timer {
@@ -201,7 +213,7 @@ impl Timer {
         let view = self
             .readback
             .get_mapped_range(..)
-            .map_err(|error| device.faults.failed(error.to_string()))?;
+            .map_err(|error| device.faults.failed_by(error))?;
         let (begin, end) = view.split_at(8);
         let ticks = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
         let time = device.between(ticks(begin), ticks(end));

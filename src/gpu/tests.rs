@@ -1,7 +1,9 @@
 //! Our counts against wgpu's own gauges, and against wgpu's device without a driver.
 
+use std::{pin::pin, sync::atomic::Ordering, time::Duration};
+
 use crate::{
-    adapter::Adapter,
+    adapter::{Adapter, AdapterChoice},
     backend::Backend,
     counters::Counters,
     error::Error,
@@ -12,11 +14,17 @@ use crate::{
     tuning::{Transfer, Tuning},
 };
 
-/// An executor on every adapter that works and has a driver, in each way of transfer.
-fn executors() -> Vec<Executor> {
-    let mut adapters = Adapter::list(&Backend::selected().unwrap());
+/// Every adapter that works and has a driver.
+fn adapters() -> Vec<Adapter> {
+    let choice = AdapterChoice::from_env().unwrap();
+    let mut adapters = choice.list(&Backend::selected().unwrap());
     adapters.extend(Adapter::list_own_gles().unwrap_or_default());
     adapters.retain(|adapter| adapter.info().unusable.is_none() && adapter.info().backend != Backend::Cpu);
+    adapters
+}
+
+/// An executor on each, in each way of transfer.
+fn executors() -> Vec<Executor> {
     let on = |adapter: &Adapter, transfer| {
         let options = Options {
             tuning: Some(Tuning::plain(transfer)),
@@ -25,7 +33,7 @@ fn executors() -> Vec<Executor> {
         };
         Executor::on(adapter, options).unwrap()
     };
-    adapters
+    adapters()
         .iter()
         .flat_map(|adapter| Transfer::ALL.map(|transfer| on(adapter, transfer)))
         .collect()
@@ -173,7 +181,10 @@ fn without_a_driver_different_operators_are_one_submission_too() {
             let (sums, roots) = (call.add(&sums).unwrap(), call.add(&roots).unwrap());
             let mut outputs = call.run().unwrap();
             assert_eq!(
-                (outputs.take(&sums).items().len(), outputs.take(&roots).items().len()),
+                (
+                    outputs.take(&sums).unwrap().items().len(),
+                    outputs.take(&roots).unwrap().items().len()
+                ),
                 (1000, 1)
             );
         };
@@ -321,4 +332,97 @@ fn a_context_that_is_gone_is_a_lost_device() {
             assert_eq!(sum, Ok(vec![2.0; 1000]));
         }
     }
+}
+
+/// As one whose kernel never ends. On real adapters whether a call times out is a matter of luck.
+fn stand_still(executor: &Executor, still: bool) {
+    let device = &executor.gpu().unwrap().engine().device;
+    device.stands_still.store(still, Ordering::Relaxed);
+}
+
+#[test]
+fn a_wait_that_takes_too_long_is_an_error_and_later_calls_are_right() {
+    let data = [1.0_f32; 1000];
+    let task = VectorAdd { a: &data, b: &data };
+    for executor in hasty_executors() {
+        let name = executor.adapter().name.clone();
+        let mut place = executor.in_place::<VectorAdd<'_>>(1000).unwrap();
+        assert_eq!(executor.run(&task).unwrap(), [2.0; 1000], "{name}");
+        stand_still(&executor, true);
+        let is_timeout = |error: Error| assert!(matches!(error, Error::Timeout { .. }), "{name}: {error}");
+        is_timeout(executor.run(&task).unwrap_err());
+        is_timeout(executor.run_batch(&[task, task]).unwrap_err());
+        is_timeout(executor.submit(&task).unwrap().wait().unwrap_err());
+        is_timeout(pollster::block_on(executor.submit(&task).unwrap()).unwrap_err());
+        is_timeout(place.run().map(|_| ()).unwrap_err());
+        stand_still(&executor, false);
+        assert_eq!(executor.run(&task).unwrap(), [2.0; 1000], "{name}");
+    }
+}
+
+#[test]
+fn a_future_times_out_without_being_polled_again_and_again() {
+    let data = [1.0_f32; 1000];
+    let task = VectorAdd { a: &data, b: &data };
+    for executor in hasty_executors() {
+        executor.run(&task).unwrap();
+        stand_still(&executor, true);
+        let mut pending = pin!(executor.submit(&task).unwrap());
+        let mut polls = 0;
+        let result = pollster::block_on(std::future::poll_fn(|context| {
+            polls += 1;
+            pending.as_mut().poll(context)
+        }));
+        assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
+        assert_eq!(
+            polls,
+            2,
+            "{}: once at first, and once when woken",
+            executor.adapter().name
+        );
+    }
+}
+
+/// Executors that wait for 50 ms, on every adapter.
+fn hasty_executors() -> Vec<Executor> {
+    let options = Options::default()
+        .tuning(Tuning::plain(Transfer::STAGED))
+        .timeout(Duration::from_millis(50));
+    let on = |adapter: &Adapter| Executor::on(adapter, options.clone()).unwrap();
+    adapters().iter().map(on).collect()
+}
+
+#[test]
+fn a_submitted_task_takes_no_more_buffers_than_one_that_is_run() {
+    let data = vec![1.0_f32; 10_000];
+    let task = VectorAdd { a: &data, b: &data };
+    for adapter in adapters() {
+        let options = Options::default()
+            .tuning(Tuning::plain(Transfer::STAGED))
+            .chunk_bytes(4000);
+        let buffers = |run: &dyn Fn(&Executor)| {
+            let executor = Executor::on(&adapter, options.clone()).unwrap();
+            run(&executor);
+            executor.counters().buffers_created
+        };
+        let submitted = buffers(&|executor| {
+            assert_eq!(executor.submit(&task).unwrap().wait().unwrap(), [2.0; 10_000]);
+        });
+        let run = buffers(&|executor| assert_eq!(executor.run(&task).unwrap(), [2.0; 10_000]));
+        // Ten chunks, three of which are on their way, with four buffers each.
+        assert_eq!((submitted, run), (12, 12), "{}", adapter.info().name);
+    }
+}
+
+#[test]
+fn an_error_tells_what_caused_it() {
+    let executor = Executor::on(&Adapter::noop().unwrap(), Options::default()).unwrap();
+    let device = &executor.gpu().unwrap().engine().device;
+    let _inside = super::Inside::enter();
+    let too_large = device.create_buffer("too large", u64::MAX / 2, wgpu::BufferUsages::STORAGE, false);
+    let error = too_large.unwrap_err();
+    assert!(matches!(error, Error::Driver { .. }), "{error}");
+    let source = std::error::Error::source(&error).expect("wgpu's error");
+    assert!(error.to_string().contains(&source.to_string()), "{error}: {source}");
+    assert!(source.source().is_some(), "and what is behind that");
 }

@@ -16,10 +16,10 @@ use super::{
 use crate::{
     adapter::AdapterInfo,
     backend::Backend,
+    env::{TUNING_ENV, flags},
     host,
     options::Options,
-    store::{PROFILE, Store, flags, plain},
-    tuning::TUNING_ENV,
+    store::{PROFILE, Store, place, plain},
 };
 
 /// The number of the format, and of how calibration works. Whoever changes either raises it.
@@ -120,7 +120,7 @@ impl Fingerprint {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             processor: host::processor(),
             threads: rayon::current_num_threads().min(host::threads()),
-            tuning: std::env::var(TUNING_ENV).ok(),
+            tuning: options.overrides.clone(),
             flags: flags(),
             build: build(options),
             adapters,
@@ -189,7 +189,7 @@ impl Cache {
         let names = fingerprint
             .adapters
             .iter()
-            .map(|a| format!("{}-{}", a.backend, plain(&a.name)));
+            .map(|a| format!("{}-{}{}", a.backend, plain(&a.name), place(a)));
         let mut file = format!("hybrid-{}", names.collect::<Vec<_>>().join("-"));
         file.truncate(150);
         Self {

@@ -131,7 +131,10 @@ impl Hybrid {
             let others = |other| other != backend && self.is_in_use(other);
             // By what was learned, as far as anything was predicted of them.
             let ns = |backend: Backend| prediction.ns[backend as usize];
-            let known = Backend::ALL.into_iter().filter(|&other| others(other) && ns(other) > 0);
+            let known = Backend::ALL
+                .iter()
+                .copied()
+                .filter(|&other| others(other) && ns(other) > 0);
             let next = table.filter(|_| wanted.is_none()).and_then(|table| {
                 let next = known.min_by_key(|&other| ns(other));
                 next.or_else(|| table.fastest(&load, others))

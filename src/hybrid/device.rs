@@ -79,7 +79,10 @@ impl Device {
             State::Failed(error) => return Err(error.clone()),
             State::Closed => {}
         }
-        match Executor::on(&self.adapter, self.options.clone()) {
+        // Tuned before anything is measured on it: a calibration measures tasks, not how they came to be tuned.
+        let opened =
+            Executor::on(&self.adapter, self.options.clone()).and_then(|executor| executor.tune().map(|_| executor));
+        match opened {
             Ok(executor) => {
                 self.was_open.store(true, Ordering::Relaxed);
                 let executor = Arc::new(executor);

@@ -4,7 +4,8 @@ use std::{fmt, time::Duration};
 
 use super::table::Threshold;
 use crate::{
-    backend::{Backend, ROUTE_ENV},
+    backend::Backend,
+    env::ROUTE_ENV,
     error::Error,
     task::Load,
 };
@@ -78,7 +79,7 @@ impl Route {
 
     /// The predicted time on each device that may be the fastest.
     pub fn predicted(&self) -> impl Iterator<Item = (Backend, Duration)> {
-        let times = Backend::ALL.into_iter().zip(self.predicted_ns);
+        let times = Backend::ALL.iter().copied().zip(self.predicted_ns);
         times
             .filter(|(_, ns)| *ns > 0)
             .map(|(backend, ns)| (backend, Duration::from_nanos(ns)))

@@ -278,7 +278,7 @@ mod tests {
                 let prediction = flat().predict(&load, |_| 1.0);
                 assert_eq!(prediction.fastest, expected, "{load:?}");
                 assert_eq!(prediction.ns, prediction.calibrated_ns, "{load:?}");
-                let times = Backend::ALL.into_iter().zip(prediction.ns);
+                let times = Backend::ALL.iter().copied().zip(prediction.ns);
                 let least = times.filter(|(_, ns)| *ns > 0).map(|(b, ns)| (ns, b)).min();
                 assert_eq!(least.map(|(_, backend)| backend), expected, "{load:?}");
             }

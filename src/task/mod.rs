@@ -69,7 +69,7 @@ pub use sample::{Calibration, CheckError, Generate, Generator, Random, Sample, g
 pub(crate) use sample::{Generated, compare};
 pub(crate) use source::{Appended, Batch, Filled, Sink, Source, lengths, run_batch, run_on_cpu, run_one};
 pub(crate) use strings::TABLE_STRIDE;
-pub(crate) use wgsl::{MAX_WORKGROUP_SIZE, checked};
+pub(crate) use wgsl::checked;
 
 use crate::error::Error;
 pub use crate::plan::Extent;

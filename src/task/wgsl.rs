@@ -10,7 +10,7 @@ use super::{
     Shape,
     kernel::{Source, Spec, Step},
 };
-use crate::error::Error;
+use crate::{error::Error, plan::MAX_WORKGROUP_SIZE};
 
 /// What a kernel's text says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +22,6 @@ pub(crate) struct Reflected {
     /// Words of immediates.
     pub(crate) immediates: usize,
 }
-
-/// Threads per workgroup that every adapter must allow.
-pub(crate) const MAX_WORKGROUP_SIZE: u32 = 256;
 
 /// Where something is wrong, as an offset into the whole text.
 type At = Option<usize>;

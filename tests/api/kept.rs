@@ -1,27 +1,35 @@
 //! What is kept between processes.
 
-use gpu_executor::{Backend, Executor, Options, TUNING_ENV, VectorAdd};
+use gpu_executor::{Adapter, Backend, Executor, Options, VectorAdd};
 
 use super::common;
 
 #[test]
 fn compiled_pipelines_are_kept_where_the_adapter_allows_it() {
-    let task = VectorAdd { a: &[1.0], b: &[2.0] };
+    let run = |adapter: &Adapter, options| {
+        let executor = Executor::on(adapter, options)?;
+        executor.run(&VectorAdd { a: &[1.0], b: &[2.0] })
+    };
     for adapter in common::adapters() {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options {
-            cache_dir: Some(folder.path().to_owned()),
-            ..common::options()
+        let options = common::options().cache_dir(folder.path());
+        assert_eq!(run(&adapter, options.clone()), Ok(vec![3.0]));
+        let files = || {
+            std::fs::read_dir(folder.path())
+                .unwrap()
+                .map(|file| file.unwrap().path())
         };
-        let run = || {
-            let executor = Executor::on(&adapter, options.clone()).unwrap();
-            assert_eq!(executor.run(&task), Ok(vec![3.0]));
-        };
+        assert_eq!(
+            files().count(),
+            0,
+            "compiled pipelines are kept where the program asks for it alone"
+        );
+        #[expect(unsafe_code, reason = "the folder is this test's own")]
+        // SAFETY: it was just made, under a name that nobody else knows. What the test itself writes there is refused.
+        let options = unsafe { options.keep_pipelines() };
+        let run = || assert_eq!(run(&adapter, options.clone()), Ok(vec![3.0]));
         run();
-        let files = std::fs::read_dir(folder.path())
-            .unwrap()
-            .map(|file| file.unwrap().path());
-        let files: Vec<_> = files.collect();
+        let files: Vec<_> = files().collect();
         // Of wgpu's backends only Vulkan offers it.
         assert_eq!(
             files.len(),
@@ -43,23 +51,26 @@ fn compiled_pipelines_are_kept_where_the_adapter_allows_it() {
 
 #[test]
 fn a_calibration_is_made_once_and_kept() {
-    if std::env::var_os(TUNING_ENV).is_some() {
-        return;
-    }
     for adapter in common::adapters() {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options {
-            cache_dir: Some(folder.path().to_owned()),
-            ..Options::default()
-        };
-        let tuning = Executor::on(&adapter, options.clone()).unwrap().tuning();
+        let options = Options::default().cache_dir(folder.path());
         let calibrations = || {
             let files = std::fs::read_dir(folder.path()).unwrap();
             let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
             names.filter(|name| name.ends_with(".json")).count()
         };
+        let executor = Executor::on(&adapter, options.clone()).unwrap();
+        assert_eq!(
+            calibrations(),
+            0,
+            "nothing is measured or written before there is a need"
+        );
+        let tuning = executor.tune().unwrap();
+        assert_eq!(executor.tuning(), tuning);
         let expected = usize::from(adapter.info().backend != Backend::Cpu);
         assert_eq!((calibrations(), usize::from(tuning.is_some())), (expected, expected));
-        assert_eq!(Executor::on(&adapter, options).unwrap().tuning(), tuning);
+        let again = Executor::on(&adapter, options).unwrap();
+        again.run(&VectorAdd { a: &[1.0], b: &[2.0] }).unwrap();
+        assert_eq!(again.tuning(), tuning, "the first call finds it");
     }
 }

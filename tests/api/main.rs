@@ -6,11 +6,12 @@
 mod common;
 mod in_place;
 mod kept;
+mod opened;
 mod submitted;
 
 use std::sync::mpsc;
 
-use gpu_executor::{Backend, Bn254FrMul, Error, Executor, MerkleRoot, Options, Sha256, Transfer, Tuning, VectorAdd};
+use gpu_executor::{Backend, Bn254FrMul, Error, Executor, MerkleRoot, Sha256, Transfer, Tuning, VectorAdd};
 
 /// Sizes around a workgroup's, and one of several chunks of the tests' smallest.
 const SIZES: [usize; 6] = [1, 255, 256, 1027, 70_000, 300_001];
@@ -73,9 +74,40 @@ fn tasks_of_one_call_have_outputs_of_their_own() {
         let mut call = executor.call();
         let (first, second) = (call.add(&short).unwrap(), call.add(&long).unwrap());
         let mut outputs = call.run().unwrap();
-        assert_eq!(outputs.take(&second).items(), sums(&a, &b), "{}", executor.backend());
-        let short = outputs.take(&first);
+        assert_eq!(
+            outputs.take(&second).unwrap().items(),
+            sums(&a, &b),
+            "{}",
+            executor.backend()
+        );
+        let short = outputs.take(&first).unwrap();
         assert_eq!((short.len(), &short[1]), (2, sums(&a[..3], &b[..3]).as_slice()));
+    }
+}
+
+#[test]
+fn a_wrong_ticket_is_an_error() {
+    let task = [VectorAdd { a: &[1.0], b: &[2.0] }];
+    let executor = Executor::new(Backend::Cpu).unwrap();
+    let (mut first, mut second) = (executor.call(), executor.call());
+    let (mine, others) = (first.add(&task).unwrap(), second.add(&task).unwrap());
+    let mut outputs = first.run().unwrap();
+    assert_eq!(
+        outputs.take(&others).unwrap_err(),
+        Error::WrongTicket,
+        "of another call"
+    );
+    assert_eq!(outputs.take(&mine).unwrap().items(), [3.0]);
+    assert_eq!(outputs.take(&mine).unwrap_err(), Error::WrongTicket, "used before");
+    assert_eq!(second.run().unwrap().take(&others).unwrap().items(), [3.0]);
+}
+
+#[test]
+fn a_task_that_a_poll_took_is_not_waited_for() {
+    for executor in common::executors(&common::options()) {
+        let mut pending = executor.submit(&VectorAdd { a: &[1.0], b: &[2.0] }).unwrap();
+        assert_eq!(pollster::block_on(&mut pending), Ok(vec![3.0]));
+        assert_eq!(pending.wait(), Err(Error::AlreadyTaken));
     }
 }
 
@@ -152,13 +184,10 @@ fn commands_recorded_ahead_are_those_of_the_next_call_or_dropped() {
     let cpu = Executor::new(Backend::Cpu).unwrap();
     for adapter in common::adapters() {
         for transfer in [Transfer::DIRECT, Transfer::STAGED] {
-            let options = Options {
-                tuning: Some(Tuning {
-                    spin_us: 1000,
-                    ..Tuning::plain(transfer)
-                }),
-                ..common::options()
-            };
+            let options = common::options().tuning(Tuning {
+                spin_us: 1000,
+                ..Tuning::plain(transfer)
+            });
             let executor = Executor::on(&adapter, options.clone()).unwrap();
             for round in 0..3 {
                 assert_eq!(

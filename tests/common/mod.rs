@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "tests say what they ran on")]
 
-use gpu_executor::{Adapter, BACKENDS_ENV, Backend, Executor, Options, Transfer, Tuning};
+use gpu_executor::{Adapter, AdapterChoice, BACKENDS_ENV, Backend, Executor, Options, Transfer, Tuning};
 
 /// The backends whose adapters CI installs, or that were asked for by name; a test that did not run on one of them is no
 /// proof there.
@@ -26,7 +26,7 @@ fn required(selected: &[Backend]) -> &[Backend] {
 /// Under `CI` when an adapter that CI installs is missing or unusable.
 pub(crate) fn adapters() -> Vec<Adapter> {
     let selected = Backend::selected().expect("names of backends");
-    let mut all = Adapter::list(&selected);
+    let mut all = AdapterChoice::from_env().expect("a PCI id").list(&selected);
     if selected.contains(&Backend::Gles) {
         // The other way to the same driver, unless it is the one that was listed.
         let own = Adapter::list_own_gles().unwrap_or_default();
@@ -54,11 +54,7 @@ pub(crate) fn adapters() -> Vec<Adapter> {
 /// Settings under which nothing is calibrated or stored: what a test finds must not depend on the machine's mood.
 #[allow(dead_code, reason = "not every test file uses every helper")]
 pub(crate) fn options() -> Options {
-    Options {
-        tuning: Some(Tuning::plain(Transfer::DIRECT)),
-        cache_dir: Some("".into()),
-        ..Options::default()
-    }
+    Options::default().tuning(Tuning::plain(Transfer::DIRECT)).cache_dir("")
 }
 
 /// Every way a task can take: shared buffers, staged ones, and one of each in small chunks, with several threads and
@@ -83,10 +79,7 @@ pub(crate) fn executors(options: &Options) -> Vec<Executor> {
     let mut executors: Vec<Executor> = Vec::new();
     for adapter in adapters() {
         for tuning in tunings() {
-            let options = Options {
-                tuning: Some(tuning),
-                ..options.clone()
-            };
+            let options = options.clone().tuning(tuning);
             let executor = Executor::on(&adapter, options).expect("a usable adapter");
             // Where buffers cannot be shared, two ways are the same.
             let is_new = |e: &Executor| e.adapter() != executor.adapter() || e.tuning() != executor.tuning();

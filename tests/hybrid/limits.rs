@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gpu_executor::{Adapter, Backend, Error, Hybrid, HybridOptions, Options, Reason, Routed, VectorAdd};
+use gpu_executor::{Adapter, Backend, Error, Hybrid, HybridOptions, Reason, Routed, VectorAdd};
 
 use super::{child, common, faults::call_once, gpus, hybrid};
 
@@ -12,14 +12,10 @@ fn a_device_that_takes_too_long_is_replaced_by_the_cpu() {
     let Some(gpu) = gpus().into_iter().find(|gpu| gpu.info().backend == Backend::Vulkan) else {
         return;
     };
-    let options = HybridOptions {
-        executor: Options {
-            timeout: Duration::ZERO,
-            ..common::options()
-        },
-        force: Some(Backend::Vulkan),
-        budget: Duration::ZERO,
-    };
+    let options = HybridOptions::default()
+        .executor(common::options().timeout(Duration::ZERO))
+        .force(Backend::Vulkan)
+        .budget(Duration::ZERO);
     let router = Hybrid::on(&[gpu], options).unwrap();
     let data = vec![1.0_f32; 1 << 22];
     let Routed { output, route } = router.run(&VectorAdd { a: &data, b: &data }).unwrap();
@@ -53,7 +49,7 @@ fn a_device_without_memory_is_replaced_by_the_cpu() {
         return;
     };
     let backend: Backend = backend.parse().unwrap();
-    let router = hybrid(&[Adapter::pick(backend, None).unwrap()], "");
+    let router = hybrid(&[Adapter::pick(backend).unwrap()], "");
     router.force(Some(backend)).unwrap();
     let large = vec![1.0_f32; 1 << 25];
     assert_eq!(

@@ -16,7 +16,7 @@ mod tables;
 
 use std::time::Duration;
 
-use gpu_executor::{Adapter, Backend, Hybrid, HybridOptions, Options, hybrid::Threshold};
+use gpu_executor::{Adapter, Backend, Hybrid, HybridOptions, hybrid::Threshold};
 
 /// The adapters that are not the CPU.
 pub(crate) fn gpus() -> Vec<Adapter> {
@@ -38,14 +38,9 @@ pub(crate) fn hybrid(adapters: &[Adapter], folder: &str) -> Hybrid {
 }
 
 pub(crate) fn within(adapters: &[Adapter], folder: &str, budget: Duration) -> Hybrid {
-    let options = HybridOptions {
-        executor: Options {
-            cache_dir: Some(folder.into()),
-            ..common::options()
-        },
-        budget,
-        ..HybridOptions::default()
-    };
+    let options = HybridOptions::default()
+        .executor(common::options().cache_dir(folder))
+        .budget(budget);
     Hybrid::on(adapters, options).unwrap()
 }
 

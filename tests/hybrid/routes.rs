@@ -90,10 +90,7 @@ fn what_is_not_there_cannot_be_asked_for() {
         Err(missing(Backend::Gles))
     );
     assert_eq!(router.executor(Backend::Metal).unwrap_err(), missing(Backend::Metal));
-    let options = HybridOptions {
-        force: Some(Backend::Gles),
-        ..HybridOptions::default()
-    };
+    let options = HybridOptions::default().force(Backend::Gles);
     assert_eq!(Hybrid::on(&[], options).unwrap_err(), missing(Backend::Gles));
     let route = router.run(&VectorAdd { a: &[1.0], b: &[1.0] }).unwrap().route;
     assert_eq!((route.backend, route.reason), (Backend::Cpu, Reason::OnlyDevice));
@@ -131,10 +128,9 @@ const ROUTE_CHILD_ENV: &str = "GPU_EXECUTOR_TEST_ROUTE";
 fn the_environment_forces_a_device_unless_the_program_does() {
     const NAME: &str = "routes::the_environment_forces_a_device_unless_the_program_does";
     if std::env::var_os(ROUTE_CHILD_ENV).is_some() {
-        let options = || HybridOptions {
-            executor: common::options(),
-            budget: Duration::ZERO,
-            ..HybridOptions::default()
+        let options = || {
+            let options = HybridOptions::from_env().unwrap();
+            options.executor(common::options()).budget(Duration::ZERO)
         };
         match Hybrid::on(&gpus(), options()) {
             Ok(router) => {
@@ -143,10 +139,7 @@ fn the_environment_forces_a_device_unless_the_program_does() {
             }
             Err(error) => println!("\nSEEN {error}"),
         }
-        let forced = HybridOptions {
-            force: Some(Backend::Cpu),
-            ..options()
-        };
+        let forced = options().force(Backend::Cpu);
         if let Ok(router) = Hybrid::on(&gpus(), forced) {
             let route = router.run(&VectorAdd { a: &[1.0], b: &[1.0] }).unwrap().route;
             println!("\nFORCED {} {:?}", route.backend, route.reason);
@@ -185,16 +178,11 @@ const WRONG_CHILD_ENV: &str = "GPU_EXECUTOR_TEST_WRONG_ENVIRONMENT";
 fn what_is_wrong_in_the_environment_is_an_error_and_no_reason_to_do_without_a_gpu() {
     const NAME: &str = "routes::what_is_wrong_in_the_environment_is_an_error_and_no_reason_to_do_without_a_gpu";
     if std::env::var_os(WRONG_CHILD_ENV).is_some() {
-        // The tests' options have a tuning, which would outweigh the environment's.
-        let options = HybridOptions {
-            executor: gpu_executor::Options {
-                tuning: None,
-                cache_dir: Some("".into()),
-                ..common::options()
-            },
-            ..HybridOptions::default()
-        };
-        match Hybrid::new(options) {
+        let options = HybridOptions::from_env().map(|options| {
+            let executor = options.executor.clone().cache_dir("");
+            options.executor(executor)
+        });
+        match options.and_then(Hybrid::new) {
             Ok(router) => println!("\nSEEN {} devices", router.adapters().count()),
             Err(error) => println!("\nSEEN {error}"),
         }

@@ -8,7 +8,7 @@ mod hashes;
 mod products;
 mod trees;
 
-use gpu_executor::{Executor, MerkleRoot, Options, Sha256, VectorAdd};
+use gpu_executor::{Executor, MerkleRoot, Sha256, VectorAdd};
 use hashes::messages;
 use sha3::Digest as _;
 use trees::{leaves, root};
@@ -16,11 +16,7 @@ use trees::{leaves, root};
 /// Executors in every way a task can take, with the kernels for adapters without 64-bit integers as well, and in small chunks.
 fn executors() -> Vec<Executor> {
     let mut executors = common::executors(&common::options());
-    executors.extend(common::gpu_executors(&Options {
-        int64: false,
-        chunk_bytes: 1000,
-        ..common::options()
-    }));
+    executors.extend(common::gpu_executors(&common::options().int64(false).chunk_bytes(1000)));
     executors
 }
 
@@ -95,11 +91,11 @@ fn tasks_of_all_operators_share_a_call() {
         let (hash, trees) = (call.add(&hash).unwrap(), call.add(&trees).unwrap());
         let mut outputs = call.run().unwrap();
         assert_eq!(
-            outputs.take(&trees).items(),
+            outputs.take(&trees).unwrap().items(),
             [root(&leaves), root(&leaves[..9])].concat()
         );
         assert_eq!(
-            outputs.take(&hash).items()[280],
+            outputs.take(&hash).unwrap().items()[280],
             sha256(&messages[280]),
             "{}",
             executor.backend()

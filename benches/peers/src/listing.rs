@@ -1,14 +1,14 @@
 //! The adapters peers are measured on, and the versions they are.
 
-use gpu_executor::{ADAPTER_NAME_ENV, Adapter, AdapterInfo, Backend};
+use gpu_executor::{AdapterChoice, AdapterInfo, Backend};
 use serde_json::json;
 
 /// What [`gpu_executor`] would pick on each backend, as the library's own listing has it.
 pub(crate) fn json() -> String {
-    let name = std::env::var(ADAPTER_NAME_ENV).ok();
     let (mut picked, mut absent) = (Vec::new(), Vec::new());
     for backend in Backend::built() {
-        match Adapter::pick(backend, name.as_deref()).map(|adapter| adapter.info().clone()) {
+        let picked = AdapterChoice::from_env().and_then(|choice| choice.pick(backend));
+        match picked.map(|adapter| adapter.info().clone()) {
             Ok(AdapterInfo {
                 name,
                 unusable: Some(reason),

@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, rc::Rc, time::Instant};
 
-use gpu_executor::{ADAPTER_NAME_ENV, Adapter, Backend, Error, Mapped, Options, VectorAdd};
+use gpu_executor::{Backend, Error, Mapped, VectorAdd};
 
 use super::{Contestant, Peer, cpu::flat, unknown};
 use crate::work::{Output, Work, checksum, fill};
@@ -11,13 +11,12 @@ pub(crate) struct Executor(Rc<gpu_executor::Executor>);
 
 impl Executor {
     pub(crate) fn new(backend: Backend) -> Result<(Self, String), String> {
-        let name = std::env::var(ADAPTER_NAME_ENV).ok();
-        let adapter = Adapter::pick(backend, name.as_deref()).map_err(|error| error.to_string())?;
-        let executor = gpu_executor::Executor::on(&adapter, Options::default()).map_err(|error| error.to_string())?;
+        let executor = gpu_executor::Executor::from_env(backend).map_err(|error| error.to_string())?;
         let tuning = executor
-            .tuning()
+            .tune()
+            .map_err(|error| error.to_string())?
             .map_or_else(String::new, |tuning| format!("; tuning {tuning}"));
-        let about = format!("{}{tuning}", adapter.info().name);
+        let about = format!("{}{tuning}", executor.adapter().name);
         Ok((Self(Rc::new(executor)), about))
     }
 }

@@ -65,8 +65,8 @@ fn unknown(method: &str) -> Result<Contestant, String> {
 /// wgpu's adapter for what the library picks on a backend; where the library brings a context of its own, wgpu's to the same
 /// driver, if it was the user who asked for that and not the driver.
 fn wgpu_adapter(backend: Backend) -> Result<wgpu::Adapter, String> {
-    let name = std::env::var(gpu_executor::ADAPTER_NAME_ENV).ok();
-    let picked = gpu_executor::Adapter::pick(backend, name.as_deref()).map_err(|error| error.to_string())?;
+    let picked = gpu_executor::AdapterChoice::from_env().and_then(|choice| choice.pick(backend));
+    let picked = picked.map_err(|error| error.to_string())?;
     let wanted = picked.info();
     if let Some(reason) = &wanted.unusable {
         return Err(reason.clone());

@@ -1,10 +1,16 @@
 //! Outputs of batches, and calls that join tasks of different operators.
 
-use std::{any::Any, fmt, marker::PhantomData, ops::Index};
+use std::{
+    any::Any,
+    fmt,
+    marker::PhantomData,
+    ops::Index,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
+use super::Executor;
 use crate::{
     error::Error,
-    executor::Executor,
     task::{Appended, Batch, Sink, Source, Task, lengths, run_on_cpu},
 };
 
@@ -83,29 +89,37 @@ impl<I> Index<usize> for Flat<I> {
 /// let mut call = executor.call();
 /// let sums = call.add(&[VectorAdd { a: &[1.0], b: &[2.0] }])?;
 /// let mut outputs = call.run()?;
-/// assert_eq!(outputs.take(&sums)[0], [3.0]);
+/// assert_eq!(outputs.take(&sums)?[0], [3.0]);
 /// # Ok::<(), gpu_executor::Error>(())
 /// ```
 pub struct Call<'a> {
     executor: &'a Executor,
+    number: u64,
     lanes: Vec<Box<dyn Lane + 'a>>,
 }
 
 /// Stands for the outputs of one [`Call::add`].
 #[derive(Debug)]
 pub struct Ticket<I> {
+    /// The number of its call.
+    call: u64,
     lane: usize,
     items: PhantomData<I>,
 }
 
 /// The outputs of a [`Call`].
 #[derive(Debug)]
-pub struct Outputs(Vec<Option<Box<dyn Any + Send>>>);
+pub struct Outputs {
+    call: u64,
+    lanes: Vec<Option<Box<dyn Any + Send>>>,
+}
 
 impl<'a> Call<'a> {
     pub(crate) fn new(executor: &'a Executor) -> Self {
+        static CALLS: AtomicU64 = AtomicU64::new(0);
         Self {
             executor,
+            number: CALLS.fetch_add(1, Ordering::Relaxed),
             lanes: Vec::new(),
         }
     }
@@ -122,6 +136,7 @@ impl<'a> Call<'a> {
             lengths,
         }));
         Ok(Ticket {
+            call: self.number,
             lane: self.lanes.len() - 1,
             items: PhantomData,
         })
@@ -140,9 +155,10 @@ impl<'a> Call<'a> {
                 gpu.run(&sources, &mut sinks, None)?;
             }
         }
-        Ok(Outputs(
-            self.lanes.into_iter().map(|lane| Some(lane.finish())).collect(),
-        ))
+        Ok(Outputs {
+            call: self.number,
+            lanes: self.lanes.into_iter().map(|lane| Some(lane.finish())).collect(),
+        })
     }
 }
 
@@ -155,12 +171,12 @@ impl fmt::Debug for Call<'_> {
 impl Outputs {
     /// The outputs that the ticket of the same call stands for.
     ///
-    /// # Panics
-    /// If the ticket is another call's, or was used before.
-    pub fn take<I: bytemuck::Pod + Send>(&mut self, ticket: &Ticket<I>) -> Flat<I> {
-        let flat = self.0.get_mut(ticket.lane).and_then(Option::take);
-        let flat = flat.and_then(|flat| flat.downcast().ok());
-        *flat.expect("a ticket of this call, used once")
+    /// # Errors
+    /// [`Error::WrongTicket`] if the ticket is another call's, or was used before.
+    pub fn take<I: bytemuck::Pod + Send>(&mut self, ticket: &Ticket<I>) -> Result<Flat<I>, Error> {
+        let lane = self.lanes.get_mut(ticket.lane).filter(|_| ticket.call == self.call);
+        let flat = lane.and_then(Option::take).and_then(|flat| flat.downcast().ok());
+        flat.map(|flat| *flat).ok_or(Error::WrongTicket)
     }
 }
 
