@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     adapter::AdapterInfo,
-    env::{CACHE_DIR_ENV, flags},
+    env::CACHE_DIR_ENV,
     host,
     tuning::Tuning,
 };

@@ -64,7 +64,7 @@ where
 }
 
 fn on_every_adapter(mut check: impl FnMut(&Executor) -> Result<(), CheckError>) -> Result<(), CheckError> {
-    for adapter in Adapter::list(&Backend::ALL) {
+    for adapter in Adapter::list(Backend::ALL) {
         if adapter.info().unusable.is_some() {
             continue;
         }

@@ -20,7 +20,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     for operator in operators() {
         let mut group = criterion.benchmark_group(operator.name);
-        for backend in Backend::ALL {
+        for &backend in Backend::ALL {
             let Ok(executor) = Executor::new(backend) else { continue };
             for size in [1_000, 30_000, 1_000_000] {
                 let workload = (operator.workload)(size, 1, 1);
