@@ -170,6 +170,8 @@ pub enum Error {
         column: usize,
         /// What is wrong.
         message: String,
+        /// The error behind it, where wgpu gave one.
+        source: Option<Cause>,
     },
     /// The adapter could not allocate what the task needs. On GLES wgpu reports this as [`Error::DeviceLost`] at times.
     #[error("{adapter}: out of memory allocating {bytes} bytes; set a smaller `Options::chunk_bytes`")]

@@ -218,11 +218,16 @@ impl Kernel {
         };
         let created = device.create_pipeline(spec.operator(), &code, &entries, immediate_bytes);
         let (pipeline, bind_group_layout) = created.map_err(|error| match error {
-            Error::Driver { adapter, message } if !spec.is_trusted() => Error::Kernel {
+            Error::Driver {
+                adapter,
+                message,
+                source,
+            } if !spec.is_trusted() => Error::Kernel {
                 operator: spec.operator(),
                 line: 0,
                 column: 0,
                 message: format!("{adapter} does not take it: {message}"),
+                source,
             },
             other => other,
         })?;

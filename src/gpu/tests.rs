@@ -346,7 +346,7 @@ fn a_wait_that_takes_too_long_is_an_error_and_later_calls_are_right() {
     let task = VectorAdd { a: &data, b: &data };
     for executor in hasty_executors() {
         let name = executor.adapter().name.clone();
-        let mut place = executor.in_place::<VectorAdd<'_>>(1000).unwrap();
+        let mut place = executor.in_place::<VectorAdd<'_>>(1000, ()).unwrap();
         assert_eq!(executor.run(&task).unwrap(), [2.0; 1000], "{name}");
         stand_still(&executor, true);
         let is_timeout = |error: Error| assert!(matches!(error, Error::Timeout { .. }), "{name}: {error}");
