@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use gpu_executor::{Backend, op};
+use gpu_executor::{
+    Backend,
+    testkit::{OPERATORS, Operator},
+};
 
 /// Comma list of sizes, `20000` for one task and `1000x256` for a batch.
 const SIZES_ENV: &str = "GPU_EXECUTOR_BENCH_SIZES";
@@ -76,8 +79,8 @@ impl Plan {
         let operators: Option<Vec<String>> =
             (operators.trim() != "all").then(|| operators.split(',').map(|name| name.trim().to_owned()).collect());
         for name in operators.iter().flatten() {
-            if !op::ALL.iter().any(|o| o.name == name) {
-                let names: Vec<_> = op::ALL.iter().map(|o| o.name).collect();
+            if !OPERATORS.iter().any(|o| o.name == name) {
+                let names: Vec<_> = OPERATORS.iter().map(|o| o.name).collect();
                 return Err(format!(
                     "{OPS_ENV}: no operator is named `{name}`; there are: {}",
                     names.join(", ")
@@ -99,7 +102,7 @@ impl Plan {
     }
 
     /// The cases of an operator.
-    pub(crate) fn cases_of(&self, operator: &op::Operator) -> impl Iterator<Item = Case> + use<> {
+    pub(crate) fn cases_of(&self, operator: &Operator) -> impl Iterator<Item = Case> + use<> {
         let default = if operator.name == "vector_add" {
             DEFAULT_SIZES
         } else {
@@ -118,7 +121,7 @@ impl Plan {
     pub(crate) fn ids(&self) -> Vec<String> {
         let mut ids = Vec::new();
         for backend in &self.backends {
-            for operator in op::ALL.iter().filter(|o| self.wants(o.name)) {
+            for operator in OPERATORS.iter().filter(|o| self.wants(o.name)) {
                 let id = |case| format!("{}/{backend}/{case}", operator.name);
                 ids.extend(self.cases_of(operator).map(id));
             }
@@ -127,12 +130,12 @@ impl Plan {
     }
 
     /// The case of an id.
-    pub(crate) fn find(&self, id: &str) -> Result<(op::Operator, Backend, Case), String> {
+    pub(crate) fn find(&self, id: &str) -> Result<(Operator, Backend, Case), String> {
         let unknown = || format!("no case is named `{id}`");
         let [operator, backend, size] = id.split('/').collect::<Vec<_>>()[..] else {
             return Err(unknown());
         };
-        let operator = op::ALL.iter().find(|o| o.name == operator).ok_or_else(unknown)?;
+        let operator = OPERATORS.iter().find(|o| o.name == operator).ok_or_else(unknown)?;
         let backend = self.backends.iter().find(|b| b.name() == backend).ok_or_else(unknown)?;
         Ok((*operator, *backend, size.parse()?))
     }

@@ -14,7 +14,10 @@ use std::{path::PathBuf, process::ExitCode, rc::Rc, time::Duration};
 use bench_recorder::{Recorder, wire};
 use cases::{Case, Plan};
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, measurement::WallTime};
-use gpu_executor::{Executor, op};
+use gpu_executor::{
+    Executor,
+    testkit::{OPERATORS, Operator},
+};
 
 /// Criterion samples, each a batch of calls.
 const SAMPLES: usize = 20;
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
                 continue;
             }
         };
-        for operator in op::ALL.iter().filter(|o| plan.wants(o.name)) {
+        for operator in OPERATORS.iter().filter(|o| plan.wants(o.name)) {
             let mut group = criterion.benchmark_group(operator.name);
             for case in plan.cases_of(operator) {
                 let recorded = measure(&mut group, &executor, *operator, case, records.is_some()).and_then(|record| {
@@ -71,7 +74,7 @@ fn main() -> ExitCode {
 fn measure(
     group: &mut BenchmarkGroup<'_, WallTime>,
     executor: &Rc<Executor>,
-    operator: op::Operator,
+    operator: Operator,
     case: Case,
     with_phases: bool,
 ) -> Result<Option<wire::Record>, bench_recorder::Error> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bench_recorder::{Fault, Subject, Suite, wire::Counters};
-use gpu_executor::{Executor, workload::Workload};
+use gpu_executor::{Executor, testkit::Workload};
 
 use crate::cases::{Case, Plan};
 
