@@ -10,12 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    adapter::AdapterInfo,
-    env::CACHE_DIR_ENV,
-    host,
-    tuning::Tuning,
-};
+use crate::{adapter::AdapterInfo, env::CACHE_DIR_ENV, host, tuning::Tuning};
 
 /// The number of the format, and of how calibration works. Whoever changes either raises it.
 const REVISION: u32 = 5;

@@ -3,12 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::table::Threshold;
-use crate::{
-    backend::Backend,
-    env::ROUTE_ENV,
-    error::Error,
-    task::Load,
-};
+use crate::{backend::Backend, env::ROUTE_ENV, error::Error, task::Load};
 
 /// An output, and where it was computed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -80,6 +80,7 @@ fn located(operator: &'static str, source: Source, at: At, message: String) -> E
         } else {
             message
         },
+        source: None,
     }
 }
 

@@ -112,7 +112,7 @@ fn check_on<G: Generate>(executor: &Executor) -> Result<(), CheckError> {
     let tickets = [call.add(&tasks)?, call.add(&turned)?];
     let mut outputs = call.run()?;
     for (tasks, ticket) in [&tasks, &turned].into_iter().zip(&tickets) {
-        compare::<G>(tasks, &outputs.take(ticket).iter().collect::<Vec<_>>(), name)?;
+        compare::<G>(tasks, &outputs.take(ticket)?.iter().collect::<Vec<_>>(), name)?;
     }
     Ok(())
 }

@@ -69,6 +69,7 @@ fn what_is_wrong_with_a_kernel_is_told_with_its_place() {
             line,
             column,
             message,
+            ..
         } = checked(&with(wgsl), false).unwrap_err()
         else {
             panic!("another error");
