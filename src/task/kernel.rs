@@ -228,7 +228,8 @@ pub(crate) fn word(n: usize) -> u32 {
 pub(crate) struct Spec {
     pub(crate) kernel: Kernel,
     pub(crate) inputs: Shape,
-    whole: Option<usize>,
+    /// Of one string for the whole task: the bytes of each of its elements.
+    pub(crate) whole: Option<usize>,
     /// Bytes of one element of the output, a multiple of 4.
     pub(crate) output_stride: usize,
     pub(crate) parameter_words: usize,

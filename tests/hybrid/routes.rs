@@ -208,7 +208,7 @@ fn what_is_wrong_in_the_environment_is_an_error_and_no_reason_to_do_without_a_gp
 fn threads_that_come_while_one_calibrates_go_on() {
     let gpus = gpus();
     // Enough for a device that takes seconds to open and to make its pipelines, beside 64 tasks.
-    let router = within(&gpus, "", Duration::from_secs(60));
+    let router = within(&gpus, "", Duration::from_secs(20));
     let data = vec![1.0_f32; 30_000];
     // As many as the pool has, and more, each of which may be asked to help with the calibration's own work.
     (0..64).into_par_iter().for_each(|index| {
