@@ -67,6 +67,46 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+    /// A buffer of another executor.
+    #[error("the buffer is of another executor; buffers are used by the one that made them")]
+    WrongExecutor,
+    /// A buffer that another chain is to write.
+    #[error("the buffer is held by another chain, which has not run")]
+    WrongChain,
+    /// An operator would write what it reads.
+    #[error("{operator}: the output is one of the inputs; write to another buffer")]
+    Aliased {
+        /// The operator's name.
+        operator: &'static str,
+    },
+    /// Elements that a buffer does not have.
+    #[error("elements {start} to {end} of a buffer of {len}")]
+    OutOfRange {
+        /// The first element asked for.
+        start: usize,
+        /// The end of those asked for.
+        end: usize,
+        /// Elements of the buffer.
+        len: usize,
+    },
+    /// A buffer longer than the adapter has any.
+    #[error("{adapter}: a buffer of {bytes} bytes, max_buffer_size is {most}; use several")]
+    BufferTooLong {
+        /// The adapter's name.
+        adapter: String,
+        /// Bytes asked for.
+        bytes: u64,
+        /// The adapter's limit.
+        most: u64,
+    },
+    /// An operator cannot work on these buffers.
+    #[error("{operator}: not on these buffers: {reason}")]
+    NotResident {
+        /// The operator's name.
+        operator: &'static str,
+        /// What it goes beyond, by the limit's name.
+        reason: String,
+    },
     /// A ticket of another call, or one that was used before.
     #[error("the ticket is of another call, or its outputs were taken before")]
     WrongTicket,
@@ -250,6 +290,14 @@ impl PartialEq for Cause {
 impl Eq for Cause {}
 
 impl Error {
+    /// Strings longer than kernels count.
+    pub(crate) fn too_many_words(bytes: usize) -> Self {
+        Self::NotResident {
+            operator: "strings",
+            reason: format!("{bytes} bytes, more than kernels can count in u32"),
+        }
+    }
+
     /// Whether it is the device that cannot do the task, so that another one may.
     pub(crate) fn is_the_devices(&self) -> bool {
         let is_too_much = match self {

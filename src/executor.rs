@@ -3,7 +3,13 @@
 mod batch;
 mod opening;
 
-use std::sync::Arc;
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 pub use batch::{Call, Flat, Outputs, Ticket};
 pub use opening::Opening;
@@ -19,6 +25,7 @@ use crate::{
     own_device::{self, OwnDevice},
     pending::Pending,
     phases::Phases,
+    resident::{Chain, DeviceBuffer, DeviceStrings, Place},
     task::{Appended, Batch, CheckError, Columns, Filled, Sample, Task, lengths, run_batch, run_on_cpu, run_one},
     tuning::Tuning,
 };
@@ -34,6 +41,14 @@ pub struct Executor {
     adapter: AdapterInfo,
     /// Absent on [`Backend::Cpu`].
     gpu: Option<Arc<Gpu>>,
+    /// No other has it, ever.
+    number: u64,
+}
+
+/// A number for an executor.
+fn next_number() -> u64 {
+    static EXECUTORS: AtomicU64 = AtomicU64::new(0);
+    EXECUTORS.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Executor {
@@ -85,6 +100,7 @@ impl Executor {
         Ok(Self {
             adapter: adapter.info().clone(),
             gpu: Gpu::open(adapter, &options)?.map(Arc::new),
+            number: next_number(),
         })
     }
 
@@ -145,6 +161,7 @@ impl Executor {
         Ok(Self {
             adapter,
             gpu: Some(Arc::new(gpu)),
+            number: next_number(),
         })
     }
 
@@ -363,6 +380,120 @@ impl Executor {
     #[must_use]
     pub fn call(&self) -> Call<'_> {
         Call::new(self)
+    }
+
+    /// A buffer of `len` elements that stays where the executor computes, zero at first.
+    ///
+    /// ```
+    /// # use gpu_executor::{Backend, Executor};
+    /// let executor = Executor::new(Backend::Cpu)?;
+    /// let buffer = executor.buffer::<u32>(3)?;
+    /// assert_eq!(executor.read(&buffer)?, [0; 3]);
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::BufferTooLong`] names the adapter's limit; [`Error::OutOfMemory`], [`Error::DeviceLost`],
+    /// [`Error::Driver`].
+    pub fn buffer<T: bytemuck::Pod + Send + Sync>(&self, len: usize) -> Result<DeviceBuffer<T>, Error> {
+        DeviceBuffer::new(self.place(), len)
+    }
+
+    /// A buffer with these elements.
+    ///
+    /// ```
+    /// # use gpu_executor::{Backend, Executor};
+    /// let executor = Executor::new(Backend::Cpu)?;
+    /// let buffer = executor.upload(&[1.5_f32, 2.5])?;
+    /// assert_eq!(executor.read(&buffer)?, [1.5, 2.5]);
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Executor::buffer`]; [`Error::Timeout`].
+    pub fn upload<T: bytemuck::Pod + Send + Sync>(&self, items: &[T]) -> Result<DeviceBuffer<T>, Error> {
+        let mut buffer = self.buffer(items.len())?;
+        self.write(&mut buffer, 0, items)?;
+        Ok(buffer)
+    }
+
+    /// Strings of bytes, such as messages, where the executor computes. [`DeviceStrings`] has an example.
+    ///
+    /// # Errors
+    /// Those of [`Executor::upload`].
+    pub fn upload_strings<M: AsRef<[u8]> + Sync>(&self, strings: &[M]) -> Result<DeviceStrings, Error> {
+        DeviceStrings::new(self.place(), strings)
+    }
+
+    /// Writes elements of a buffer, from `first` on. Chains submitted before are done with it first.
+    ///
+    /// ```
+    /// # use gpu_executor::{Backend, Executor};
+    /// let executor = Executor::new(Backend::Cpu)?;
+    /// let mut buffer = executor.upload(&[1_u32, 2, 3])?;
+    /// executor.write(&mut buffer, 1, &[7])?;
+    /// assert_eq!(executor.read(&buffer)?, [1, 7, 3]);
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::WrongExecutor`], [`Error::OutOfRange`], and those of [`Executor::upload`].
+    pub fn write<T: bytemuck::Pod + Send + Sync>(
+        &self,
+        buffer: &mut DeviceBuffer<T>,
+        first: usize,
+        items: &[T],
+    ) -> Result<(), Error> {
+        buffer.write(self.place(), first, items)
+    }
+
+    /// Reads a buffer back.
+    ///
+    /// ```
+    /// # use gpu_executor::{Backend, Executor};
+    /// let executor = Executor::new(Backend::Cpu)?;
+    /// let buffer = executor.upload(&[1_u32, 2, 3])?;
+    /// assert_eq!(executor.read(&buffer)?, [1, 2, 3]);
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::WrongExecutor`], [`Error::OutOfMemory`], [`Error::DeviceLost`], [`Error::Timeout`], [`Error::Driver`].
+    pub fn read<T: bytemuck::Pod + Send + Sync>(&self, buffer: &DeviceBuffer<T>) -> Result<Vec<T>, Error> {
+        self.read_range(buffer, 0..buffer.len())
+    }
+
+    /// Reads a range of a buffer back, and nothing else of it.
+    ///
+    /// ```
+    /// # use gpu_executor::{Backend, Executor};
+    /// let executor = Executor::new(Backend::Cpu)?;
+    /// let buffer = executor.upload(&[1_u32, 2, 3])?;
+    /// assert_eq!(executor.read_range(&buffer, 1..2)?, [2]);
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], and those of [`Executor::read`].
+    pub fn read_range<T: bytemuck::Pod + Send + Sync>(
+        &self,
+        buffer: &DeviceBuffer<T>,
+        range: Range<usize>,
+    ) -> Result<Vec<T>, Error> {
+        buffer.read(self.place(), range)
+    }
+
+    /// Operators that work on buffers, in one submission. [`Chain`] has examples.
+    #[must_use]
+    pub fn chain(&self) -> Chain<'_> {
+        Chain::new(self.place())
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            gpu: self.gpu.as_ref(),
+            owner: self.number,
+        }
     }
 
     pub(crate) fn gpu(&self) -> Option<&Gpu> {

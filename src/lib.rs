@@ -37,6 +37,7 @@ mod own_device;
 mod pending;
 mod phases;
 mod plan;
+pub mod resident;
 mod selection;
 mod store;
 pub mod task;
@@ -63,6 +64,7 @@ pub use options::Options;
 pub use own_device::OwnDevice;
 pub use pending::Pending;
 pub use phases::Phases;
+pub use resident::{Chain, DeviceBuffer, DeviceStrings};
 pub use task::{Load, Task};
 pub use tuning::{Transfer, Tuning, Way};
 /// The version of wgpu that a program's own device must be of.

@@ -86,6 +86,79 @@ fn a_task_in_place_creates_nothing_either() {
 }
 
 #[test]
+fn a_chain_in_steady_state_is_one_submission_and_creates_nothing() {
+    let messages = vec![vec![7_u8; 100]; 3000];
+    let data = vec![1.0_f32; 1000];
+    for executor in common::gpu_executors(&common::options()) {
+        let name = executor.backend();
+        let strings = executor.upload_strings(&messages).unwrap();
+        let mut digests = executor.buffer(3000).unwrap();
+        let mut root = executor.buffer(1).unwrap();
+        let numbers = executor.upload(&data).unwrap();
+        let (mut a, mut b) = (executor.buffer(1000).unwrap(), executor.buffer(1000).unwrap());
+        let mut run = || {
+            let mut chain = executor.chain();
+            let leaves = chain.add::<Keccak256<'_, Vec<u8>>>(&strings, (), &mut digests).unwrap();
+            let (mut from, mut to) = (chain.hold(&mut a).unwrap(), chain.hold(&mut b).unwrap());
+            for _ in 0..10 {
+                chain
+                    .add::<VectorAdd<'_>>((from.view(), numbers.view()), (), to)
+                    .unwrap();
+                (from, to) = (to, from);
+            }
+            chain.add::<MerkleRoot<'_>>(leaves.view(), (), &mut root).unwrap();
+            chain.run().unwrap();
+        };
+        run();
+        let before = executor.counters();
+        (0..3).for_each(|_| run());
+        // A tree of 3,000 leaves has two levels; its root is moved from the nodes to its buffer.
+        let mut expected = Counters::default();
+        expected.submits = 1;
+        expected.passes = 1;
+        expected.dispatches = 1 + 10 + 2;
+        expected.copies = 1;
+        assert_eq!((executor.counters() - before).per_call(3), Some(expected), "{name}");
+
+        // What is uploaded and read goes through idle buffers of the host's.
+        let read = |buffer| drop(executor.read::<[u8; 32]>(buffer).unwrap());
+        read(&root);
+        let before = executor.counters();
+        (0..3).for_each(|_| read(&root));
+        let mut expected = Counters::default();
+        (expected.submits, expected.copies, expected.maps) = (1, 1, 1);
+        (expected.bytes_down, expected.pool_hits) = (32, 1);
+        assert_eq!((executor.counters() - before).per_call(3), Some(expected), "{name}");
+        let mut buffer = executor.upload(&data).unwrap();
+        let before = executor.counters();
+        (0..3).for_each(|_| executor.write(&mut buffer, 0, &data).unwrap());
+        (expected.bytes_up, expected.bytes_down) = (4000, 0);
+        assert_eq!((executor.counters() - before).per_call(3), Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn bind_groups_go_with_their_buffers() {
+    let data = vec![1.0_f32; 1000];
+    for executor in common::gpu_executors(&common::options()) {
+        for _ in 0..2 {
+            let before = executor.counters();
+            let numbers = executor.upload(&data).unwrap();
+            let mut sum = executor.buffer(1000).unwrap();
+            for _ in 0..3 {
+                let mut chain = executor.chain();
+                chain
+                    .add::<VectorAdd<'_>>((numbers.view(), numbers.view()), (), &mut sum)
+                    .unwrap();
+                chain.run().unwrap();
+            }
+            let made = (executor.counters() - before).bind_groups_created;
+            assert_eq!(made, 1, "{}: of these buffers", executor.backend());
+        }
+    }
+}
+
+#[test]
 fn a_batch_is_one_submission_whatever_its_sizes() {
     let data = vec![1.0_f32; 256];
     let mut sizes = vec![256; 1000];

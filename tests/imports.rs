@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("what an operator is", &["task"]),
     ("device", &["gpu"]),
-    ("executor", &["executor", "in_place", "pending"]),
+    ("executor", &["executor", "in_place", "pending", "resident"]),
     ("operators", &["op"]),
     ("router", &["hybrid"]),
     ("test kit", &["testkit"]),

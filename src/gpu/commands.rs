@@ -62,6 +62,19 @@ impl Commands {
         self.encoder.copy_buffer_to_buffer(from, 0, to, 0, bytes);
     }
 
+    /// Copies so many bytes from a place in one buffer to a place in another.
+    pub(super) fn copy_range(&mut self, from: (&wgpu::Buffer, u64), to: (&wgpu::Buffer, u64), bytes: u64) {
+        self.counted.copies += 1;
+        self.encoder.copy_buffer_to_buffer(from.0, from.1, to.0, to.1, bytes);
+    }
+
+    /// Says in `done` that everything before it is done.
+    pub(super) fn tell(&mut self, done: &MapResult) {
+        self.mappings.push(done.clone());
+        let done = done.clone();
+        self.encoder.on_submitted_work_done(move || done.set(true));
+    }
+
     /// One pass, with timestamps at its begin and end if `queries` is there.
     pub(super) fn pass<'d>(
         &mut self,

@@ -2,10 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Mutex, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -15,6 +12,7 @@ use super::{
     faults::lock,
     flight::{Flight, Part},
     kernel::{Kernel, Offsets, Size},
+    resident::Residents,
     slot::{Key, Pool, Slot},
 };
 use crate::{
@@ -30,7 +28,7 @@ use crate::{
 
 /// Submissions of one call that are on their way at the same time: while the device computes one, the host fills the
 /// next and drains the one before.
-const IN_FLIGHT: usize = 3;
+pub(super) const IN_FLIGHT: usize = 3;
 
 /// Runs tasks on one wgpu device.
 #[derive(Debug)]
@@ -42,6 +40,7 @@ pub(super) struct Engine {
     tuning: OnceLock<Tuning>,
     kernels: Mutex<Vec<Arc<Kernel>>>,
     pool: Mutex<Pool>,
+    pub(super) residents: Residents,
 }
 
 /// Whether a source has nothing that a device should see.
@@ -64,6 +63,7 @@ impl Engine {
             tuning: OnceLock::new(),
             kernels: Mutex::default(),
             pool: Mutex::new(Pool::new(options.idle_bytes)),
+            residents: Residents::new(options.idle_bytes),
         }
     }
 
@@ -125,10 +125,11 @@ impl Engine {
 
     /// Drops all idle buffers, and says whether there were any.
     pub(super) fn drop_idle(&self) -> bool {
-        lock(&self.pool).clear()
+        let had_staging = self.residents.drop_idle();
+        lock(&self.pool).clear() || had_staging
     }
 
-    fn copier(&self) -> Copier {
+    pub(super) fn copier(&self) -> Copier {
         Copier::new(&self.tuning())
     }
 
@@ -200,11 +201,19 @@ impl Engine {
         }
     }
 
+    /// Bytes of a chunk's inputs or output at the most.
+    pub(super) fn chunk_bytes(&self) -> u64 {
+        self.most_chunk_bytes.min(self.tuning().chunk_bytes)
+    }
+
+    pub(super) fn limits(&self) -> &wgpu::Limits {
+        &self.limits
+    }
+
     /// How a source is to be cut.
     pub(super) fn cut(&self, source: &dyn Source) -> Result<Cut, Error> {
         let kernel = self.kernel(source.spec())?;
-        let chunk_bytes = self.most_chunk_bytes.min(self.tuning().chunk_bytes);
-        let most = kernel.layout.most(&self.limits, chunk_bytes);
+        let most = kernel.layout.most(&self.limits, self.chunk_bytes());
         Ok(Cut {
             cutter: Cutter::new(source.lengths(), most),
             kernel,
@@ -246,12 +255,12 @@ impl Engine {
             phases.upload += written - begin;
             phases.queue += written.elapsed();
         }
-        static FLIGHTS: AtomicU64 = AtomicU64::new(0);
         Ok(Some(Flight {
-            number: FLIGHTS.fetch_add(1, Ordering::Relaxed),
+            number: Flight::next_number(),
             submission,
             parts,
             timed,
+            done: None,
         }))
     }
 

@@ -1,6 +1,12 @@
 //! What is on its way: submissions, and the chunks and slots they are of.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use super::{
     commands::MapResult,
@@ -17,11 +23,22 @@ pub(crate) struct Flight {
     pub(super) submission: wgpu::SubmissionIndex,
     pub(super) parts: Vec<Part>,
     pub(super) timed: bool,
+    /// Where there are no parts: what is known once everything is done.
+    pub(super) done: Option<MapResult>,
 }
 
 impl Flight {
+    /// A number larger than those before.
+    pub(super) fn next_number() -> u64 {
+        static FLIGHTS: AtomicU64 = AtomicU64::new(0);
+        FLIGHTS.fetch_add(1, Ordering::Relaxed)
+    }
+
     pub(super) fn mappings(&self) -> impl Iterator<Item = &MapResult> + Clone {
-        self.parts.iter().flat_map(|part| part.slot.mappings())
+        self.parts
+            .iter()
+            .flat_map(|part| part.slot.mappings())
+            .chain(&self.done)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Inputs an operator may have.
-const MOST_INPUTS: usize = 4;
+pub(super) const MAX_INPUTS: usize = 4;
 
 /// How large the buffers of a slot are: so many elements, and words of strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub(super) struct Layout {
 /// Where each input of a chunk lies, and the end of the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Offsets {
-    starts: [u32; MOST_INPUTS],
-    lengths: [usize; MOST_INPUTS],
+    starts: [u32; MAX_INPUTS],
+    lengths: [usize; MAX_INPUTS],
     inputs: usize,
     pub(super) end: u64,
 }
@@ -70,8 +70,8 @@ impl Layout {
     /// The offsets for a chunk of this size.
     pub(super) fn offsets(&self, size: Size) -> Offsets {
         let mut offsets = Offsets {
-            starts: [0; MOST_INPUTS],
-            lengths: [0; MOST_INPUTS],
+            starts: [0; MAX_INPUTS],
+            lengths: [0; MAX_INPUTS],
             inputs: self.inputs(),
             end: 0,
         };
@@ -86,7 +86,8 @@ impl Layout {
         offsets
     }
 
-    fn inputs(&self) -> usize {
+    /// Bindings of the inputs.
+    pub(super) fn inputs(&self) -> usize {
         match self.spec.inputs {
             Shape::Numbers(strides) => strides.len(),
             Shape::Strings => 2,
@@ -113,6 +114,21 @@ impl Layout {
     /// Size of a buffer for the output and what lies behind it.
     pub(super) fn room_bytes(&self, size: Size) -> u64 {
         self.output_bytes(self.spec.room(size.elements, size.words))
+    }
+
+    /// Elements that threads compute for so many.
+    pub(super) fn padded(&self, elements: usize) -> usize {
+        elements.next_multiple_of(self.spec.kernel.elements_per_thread)
+    }
+
+    /// Elements of one dispatch over memory, whose parts begin where bindings may: each of so many steps and words.
+    pub(super) fn most_resident(&self, limits: &wgpu::Limits, depth: usize, words: usize) -> usize {
+        let each = self.spec.kernel.cost.of(1, words, depth).max(1);
+        let most = usize::try_from(Cost::OF_A_DISPATCH / each).unwrap_or(usize::MAX);
+        let most = most.min(self.most(limits, u64::MAX).elements);
+        // 64 elements of four bytes are as long as the largest alignment there is.
+        let unit = 64 * self.spec.kernel.elements_per_thread;
+        (most / unit * unit).max(unit)
     }
 
     /// What a chunk has, as an operator's dispatches are made of.
@@ -265,6 +281,29 @@ impl Kernel {
             .chain([range(output, self.layout.room_bytes(bucket))])
             .zip(0_u32..)
             .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
+        device.create_bind_group(self.operator(), &self.bind_group_layout, &entries)
+    }
+
+    /// The bind group of inputs and output that lie in ranges of buffers, each with its offset and length in bytes.
+    pub(super) fn bind_ranges(
+        &self,
+        device: &Device,
+        ranges: &[(&wgpu::Buffer, u64, u64)],
+    ) -> Result<BindGroup, Error> {
+        let range = |&(buffer, offset, bytes): &(_, _, u64)| {
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer,
+                offset,
+                size: wgpu::BufferSize::new(bytes),
+            })
+        };
+        let entries: Vec<_> = (0_u32..)
+            .zip(ranges)
+            .map(|(binding, given)| wgpu::BindGroupEntry {
+                binding,
+                resource: range(given),
+            })
             .collect();
         device.create_bind_group(self.operator(), &self.bind_group_layout, &entries)
     }

@@ -9,6 +9,7 @@ mod faults;
 mod flight;
 mod kernel;
 mod pipelines;
+mod resident;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use device::Device;
 use engine::Engine;
 use faults::{Inside, lock};
 pub(crate) use flight::{Flight, Part};
+pub(crate) use resident::{Memory, Read, Ready, Table, Work};
 use waker::{Request, WakerThread};
 
 use crate::{
@@ -33,6 +35,8 @@ use crate::{
     backend::Backend,
     counters::Counters,
     error::Error,
+    host::Copier,
+    mapped::Mapped,
     options::Options,
     own_device::OwnDevice,
     phases::Phases,
@@ -292,6 +296,75 @@ impl Gpu {
     pub(crate) fn drop_part(&self, part: Part) {
         let _use = self.any_use();
         drop(part);
+    }
+
+    /// The host's copies, by as many threads as the tuning has.
+    pub(crate) fn copier(&self) -> Copier {
+        self.prepare();
+        self.engine().copier()
+    }
+
+    /// Memory for so many elements of `stride` bytes, zero at first.
+    pub(crate) fn allocate(&self, elements: usize, stride: usize) -> Result<Memory, Error> {
+        let _use = self.in_use()?;
+        self.engine().allocate(elements, stride)
+    }
+
+    /// Takes memory back.
+    pub(crate) fn release(&self, memory: Memory) {
+        let _use = self.any_use();
+        self.engine().release(&memory);
+        drop(memory);
+    }
+
+    /// Writes memory from byte `first` on.
+    pub(crate) fn upload(&self, to: &Memory, first: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.prepare();
+        let _use = self.in_use()?;
+        let piece = usize::try_from(self.engine().piece_bytes()).unwrap_or(usize::MAX);
+        let mut pieces = bytes.chunks(piece);
+        let lengths = bytes.chunks(piece).map(|piece| piece.len() as u64);
+        self.engine().upload(to, first, lengths, |_, to, copier| {
+            copier.copy(to, pieces.next().expect("as many as there are lengths"));
+        })
+    }
+
+    /// Writes memory from its begin on, in pieces of so many bytes: `write` is given the number of each.
+    pub(crate) fn upload_pieces(
+        &self,
+        to: &Memory,
+        pieces: impl Iterator<Item = u64>,
+        write: impl FnMut(usize, Mapped<'_, u8>, Copier),
+    ) -> Result<(), Error> {
+        self.prepare();
+        let _use = self.in_use()?;
+        self.engine().upload(to, 0, pieces, write)
+    }
+
+    /// Reads a range of bytes of memory, piece by piece in their order.
+    pub(crate) fn download(&self, from: &Memory, range: Range<u64>, read: &mut Read<'_>) -> Result<(), Error> {
+        self.prepare();
+        let _use = self.in_use()?;
+        self.engine().download(from, range, read)
+    }
+
+    /// Makes work on memory ready to be started.
+    pub(crate) fn ready(&self, work: &Work<'_>) -> Result<Vec<Ready>, Error> {
+        self.prepare();
+        let _use = self.in_use()?;
+        self.engine().ready(work)
+    }
+
+    /// Starts work, all of it in one submission.
+    pub(crate) fn start_ready(&self, all: &[Ready]) -> Result<Flight, Error> {
+        let _use = self.in_use()?;
+        self.engine().start_ready(all)
+    }
+
+    /// Drops work that was started, or is not wanted any more.
+    pub(crate) fn drop_ready(&self, all: &mut Vec<Ready>) {
+        let _use = self.any_use();
+        all.clear();
     }
 
     /// Waits for its turn, for what must be done whether or not the device is there.

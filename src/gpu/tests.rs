@@ -426,3 +426,31 @@ fn an_error_tells_what_caused_it() {
     assert!(error.to_string().contains(&source.to_string()), "{error}: {source}");
     assert!(source.source().is_some(), "and what is behind that");
 }
+
+/// Work beyond what one dispatch may take is several, in one submission.
+#[test]
+fn a_chain_over_long_buffers_is_cut_where_bindings_may_begin() {
+    for mut executor in executors() {
+        executor.gpu_mut().unwrap().engine_mut().narrow(3);
+        let name = executor.adapter().name.clone();
+        for n in [9215, 9216, 9217, 30_001] {
+            let a: Vec<f32> = (0..n).map(|i| (i % 1000) as f32).collect();
+            let on_device = executor.upload(&a).unwrap();
+            let mut sum = executor.buffer(n).unwrap();
+            let before = executor.counters();
+            let mut chain = executor.chain();
+            chain
+                .add::<VectorAdd<'_>>((on_device.view(), on_device.view()), (), &mut sum)
+                .unwrap();
+            chain.run().unwrap();
+            let counted = executor.counters() - before;
+            assert_eq!(
+                (counted.submits, counted.dispatches),
+                (1, n.div_ceil(9216) as u64),
+                "{name} {n}"
+            );
+            let expected: Vec<f32> = a.iter().map(|x| x + x).collect();
+            assert_eq!(executor.read(&sum).unwrap(), expected, "{name} {n}");
+        }
+    }
+}

@@ -1,11 +1,11 @@
 //! Strings of bytes on their way to the device: a table of where each begins and how long it is, and their words.
 
-use super::{Inputs as _, Kernel, Load, Random, Task, TaskExt as _, source::Batch, word};
+use super::{Inputs as _, Kernel, Load, Random, Strings, Task, TaskExt as _, source::Batch, word};
 use crate::{
     error::Error,
     host::{Copier, Target as _, map_each},
     mapped::Mapped,
-    plan::{Chunk, Cutter},
+    plan::{Chunk, Cutter, Most},
 };
 
 /// Bytes for each string: where it begins, and how long it is.
@@ -229,6 +229,65 @@ fn put<'m>(to: Mapped<'m, u8>, string: &[u8], copier: Copier) -> Mapped<'m, u8> 
     let (to_last, rest) = rest.split_at(UNIT);
     to_last.write(&last);
     rest
+}
+
+/// Strings that go to the device for whatever operator.
+#[derive(Debug)]
+pub(crate) struct Uploaded<'a, M>(pub(crate) &'a [M]);
+
+impl<M> Clone for Uploaded<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Uploaded<'_, M> {}
+
+impl<M: AsRef<[u8]> + Sync> Task for Uploaded<'_, M> {
+    const KERNEL: Kernel = Kernel::new("strings", "");
+    type Inputs = Strings<M>;
+    type Parameters = ();
+    type Item = u32;
+
+    fn inputs(&self) -> &[M] {
+        self.0
+    }
+
+    fn compute(_: &[M], (): (), _: &mut [u32]) {}
+}
+
+/// All strings as one chunk, and that cut into pieces of roughly so many bytes.
+pub(crate) fn pieces<T: Task>(inputs: &Batch<'_, T>, bytes: usize, copier: Copier) -> Option<(Chunk, Vec<Chunk>)> {
+    let whole = Cutter::new(inputs.lengths, Most::elements(usize::MAX)).peek()?;
+    let looked_at = inputs.strings(whole).take(64);
+    let (sum, count) = looked_at.fold((0, 0), |(sum, count), string| (sum + all_words(string) * 4, count + 1));
+    let each = sum / count;
+    let part = |chunk| Part {
+        chunk,
+        sum: Sum::default(),
+    };
+    let mut parts: Vec<Part> = whole
+        .cut(inputs.lengths, (bytes / each.max(8)).max(1))
+        .map(part)
+        .collect();
+    let longest = T::SPEC.longest();
+    let count = |part: &mut Part| part.sum = inputs.sum(part.chunk, longest);
+    match copier.shares(whole.elements, size_of::<&[u8]>()) {
+        None => parts.iter_mut().for_each(count),
+        Some((helpers, _)) => helpers.in_place_scope(|scope| {
+            for part in &mut parts {
+                scope.spawn(move |_| count(part));
+            }
+        }),
+    }
+    let all = parts.iter().fold(Sum::default(), |sum, part| sum.and(part.sum));
+    let with = |chunk, sum: Sum| Chunk {
+        words: sum.words,
+        longest: sum.longest,
+        ..chunk
+    };
+    let parts = parts.into_iter().map(|part| with(part.chunk, part.sum));
+    Some((with(whole, all), parts.collect()))
 }
 
 /// How much work strings are, by a look at so many of them at the most: any of every two or three, by chance, as lengths may take turns.

@@ -7,6 +7,7 @@ mod common;
 mod in_place;
 mod kept;
 mod opened;
+mod resident;
 mod submitted;
 
 use std::sync::mpsc;
