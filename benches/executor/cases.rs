@@ -1,25 +1,21 @@
 //! What to measure, and how long: the defaults, or what `cargo xtask bench` says in environment variables.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr};
 
 use gpu_executor::{Backend, op};
 
-/// Folder to record every call into; unset for criterion's own reports only.
-const RECORD_ENV: &str = "GPU_EXECUTOR_BENCH_RECORD";
-/// `quick` or `default`.
-const PACE_ENV: &str = "GPU_EXECUTOR_BENCH_PACE";
 /// Comma list of sizes, `20000` for one task and `1000x256` for a batch.
 const SIZES_ENV: &str = "GPU_EXECUTOR_BENCH_SIZES";
-/// Comma list of operators, or `all`; unset for [`DEFAULT_OPERATOR`].
+/// Comma list of operators, or `all`, which it is if it is unset.
 const OPS_ENV: &str = "GPU_EXECUTOR_BENCH_OPS";
-
-/// What the other operators cost is their kernels, and takes minutes on a CPU's driver.
-const DEFAULT_OPERATOR: &str = "vector_add";
 
 /// Sizes at which one call takes more operations than this are left out: half a second on a core.
 const MOST_OPERATIONS: u64 = 1 << 33;
 
+/// What `vector_add` is measured with, whose cost is the way to the device and back,
 const DEFAULT_SIZES: &str = "1000,20000,50000,100000,250000,500000,1000000,1000x256";
+/// and all others, whose cost is their kernels.
+const OTHER_SIZES: &str = "256,4096,20000,100x256";
 
 /// Tasks of equal size that are run by one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,64 +54,25 @@ impl FromStr for Case {
     }
 }
 
-/// How long a case is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// About a second a case, for a look while working and for CI.
-    Quick,
-    /// What baselines are made of.
-    Default,
-}
-
-impl Pace {
-    pub(crate) fn warm_up(self) -> Duration {
-        Duration::from_millis(match self {
-            Self::Quick => 200,
-            Self::Default => 500,
-        })
-    }
-
-    pub(crate) fn measurement(self) -> Duration {
-        Duration::from_millis(match self {
-            Self::Quick => 1000,
-            Self::Default => 2000,
-        })
-    }
-
-    /// How long a case's samples may wait in all for nobody else to use the core.
-    pub(crate) fn patience(self) -> Duration {
-        self.measurement()
-    }
-
-    /// Criterion samples, each a batch of calls.
-    pub(crate) fn samples(self) -> usize {
-        match self {
-            Self::Quick => 10,
-            Self::Default => 20,
-        }
-    }
+/// Reads a comma list of sizes.
+fn cases(list: &str) -> Result<Vec<Case>, String> {
+    list.split(',').map(str::parse).collect()
 }
 
 /// What this process measures.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) backends: Vec<Backend>,
-    cases: Vec<Case>,
-    pub(crate) pace: Pace,
-    pub(crate) record: Option<PathBuf>,
+    /// Sizes asked for, of every operator.
+    cases: Option<Vec<Case>>,
     operators: Option<Vec<String>>,
 }
 
 impl Plan {
     /// Reads the environment.
     pub(crate) fn from_env() -> Result<Self, String> {
-        let pace = match std::env::var(PACE_ENV).as_deref() {
-            Err(_) | Ok("default") => Pace::Default,
-            Ok("quick") => Pace::Quick,
-            Ok(other) => return Err(format!("{PACE_ENV}: `{other}` is neither `quick` nor `default`")),
-        };
-        let sizes = std::env::var(SIZES_ENV).unwrap_or_else(|_| DEFAULT_SIZES.to_owned());
-        let operators = std::env::var(OPS_ENV).unwrap_or_else(|_| DEFAULT_OPERATOR.to_owned());
+        let sizes = std::env::var(SIZES_ENV).ok();
+        let operators = std::env::var(OPS_ENV).unwrap_or_else(|_| "all".to_owned());
         let operators: Option<Vec<String>> =
             (operators.trim() != "all").then(|| operators.split(',').map(|name| name.trim().to_owned()).collect());
         for name in operators.iter().flatten() {
@@ -129,9 +86,7 @@ impl Plan {
         }
         Ok(Self {
             backends: Backend::selected().map_err(|error| error.to_string())?,
-            cases: sizes.split(',').map(str::parse).collect::<Result<_, _>>()?,
-            pace,
-            record: std::env::var_os(RECORD_ENV).map(PathBuf::from),
+            cases: sizes.as_deref().map(cases).transpose()?,
             operators,
         })
     }
@@ -144,10 +99,19 @@ impl Plan {
     }
 
     /// The cases of an operator.
-    pub(crate) fn cases_of(&self, operator: &op::Operator) -> impl Iterator<Item = Case> {
+    pub(crate) fn cases_of(&self, operator: &op::Operator) -> impl Iterator<Item = Case> + use<> {
+        let default = if operator.name == "vector_add" {
+            DEFAULT_SIZES
+        } else {
+            OTHER_SIZES
+        };
+        let all = self
+            .cases
+            .clone()
+            .unwrap_or_else(|| cases(default).expect("the constants are sizes"));
         let operations = operator.operations;
         let is_short = move |case: &Case| (case.size * case.tasks) as u64 * operations <= MOST_OPERATIONS;
-        self.cases.iter().copied().filter(is_short)
+        all.into_iter().filter(is_short)
     }
 
     /// The ids of all cases, whether or not there is an adapter for them.

@@ -10,7 +10,7 @@ use std::{
 };
 
 pub(crate) use format::render;
-pub(crate) use noise::{another_state, disturbed, noise};
+pub(crate) use noise::noise;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -95,7 +95,7 @@ impl Baseline {
             .into_iter()
             .filter(|recording| kept.iter().any(|row| recording.has(row.run)))
             .collect();
-        // Rows of one number are one process, whose calibrations belong together: the new ones get numbers of their own.
+        // Rows of one number are one process: the new ones get numbers of their own.
         let last = kept.iter().map(|row| row.run).max().unwrap_or_default();
         let screened = rows.iter().filter(|row| row.stage == Stage::Screen);
         let new: Vec<Row> = screened
@@ -297,9 +297,9 @@ mod tests {
             );
         };
         check(
-            &text.replace("schema 2\n", "schema 1\n"),
+            &text.replace("schema 3\n", "schema 2\n"),
             1,
-            "schema 1, this program reads schema 2",
+            "schema 2, this program reads schema 3",
         );
         check("", 1, "does not begin");
         check(

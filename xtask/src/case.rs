@@ -34,6 +34,26 @@ impl fmt::Display for CaseId {
     }
 }
 
+/// Reads what is written by `Display`.
+impl std::str::FromStr for CaseId {
+    type Err = String;
+
+    fn from_str(id: &str) -> Result<Self, String> {
+        let unknown = || format!("`{id}` is no case of this project: they are named as vector_add/vulkan/20000 is");
+        let [op, backend, amount] = id.split('/').collect::<Vec<_>>()[..] else {
+            return Err(unknown());
+        };
+        let (tasks, size) = amount.split_once('x').unwrap_or(("1", amount));
+        let number = |text: &str| text.parse().ok().filter(|&n: &u64| n > 0).ok_or_else(unknown);
+        Ok(Self {
+            op: op.to_owned(),
+            backend: backend.to_owned(),
+            tasks: number(tasks)?,
+            size: number(size)?,
+        })
+    }
+}
+
 /// Declares the counters once: fields in the order of the columns, and their names.
 macro_rules! counters {
     ($($field:ident),* $(,)?) => {
@@ -122,9 +142,13 @@ mod tests {
                 tasks,
             };
             assert_eq!(id.to_string(), expected);
+            assert_eq!(expected.parse(), Ok(id));
         };
         check(1, 20_000, "vector_add/gles/20000");
         check(1000, 256, "vector_add/gles/1000x256");
+        for wrong in ["", "a/b", "a/b/c", "a/b/0", "a/b/1x", "a/b/1/2"] {
+            assert!(wrong.parse::<CaseId>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -19,14 +19,11 @@ mod merge;
 mod noop;
 mod peers;
 mod quantile;
-mod record;
 mod report;
 mod rows;
 mod run;
 mod scan_file;
-mod screen;
 mod shard;
-mod stat;
 mod table;
 mod verdict;
 

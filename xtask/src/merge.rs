@@ -16,6 +16,8 @@ pub(crate) struct Part {
     pub(crate) run: Run,
     /// `calls.csv`, as it was written.
     pub(crate) calls: String,
+    /// `cold.csv`, likewise.
+    pub(crate) cold: String,
     /// `quantiles.csv`, likewise.
     pub(crate) quantiles: String,
 }
@@ -65,6 +67,7 @@ pub(crate) fn merge(parts: &[Part]) -> Result<Part, Refusal> {
         run: Run {
             plan: Plan {
                 shard: None,
+                cases: parts.iter().flat_map(|part| part.run.plan.cases.clone()).collect(),
                 command: commands(&parts),
                 started: parts
                     .iter()
@@ -78,6 +81,7 @@ pub(crate) fn merge(parts: &[Part]) -> Result<Part, Refusal> {
             noop: first.run.noop,
         },
         calls: String::new(),
+        cold: String::new(),
         quantiles: String::new(),
     };
     let mut processes = 0;
@@ -89,9 +93,14 @@ pub(crate) fn merge(parts: &[Part]) -> Result<Part, Refusal> {
             processes = processes.max(run);
             merged.run.rows.push(Row { run, ..row.clone() });
         }
-        let calls = renumbered(&part.calls, last)
-            .map_err(|line| Refusal::Unfit(format!("{}: calls.csv:{line}: not a line of this program", part.name)))?;
-        append(&mut merged.calls, &calls);
+        for (name, file, to) in [
+            ("calls.csv", &part.calls, &mut merged.calls),
+            ("cold.csv", &part.cold, &mut merged.cold),
+        ] {
+            let lines = renumbered(file, last)
+                .map_err(|line| Refusal::Unfit(format!("{}: {name}:{line}: not a line of this program", part.name)))?;
+            append(to, &lines);
+        }
         append(&mut merged.quantiles, &part.quantiles);
     }
     merged
@@ -124,6 +133,8 @@ fn same_plan(first: &Part, part: &Part) -> Result<(), Refusal> {
             ("processes", plan.runs.to_string()),
             ("backends", plan.backends.join(",")),
             ("operators", format!("{:?}", plan.ops)),
+            ("backends not measured", format!("{:?}", plan.skipped)),
+            ("tuning", format!("{:?}", plan.tuning)),
             ("sizes", plan.sizes.join(",")),
             (
                 "number of shards",
@@ -169,7 +180,7 @@ fn commands(parts: &[&Part]) -> String {
         .join(" + ")
 }
 
-/// `calls.csv` with other numbers of processes; the line at fault if it is none.
+/// `calls.csv` or `cold.csv` with other numbers of processes; the line at fault if it is none.
 fn renumbered(calls: &str, last: u64) -> Result<String, usize> {
     let mut lines = calls.lines();
     let mut text = format!("{}\n", lines.next().unwrap_or_default());
@@ -221,6 +232,7 @@ mod tests {
     };
 
     const CALLS: &str = "op,backend,size,tasks,run,call,wall_ns\n";
+    const COLD: &str = "op,backend,size,tasks,run,core,part,ns\n";
     const QUANTILES: &str = "op,backend,size,tasks,runs,calls,p50_ns\n";
 
     fn part(shard: &str, size: u64) -> Part {
@@ -235,6 +247,7 @@ mod tests {
                 noop: Some(noop(1)),
             },
             calls: format!("{CALLS}vector_add,cpu,{size},1,1,0,10\nvector_add,cpu,{size},1,2,0,11\n"),
+            cold: format!("{COLD}vector_add,cpu,{size},1,1,0,first,900\n"),
             quantiles: format!("{QUANTILES}vector_add,cpu,{size},1,2,2,10.5\n"),
         }
     }
@@ -253,6 +266,10 @@ mod tests {
         assert_eq!(
             merged.quantiles,
             format!("{QUANTILES}vector_add,cpu,1000,1,2,2,10.5\nvector_add,cpu,20000,1,2,2,10.5\n")
+        );
+        assert_eq!(
+            merged.cold,
+            format!("{COLD}vector_add,cpu,20000,1,1,0,first,900\nvector_add,cpu,1000,1,3,0,first,900\n")
         );
         let rows: Vec<(u64, u64)> = merged.run.rows.iter().map(|row| (row.case.size, row.run)).collect();
         assert_eq!(rows, [(1000, 3), (1000, 4), (20_000, 1), (20_000, 2)]);
@@ -293,6 +310,8 @@ mod tests {
             "pace default and quick",
         );
         check(changed(|p| p.run.plan.sizes.clear()), "sizes");
+        check(changed(|p| p.run.plan.skipped.clear()), "backends not measured");
+        check(changed(|p| p.run.plan.tuning.clear()), "tuning");
         check(changed(|p| p.run.noop = Some(noop(2))), "without a driver");
         check(changed(|p| p.run.noop = None), "without a driver");
         check(changed(|p| p.run.plan.shard = None), "number of shards 2 and none");

@@ -152,7 +152,7 @@ impl Report<'_> {
         }
         if self.verdicts.iter().any(|v| v.change_percent.is_some()) {
             sentences.push(
-                "*calibrated change of the fastest tenth of the calls, or of the median where it says so; medians carry the machine's noise as well"
+                "*change of the fastest tenth of the calls, or of the statistic that it names"
                     .to_owned(),
             );
         }

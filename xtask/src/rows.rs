@@ -4,26 +4,13 @@ use std::str::FromStr;
 
 use crate::{
     case::{CaseId, Counters},
-    quantile::harrell_davis,
-    record::{Quiet, Record},
     table::{self, Fault, Fields, Table},
 };
 
 /// The columns before those of the counters, in order.
 const COLUMNS: [&str; 13] = [
-    "op",
-    "backend",
-    "size",
-    "tasks",
-    "stage",
-    "run",
-    "calls",
-    "p10_ns",
-    "p50_ns",
-    "p90_ns",
-    "p95_ns",
+    "op", "backend", "size", "tasks", "stage", "run", "calls", "p10_ns", "p50_ns", "mean_ns", "p90_ns", "p95_ns",
     "p99_ns",
-    "calibration_ns",
 ];
 
 /// All columns, in order.
@@ -36,7 +23,7 @@ fn columns() -> Vec<&'static str> {
 pub(crate) enum Stage {
     /// To measure every case.
     Screen,
-    /// To measure a suspect once more.
+    /// To measure a suspect once more, where it cannot be compared in turns.
     Confirm,
 }
 
@@ -67,40 +54,18 @@ pub(crate) struct Row {
     pub(crate) stage: Stage,
     /// Number of the process within the run, from 1.
     pub(crate) run: u64,
-    /// Calls that count; the quantiles are theirs.
+    /// Calls; the quantiles are theirs.
     pub(crate) calls: u64,
     pub(crate) p10_ns: f64,
     pub(crate) p50_ns: f64,
+    pub(crate) mean_ns: f64,
     pub(crate) p90_ns: f64,
     pub(crate) p95_ns: f64,
     pub(crate) p99_ns: f64,
-    /// Time of the calibration kernel next to these calls.
-    pub(crate) calibration_ns: f64,
     pub(crate) counters: Counters,
 }
 
 impl Row {
-    /// The row of a recorded case: of the calls next to a calibration kernel that took no longer than `limit_ns`.
-    pub(crate) fn new(record: &Record, stage: Stage, run: u64, limit_ns: f64) -> Self {
-        let Quiet {
-            calls_ns: sorted,
-            calibration_ns,
-        } = record.quiet(limit_ns);
-        Self {
-            case: record.case.clone(),
-            stage,
-            run,
-            calls: sorted.len() as u64,
-            p10_ns: harrell_davis(&sorted, 0.10),
-            p50_ns: harrell_davis(&sorted, 0.50),
-            p90_ns: harrell_davis(&sorted, 0.90),
-            p95_ns: harrell_davis(&sorted, 0.95),
-            p99_ns: harrell_davis(&sorted, 0.99),
-            calibration_ns: calibration_ns as f64,
-            counters: record.counters,
-        }
-    }
-
     fn fields(&self) -> Vec<String> {
         // A tenth of a nanosecond: finer than any clock, and short.
         let ns = |value: f64| format!("{value:.1}");
@@ -114,10 +79,10 @@ impl Row {
             self.calls.to_string(),
             ns(self.p10_ns),
             ns(self.p50_ns),
+            ns(self.mean_ns),
             ns(self.p90_ns),
             ns(self.p95_ns),
             ns(self.p99_ns),
-            ns(self.calibration_ns),
         ];
         fields.extend(self.counters.named().map(|(_, value)| value.to_string()));
         fields
@@ -135,10 +100,10 @@ impl Row {
             calls: fields.integer("calls")?,
             p10_ns: fields.time_ns("p10_ns")?,
             p50_ns: fields.time_ns("p50_ns")?,
+            mean_ns: fields.time_ns("mean_ns")?,
             p90_ns: fields.time_ns("p90_ns")?,
             p95_ns: fields.time_ns("p95_ns")?,
             p99_ns: fields.time_ns("p99_ns")?,
-            calibration_ns: fields.time_ns("calibration_ns")?,
             counters,
         };
         if row.calls == 0 {
@@ -227,10 +192,10 @@ pub(crate) mod tests {
             calls: 1000,
             p10_ns: tenths(0.9),
             p50_ns,
+            mean_ns: tenths(1.05),
             p90_ns: tenths(1.1),
             p95_ns: tenths(1.2),
             p99_ns: tenths(1.5),
-            calibration_ns: 60_000.0,
             counters: Counters {
                 submits: 1,
                 passes: 1,

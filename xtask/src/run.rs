@@ -4,7 +4,7 @@ mod measured;
 
 use std::{collections::BTreeMap, path::Path};
 
-pub(crate) use measured::{Measured, calls_csv, quantiles, quantiles_csv, rows, slices_csv};
+pub(crate) use measured::{Measured, calls_csv, cold_csv, quantiles, quantiles_csv, rows};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,29 +52,24 @@ pub(crate) struct Plan {
     pub(crate) tuning: BTreeMap<String, String>,
     /// Operators asked for; `None` for all.
     pub(crate) ops: Option<Vec<String>>,
-    /// Sizes asked for, as `20000` or `1000x256`.
+    /// Sizes asked for, as `20000` or `1000x256`; none for those that the bench program has.
     pub(crate) sizes: Vec<String>,
+    /// Ids of the cases that were to be measured.
+    #[serde(default)]
+    pub(crate) cases: Vec<String>,
     /// The part of all that which this machine measures; `None` for all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) shard: Option<Shard>,
 }
 
 impl Plan {
-    /// The sizes to be measured on a backend.
-    pub(crate) fn sizes_on(&self, backend: &str) -> Vec<String> {
-        let Some(shard) = self.shard else {
-            return self.sizes.clone();
-        };
-        let part = shard.part(&self.backends, &self.sizes).into_iter();
-        part.filter(|(b, _)| *b == backend)
-            .map(|(_, size)| size.to_owned())
-            .collect()
-    }
-
     /// Whether a case was to be measured; if not, why.
     pub(crate) fn covers(&self, case: &CaseId) -> Result<(), String> {
         if let Some(skipped) = self.skipped.iter().find(|s| s.backend == case.backend) {
             return Err(skipped.reason.clone());
+        }
+        if self.cases.contains(&case.to_string()) {
+            return Ok(());
         }
         if !self.backends.contains(&case.backend) {
             return Err("backend not asked for".to_owned());
@@ -82,15 +77,14 @@ impl Plan {
         if self.ops.as_ref().is_some_and(|ops| !ops.contains(&case.op)) {
             return Err("operator not asked for".to_owned());
         }
-        if !self.sizes.contains(&case.amount()) {
+        if !self.sizes.is_empty() && !self.sizes.contains(&case.amount()) {
             return Err("size not asked for".to_owned());
         }
-        if let Some(shard) = self.shard
-            && !self.sizes_on(&case.backend).contains(&case.amount())
-        {
-            return Err(format!("not of shard {shard}"));
+        match self.shard {
+            Some(shard) => Err(format!("not of shard {shard}")),
+            // Everything was asked for, and the program does not have it.
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -189,6 +183,7 @@ pub(crate) mod tests {
             }],
             ops: None,
             sizes: vec!["1000".to_owned(), "20000".to_owned(), "1000x256".to_owned()],
+            cases: Vec::new(),
             shard: None,
         }
     }
@@ -221,8 +216,7 @@ pub(crate) mod tests {
         );
         let mut shard = plan();
         shard.shard = Some("1/2".parse().unwrap());
-        assert_eq!(shard.sizes_on("cpu"), ["1000", "20000", "1000x256"]);
-        assert_eq!(shard.sizes_on("vulkan"), [""; 0]);
+        shard.cases = vec!["vector_add/cpu/1000".to_owned()];
         assert_eq!(shard.covers(&case("cpu", 1000, 1)), Ok(()));
         assert_eq!(
             shard.covers(&case("vulkan", 1000, 1)),

@@ -12,46 +12,12 @@ pub(crate) struct Shard {
     pub(crate) of: u64,
 }
 
-/// What each case costs beside its elements, in nanoseconds: warm-up, measurement, set-up.
-const CASE_NS: u64 = 3_000_000_000;
-/// What an element costs over all calls of its case, on a software adapter: the calls of large cases take longer than
-/// they are given, as every sample has at least one.
-const ELEMENT_NS: u64 = 1_000;
-
 impl Shard {
-    /// Of the given backends and amounts of work (`20000`, `1000x256`), those that this shard measures, in their order.
-    ///
-    /// Longest first, each goes to the shard with the least to do. All operators of one backend and amount stay together.
-    pub(crate) fn part<'a>(self, backends: &'a [String], amounts: &'a [String]) -> Vec<(&'a str, &'a str)> {
-        let all: Vec<(&str, &str)> = backends
-            .iter()
-            .flat_map(|backend| amounts.iter().map(move |amount| (backend.as_str(), amount.as_str())))
-            .collect();
-        let mut longest_first: Vec<usize> = (0..all.len()).collect();
-        // Stable, so that equals keep their order.
-        longest_first.sort_by_key(|&at| std::cmp::Reverse(expected_ns(all[at].1)));
-        let mut loads = vec![0_u64; usize::try_from(self.of).expect("few shards")];
-        let mut mine = Vec::new();
-        for at in longest_first {
-            let load = loads.iter_mut().enumerate().min_by_key(|(_, load)| **load);
-            let (shard, load) = load.expect("at least one shard");
-            *load += expected_ns(all[at].1);
-            if shard as u64 + 1 == self.index {
-                mine.push(at);
-            }
-        }
-        mine.sort_unstable();
-        mine.into_iter().map(|at| all[at]).collect()
+    /// Of the given ids, those that this shard measures: every so many, as all cases take about as long.
+    pub(crate) fn part(self, ids: Vec<String>) -> Vec<String> {
+        let mine = |(at, _): &(usize, String)| *at as u64 % self.of + 1 == self.index;
+        ids.into_iter().enumerate().filter(mine).map(|(_, id)| id).collect()
     }
-}
-
-/// How long an amount of work will take to measure, roughly.
-fn expected_ns(amount: &str) -> u64 {
-    let elements = amount
-        .split('x')
-        .filter_map(|number| number.parse::<u64>().ok())
-        .fold(1, u64::saturating_mul);
-    CASE_NS.saturating_add(elements.saturating_mul(ELEMENT_NS))
 }
 
 impl fmt::Display for Shard {
@@ -95,10 +61,6 @@ impl From<Shard> for String {
 mod tests {
     use super::*;
 
-    fn own(names: &[&str]) -> Vec<String> {
-        names.iter().map(|&name| name.to_owned()).collect()
-    }
-
     #[test]
     fn a_shard_is_written_as_it_is_read() {
         for good in ["1/1", "1/4", "4/4"] {
@@ -110,33 +72,14 @@ mod tests {
     }
 
     #[test]
-    fn every_case_is_in_one_shard_and_the_long_ones_are_spread() {
-        let backends = own(&["cpu", "vulkan"]);
-        let amounts = own(&["1000", "16000000", "1000x256", "4000000", "20000"]);
-        let whole = Shard { index: 1, of: 1 }.part(&backends, &amounts);
-        assert_eq!(whole.len(), 10);
-        for of in [2, 3, 4, 10, 12] {
-            let parts: Vec<_> = (1..=of)
-                .map(|index| Shard { index, of }.part(&backends, &amounts))
-                .collect();
-            let mut joined: Vec<_> = parts.iter().flatten().copied().collect();
-            joined.sort_unstable();
-            let mut expected = whole.clone();
-            expected.sort_unstable();
-            assert_eq!(joined, expected, "{of}");
-            let loads = parts
-                .iter()
-                .map(|part| part.iter().map(|(_, amount)| expected_ns(amount)).sum::<u64>());
-            let longest = expected_ns("16000000");
-            let (least, most) = loads.fold((u64::MAX, 0), |(a, b), load| (a.min(load), b.max(load)));
-            assert!(most - least <= longest, "{of}: {least} to {most}");
+    fn every_case_is_in_one_shard_and_their_order_is_kept() {
+        let ids: Vec<String> = (0..10).map(|n| format!("o/cpu/{n}")).collect();
+        for of in [1, 2, 3, 4, 10, 12] {
+            let parts: Vec<Vec<String>> = (1..=of).map(|index| Shard { index, of }.part(ids.clone())).collect();
+            assert!(parts.iter().all(|part| part.is_sorted()), "{parts:?}");
+            let mut joined = parts.concat();
+            joined.sort();
+            assert_eq!(joined, ids, "{of}");
         }
-    }
-
-    #[test]
-    fn the_order_of_a_run_is_kept() {
-        let (backends, amounts) = (own(&["vulkan", "cpu"]), own(&["1000", "20000"]));
-        let part = Shard { index: 1, of: 2 }.part(&backends, &amounts);
-        assert_eq!(part, [("vulkan", "1000"), ("vulkan", "20000")]);
     }
 }

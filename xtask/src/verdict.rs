@@ -33,6 +33,9 @@ pub(crate) struct CaseVerdict {
     pub(crate) change_percent: Option<f64>,
     /// The smallest change that would have been noticed, in per cent.
     pub(crate) detectable_percent: Option<f64>,
+    /// Whether it looks slower or faster by the baseline, and not only unsure.
+    #[serde(skip)]
+    pub(crate) is_suspect: bool,
     /// Why, where the numbers do not say it.
     pub(crate) note: Option<String>,
 }
@@ -53,14 +56,9 @@ impl CaseVerdict {
             quantile: None,
             change_percent: None,
             detectable_percent: None,
+            is_suspect: false,
             note: None,
         }
-    }
-
-    /// Whether it would be faster by the baseline alone, with nothing to be done about it but a comparison.
-    pub(crate) fn looks_faster(&self) -> bool {
-        let is_beyond = |(change, detectable): (f64, f64)| (1.0 + change / 100.0) * (1.0 + detectable / 100.0) < 1.0;
-        self.verdict == Verdict::Inconclusive && self.change_percent.zip(self.detectable_percent).is_some_and(is_beyond)
     }
 }
 
@@ -96,8 +94,15 @@ impl Strictness {
 /// The exit code that verdicts amount to: the worst, and a regression is worse than what cannot be told.
 pub(crate) fn exit(verdicts: &[CaseVerdict], strictness: Strictness) -> Exit {
     let failures: Vec<Exit> = verdicts.iter().filter_map(|v| strictness.failure(v.verdict)).collect();
+    let is_timed = |v: &&CaseVerdict| matches!(v.verdict, Verdict::Inconclusive | Verdict::Noisy);
+    let is_judged =
+        |v: &CaseVerdict| matches!(v.verdict, Verdict::Slower | Verdict::Faster | Verdict::Pass) && v.p50_ns.is_some();
+    // Cases on both sides and none of them judged: that says nothing, and is no pass.
+    let none_judged = verdicts.iter().any(|v| is_timed(&v)) && !verdicts.iter().any(is_judged);
     if failures.contains(&Exit::Regression) {
         Exit::Regression
+    } else if none_judged && strictness.timing == Timing::Enforced {
+        Exit::Inconclusive
     } else {
         failures.first().copied().unwrap_or(Exit::Pass)
     }

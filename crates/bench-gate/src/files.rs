@@ -60,6 +60,18 @@ pub fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(Error::io("read", path))
 }
 
+/// Reads plain data.
+///
+/// # Errors
+/// [`Error::Io`] with the path, [`Error::Data`] with path and line.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    serde_json::from_str(&read(path)?).map_err(|error| Error::Data {
+        path: path.to_owned(),
+        line: error.line() as u64,
+        message: error.to_string(),
+    })
+}
+
 /// The place of one of several files of a kind: `ab.json`, `ab-2.json`, and so on.
 pub fn numbered(first: &Path, number: u32) -> PathBuf {
     let stem = first.file_stem().unwrap_or_default().to_string_lossy();

@@ -4,6 +4,7 @@
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
 
 pub mod assess;
+pub mod binding;
 pub mod cli;
 pub mod console;
 pub mod criterion;
@@ -12,10 +13,13 @@ pub mod error;
 pub mod exit;
 pub mod figures;
 pub mod files;
+pub mod gpu;
 pub mod html;
 pub mod interrupt;
 pub mod lines;
 pub mod lock;
+pub mod measure;
+pub mod process;
 pub mod progress;
 pub mod project;
 pub mod record;

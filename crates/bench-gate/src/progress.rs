@@ -1,14 +1,24 @@
-//! Shows which case is measured and how much time is left; nothing where standard error is not a terminal.
+//! Shows which case is measured and how much time is left: a bar at a terminal, else a line now and then.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::Cell,
+    io::IsTerminal as _,
+    time::{Duration, Instant},
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::console;
+
+/// Lines are no closer than this where standard error is not a terminal.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// Progress over a known number of cases.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
     begun: Cell<u64>,
+    last_line: Cell<Instant>,
 }
 
 impl Progress {
@@ -26,6 +36,7 @@ impl Progress {
         Self {
             bar,
             begun: Cell::new(0),
+            last_line: Cell::new(Instant::now()),
         }
     }
 
@@ -33,6 +44,14 @@ impl Progress {
     pub fn begin(&self, case: &str) {
         self.bar.set_position(self.begun.replace(self.begun.get() + 1));
         self.bar.set_message(case.to_owned());
+    }
+
+    /// Says where it is, if standard error is not a terminal and nothing was said for a while.
+    pub fn line(&self, text: &str) {
+        if !std::io::stderr().is_terminal() && self.last_line.get().elapsed() >= BETWEEN_LINES {
+            self.last_line.set(Instant::now());
+            console::status("Measuring", text);
+        }
     }
 }
 

@@ -64,6 +64,10 @@ impl Subject for Every {
         Ok(wall)
     }
 
+    fn check(&mut self) -> Result<(), Fault> {
+        self.inner.check()
+    }
+
     // The calls that are added would show in the counters, and what they hide in is the time.
     fn counters(&self) -> Counters {
         Counters::new()

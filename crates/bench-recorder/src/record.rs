@@ -120,6 +120,7 @@ impl Record {
     ///
     /// # Errors
     /// [`Error::Write`] with the path.
+    #[expect(clippy::missing_panics_doc, reason = "plain data is always JSON")]
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
         let name: String = self
             .id

@@ -20,6 +20,15 @@ pub trait Subject {
     /// What the work returns; whoever measures it stops.
     fn call(&mut self) -> Result<Duration, Fault>;
 
+    /// Holds a result against one that is known to be right: a fast wrong result is worth nothing. It is
+    /// done once, after the first calls.
+    ///
+    /// # Errors
+    /// How the result differs.
+    fn check(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Counters since the subject was made. Only what equal calls count alike belongs here.
     fn counters(&self) -> Counters {
         Counters::new()
@@ -56,7 +65,7 @@ pub fn calls<R>(work: impl FnMut() -> R + 'static) -> Box<dyn Subject> {
     Box::new(Calls(work))
 }
 
-/// What the first two calls took, behind what was done before them.
+/// What the first two calls took, behind what was done before them. The result is checked then.
 pub(crate) fn cold_ns(subject: &mut dyn Subject) -> Result<BTreeMap<String, u64>, Fault> {
     let mut parts: Vec<(&str, Duration)> = subject.cold();
     for name in ["first", "second"] {

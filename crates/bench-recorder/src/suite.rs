@@ -255,6 +255,14 @@ mod tests {
             Ok(Duration::from_nanos(self.0 as u64))
         }
 
+        fn check(&mut self) -> Result<(), Fault> {
+            if self.0 == 13.0 {
+                Err("wrong result".into())
+            } else {
+                Ok(())
+            }
+        }
+
         fn counters(&self) -> Counters {
             Counters::from([("dispatches".to_owned(), self.1)])
         }
@@ -331,6 +339,7 @@ mod tests {
             Answer::Prepared(_)
         ));
         check(r#"{"prepare":{"case":"other"}}"#, "no case is named `other`");
+        check(r#"{"prepare":{"case":"work/13"}}"#, "wrong result");
         check("prepare work/100", "is no request");
         check(r#"{"prepare":{}}"#, "missing field `case`");
         check(&measure(""), "is not prepared");

@@ -1,8 +1,4 @@
-//! A comparison of two revisions on one machine, as functions of what was recorded: `recording` → `compare` → `judge` → `report`.
+//! Comparisons of two revisions, from end to end functions of data: the engine is `bench_gate`'s.
 
-pub(crate) mod compare;
-pub(crate) mod judge;
 pub(crate) mod overrule;
-pub(crate) mod recording;
 pub(crate) mod report;
-pub(crate) mod validation;

@@ -1,9 +1,8 @@
 //! What a comparison with the baseline's revision found, in the place of what the baseline said.
 
-use crate::{
-    ab::judge::Judged,
-    verdict::{CaseVerdict, Verdict},
-};
+use bench_gate::assess::Assessment;
+
+use crate::verdict::{CaseVerdict, Verdict};
 
 /// Whether a baseline's verdict is worth a comparison.
 pub(crate) fn is_in_doubt(verdict: Verdict) -> bool {
@@ -14,29 +13,20 @@ pub(crate) fn is_in_doubt(verdict: Verdict) -> bool {
 }
 
 /// Puts the comparison's verdicts in the place of the baseline's.
-pub(crate) fn apply(verdicts: &mut [CaseVerdict], judged: &[Judged], revision: &str) {
+pub(crate) fn apply(verdicts: &mut [CaseVerdict], assessments: &[Assessment], revision: &str) {
     for verdict in verdicts {
-        let Some(judged) = judged.iter().find(|judged| judged.case == verdict.case.to_string()) else {
+        let Some(assessment) = assessments.iter().find(|of| of.case == verdict.case.to_string()) else {
             continue;
         };
         // What the baseline does not doubt, or counters say, is none of its business.
         if !is_in_doubt(verdict.verdict) {
             continue;
         }
+        let Some(figures) = assessment.deciding() else { continue };
         let at_first = verdict
             .change_percent
             .map_or_else(String::new, |percent| format!("{percent:+.1} % against the baseline; "));
-        if !matches!(judged.verdict, Verdict::Pass | Verdict::Slower | Verdict::Faster) {
-            // A comparison that does not tell leaves the matter as it was, unless it is sure that the change is another one.
-            if let Some((low, high)) = contradiction(verdict, judged) {
-                verdict.verdict = Verdict::Inconclusive;
-                verdict.note = Some(format!(
-                    "{at_first}A/B has it between {low:+.1} and {high:+.1} %, and cannot tell more"
-                ));
-            }
-            continue;
-        }
-        let phases: Vec<String> = judged
+        let phases: Vec<String> = assessment
             .phases
             .iter()
             .map(|p| format!("{} {:+.1} %", p.name, p.change_percent))
@@ -49,114 +39,72 @@ pub(crate) fn apply(verdicts: &mut [CaseVerdict], judged: &[Judged], revision: &
         let revision = revision.get(..12).unwrap_or(revision);
         verdict.note = Some(format!(
             "{at_first}A/B with {revision} in {} blocks{moved}",
-            judged.blocks
+            assessment.blocks
         ));
-        verdict.verdict = judged.verdict;
-        verdict.quantile = Some(judged.quantile.clone());
-        verdict.change_percent = judged.change_percent;
-        verdict.detectable_percent = judged.detectable_percent;
+        verdict.verdict = assessment.verdict;
+        verdict.quantile = Some(assessment.statistic.name().to_owned());
+        verdict.change_percent = Some(figures.change_percent);
+        verdict.detectable_percent = Some(figures.detectable_percent);
     }
-}
-
-/// The interval of a comparison that has no verdict, if it is short of the change that the baseline convicts, and takes none at all
-/// for possible as well. One that finds a change of that direction, be it larger or smaller, acquits of nothing.
-fn contradiction(verdict: &CaseVerdict, judged: &Judged) -> Option<(f64, f64)> {
-    if judged.verdict != Verdict::Inconclusive || verdict.quantile.as_ref() != Some(&judged.quantile) {
-        return None;
-    }
-    let (low, high) = (judged.low_percent?, judged.high_percent?);
-    let claimed = verdict.change_percent?;
-    let is_another = match verdict.verdict {
-        Verdict::Slower => low <= 0.0 && high < claimed,
-        Verdict::Faster => high >= 0.0 && low > claimed,
-        _ => false,
-    };
-    is_another.then_some((low, high))
 }
 
 #[cfg(test)]
 mod tests {
+    use bench_gate::assess::{Figures, Statistic};
+
     use super::*;
     use crate::case::CaseId;
 
     #[test]
-    fn a_comparison_overrules_the_baseline_only_where_it_has_something_to_say() {
+    fn a_comparison_takes_the_place_of_what_the_baseline_doubts() {
         let case = |size| CaseId {
             op: "o".to_owned(),
             backend: "cpu".to_owned(),
             tasks: 1,
             size,
         };
-        let mut verdicts: Vec<CaseVerdict> = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
-            .map(|size| CaseVerdict::new(case(size), Verdict::Slower))
-            .into();
-        for verdict in &mut verdicts {
-            verdict.quantile = Some("fastest tenth".to_owned());
-        }
+        let mut verdicts: Vec<CaseVerdict> = [Verdict::Slower, Verdict::Pass, Verdict::Inconclusive, Verdict::Slower]
+            .into_iter()
+            .zip(1..)
+            .map(|(verdict, size)| CaseVerdict::new(case(size), verdict))
+            .collect();
         verdicts[0].change_percent = Some(9.0);
-        verdicts[4].change_percent = Some(40.0);
-        for verdict in &mut verdicts[5..] {
-            verdict.change_percent = Some(30.0);
-        }
-        verdicts[8].quantile = Some("median".to_owned());
-        verdicts[9].verdict = Verdict::Faster;
-        verdicts[9].change_percent = Some(-5.0);
-        let judged = |size: u64, verdict, change_percent| Judged {
-            case: case(size).to_string(),
-            verdict,
-            blocks: 16,
-            base_ns: None,
-            head_ns: None,
-            quantile: "fastest tenth".to_owned(),
-            change_percent,
-            low_percent: None,
-            high_percent: None,
-            p_adjusted: None,
-            detectable_percent: None,
-            sentinel_percent: None,
-            counters: None,
-            phases: Vec::new(),
-            note: None,
+        let figures = Figures {
+            statistic: Statistic::Median,
+            base_ns: 100.0,
+            head_ns: 101.0,
+            change_percent: 1.0,
+            low_percent: 0.0,
+            high_percent: 2.0,
+            p_adjusted: 0.5,
+            control_percent: 0.0,
+            deviation_percent: 1.0,
+            floor_percent: 1.0,
+            bound_percent: 5.0,
+            detectable_percent: 2.0,
         };
-        let unsure = |size, low, high| Judged {
-            low_percent: Some(low),
-            high_percent: Some(high),
-            ..judged(size, Verdict::Inconclusive, Some(f64::midpoint(low, high)))
-        };
-        let all = [
-            judged(1, Verdict::Pass, Some(0.1)),
-            judged(2, Verdict::NotMeasured, None),
-            judged(3, Verdict::Inconclusive, Some(4.0)),
-            // Confirmed, but the second base was off: no acquittal.
-            judged(5, Verdict::Noisy, Some(40.0)),
-            unsure(6, -5.5, 3.0),
-            // Slower still than the baseline has it, or slower if by less.
-            unsure(7, 31.0, 60.0),
-            unsure(8, 6.0, 16.0),
-            // The quantile that the baseline convicts is the other one.
-            unsure(9, -5.5, 3.0),
-            unsure(10, -5.5, 3.0),
-        ];
-        apply(&mut verdicts, &all, "0123456789abcdef");
+        let assessments: Vec<Assessment> = [Verdict::Pass, Verdict::Slower, Verdict::Slower, Verdict::NotMeasured]
+            .into_iter()
+            .zip(1..)
+            .map(|(verdict, size)| Assessment {
+                case: case(size).to_string(),
+                verdict,
+                statistic: Statistic::Median,
+                blocks: 16,
+                figures: vec![figures.clone(); usize::from(verdict != Verdict::NotMeasured)],
+                settle: None,
+                accepted: None,
+                counters: None,
+                phases: Vec::new(),
+                note: None,
+            })
+            .collect();
+        apply(&mut verdicts, &assessments, "0123456789abcdef");
         let words: Vec<Verdict> = verdicts.iter().map(|verdict| verdict.verdict).collect();
-        assert_eq!(
-            words,
-            [
-                Verdict::Pass,
-                Verdict::Slower,
-                Verdict::Slower,
-                Verdict::Slower,
-                Verdict::Slower,
-                Verdict::Inconclusive,
-                Verdict::Slower,
-                Verdict::Slower,
-                Verdict::Slower,
-                Verdict::Faster
-            ]
-        );
-        assert_eq!(
-            verdicts[0].note.as_deref(),
-            Some("+9.0 % against the baseline; A/B with 0123456789ab in 16 blocks")
-        );
+        // A case that could not be compared keeps what the baseline said.
+        assert_eq!(words, [Verdict::Pass, Verdict::Pass, Verdict::Slower, Verdict::Slower]);
+        let note = "+9.0 % against the baseline; A/B with 0123456789ab in 16 blocks";
+        assert_eq!(verdicts[0].note.as_deref(), Some(note));
+        assert_eq!(verdicts[2].quantile.as_deref(), Some("median"));
     }
 }

@@ -10,8 +10,15 @@ use std::{
 use anstyle::Style;
 use serde::{Deserialize, Serialize};
 
+use bench_gate::{
+    assess::{Assessment, Figures, Phase, Statistic},
+    binding::Binding,
+    gpu,
+    record::{Variant, Window},
+    stat::quantile::median,
+};
+
 use crate::{
-    ab::judge::{Judged, Phase},
     exit::Exit,
     files,
     report::{cells::duration, markdown::escape},
@@ -32,8 +39,9 @@ pub(crate) struct Plan {
     pub(crate) cases: Vec<String>,
     /// Of the random order.
     pub(crate) seed: u64,
-    /// Whether processes are bound to one core where they compute on the CPU.
-    pub(crate) bound: bool,
+    /// What is bound to the core of a block; `None` for what suits each backend.
+    #[serde(default)]
+    pub(crate) binding: Option<Binding>,
     /// How tasks reach the adapters of the backends: the same for both revisions, where the library lets it be said.
     #[serde(default)]
     pub(crate) tuning: BTreeMap<String, String>,
@@ -51,22 +59,47 @@ pub(crate) struct Side {
     pub(crate) program: std::path::PathBuf,
 }
 
-/// A judged comparison.
+impl Side {
+    /// A program that was built elsewhere: its path may have its revision behind an equals sign.
+    pub(crate) fn elsewhere(program: &std::path::Path) -> Result<Self, crate::error::Error> {
+        use crate::{error::Error, host::build};
+
+        let path = build::path_of(program);
+        if !path.is_file() {
+            return Err(Error::Usage(format!("--program: {} is no file", path.display())));
+        }
+        let text = program.to_string_lossy();
+        let revision = text
+            .rsplit_once('=')
+            .map_or_else(|| path.display().to_string(), |(_, revision)| revision.to_owned());
+        Ok(Self {
+            commit: revision.clone(),
+            revision,
+            program: std::path::absolute(&path).map_err(Error::io("find", &path))?,
+        })
+    }
+}
+
+/// A comparison that was assessed.
 #[derive(Clone, Debug)]
 pub(crate) struct Report<'a> {
     plan: &'a Plan,
-    verdicts: &'a [Judged],
+    verdicts: &'a [Assessment],
     rules: Rules,
     exit: Exit,
     /// Cases that the head cannot run though the base can.
     failed: BTreeSet<String>,
+    /// What the windows tell besides: cold starts, clocks.
+    remarks: Vec<String>,
+    /// How long a block of the undecided cases takes.
+    block_seconds: f64,
 }
 
 /// What `ab.json` says of a comparison that was part of a run.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Kept {
     pub(crate) base: Side,
-    pub(crate) verdicts: Vec<Judged>,
+    pub(crate) verdicts: Vec<Assessment>,
 }
 
 const HEADINGS: [&str; 7] = [
@@ -90,10 +123,10 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// How the comparison ends because of a case; `None` if that does not fail it.
-    fn failure(self, judged: &Judged) -> Option<Exit> {
-        match judged.verdict {
+    fn failure(self, assessment: &Assessment) -> Option<Exit> {
+        match assessment.verdict {
             Verdict::Slower => Some(Exit::Regression),
-            _ if judged.counters.is_some() && !self.allow_counters => Some(Exit::Regression),
+            _ if assessment.counters.is_some() && !self.allow_counters => Some(Exit::Regression),
             Verdict::Inconclusive | Verdict::Noisy | Verdict::Missing | Verdict::NotMeasured => {
                 self.strict.then_some(Exit::Inconclusive)
             }
@@ -101,11 +134,21 @@ impl Rules {
         }
     }
 
-    /// The exit code that verdicts amount to.
-    pub(crate) fn exit(self, verdicts: &[Judged]) -> Exit {
-        let failures: Vec<Exit> = verdicts.iter().filter_map(|judged| self.failure(judged)).collect();
+    /// The exit code that verdicts amount to. A comparison in which nothing was judged does not pass.
+    pub(crate) fn exit(self, verdicts: &[Assessment]) -> Exit {
+        let failures: Vec<Exit> = verdicts
+            .iter()
+            .filter_map(|assessment| self.failure(assessment))
+            .collect();
+        let mut on_both = verdicts
+            .iter()
+            .filter(|assessment| assessment.verdict != Verdict::Missing)
+            .peekable();
+        let none_judged = on_both.peek().is_some() && !on_both.any(Assessment::is_judged);
         if failures.contains(&Exit::Regression) {
             Exit::Regression
+        } else if none_judged {
+            Exit::Inconclusive
         } else {
             failures.first().copied().unwrap_or(Exit::Pass)
         }
@@ -113,23 +156,30 @@ impl Rules {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(plan: &'a Plan, verdicts: &'a [Judged], rules: Rules, exit: Exit) -> Self {
+    pub(crate) fn new(plan: &'a Plan, verdicts: &'a [Assessment], rules: Rules, exit: Exit) -> Self {
         Self {
             plan,
             verdicts,
             rules,
             exit,
             failed: BTreeSet::new(),
+            remarks: Vec::new(),
+            block_seconds: 0.0,
         }
     }
 
-    /// With cases that the head cannot run though the base can: they fail whatever the rules.
-    pub(crate) fn with_failed(self, failed: BTreeSet<String>) -> Self {
-        Self { failed, ..self }
+    /// With what was measured: cases that the head cannot run though the base can fail whatever the rules.
+    pub(crate) fn with(self, failed: &BTreeSet<String>, windows: &[Window], block_seconds: f64) -> Self {
+        Self {
+            failed: failed.clone(),
+            remarks: remarks(windows),
+            block_seconds,
+            ..self
+        }
     }
 
-    fn fails(&self, judged: &Judged) -> bool {
-        self.failed.contains(&judged.case) || self.rules.failure(judged).is_some()
+    fn fails(&self, assessment: &Assessment) -> bool {
+        self.failed.contains(&assessment.case) || self.rules.failure(assessment).is_some()
     }
 
     /// The files that tell of the verdicts, by their names in the comparison's folder.
@@ -159,11 +209,11 @@ impl<'a> Report<'a> {
         };
         let widths: [usize; 6] = std::array::from_fn(width);
         let mut text = String::new();
-        for judged in self.verdicts {
-            if let Some(counters) = &judged.counters {
+        for assessment in self.verdicts {
+            if let Some(counters) = &assessment.counters {
                 line(
                     &mut text,
-                    &format!("{}: calls into wgpu changed: {counters}", judged.case),
+                    &format!("{}: calls into wgpu changed: {counters}", assessment.case),
                 );
             }
         }
@@ -175,8 +225,8 @@ impl<'a> Report<'a> {
             line(&mut text, &format!("{row}  {style}{}{style:#}", cells[6]));
         };
         row(HEADINGS, Style::new());
-        for (cells, judged) in table.iter().zip(self.verdicts) {
-            row(cells.each_ref().map(String::as_str), style(judged.verdict));
+        for (cells, assessment) in table.iter().zip(self.verdicts) {
+            row(cells.each_ref().map(String::as_str), style(assessment.verdict));
         }
         for sentence in self.sentences() {
             line(&mut text, &sentence);
@@ -187,9 +237,9 @@ impl<'a> Report<'a> {
     /// For `summary.md`.
     pub(crate) fn markdown(&self) -> String {
         let mut md = format!("# A/B: {}\n\n", self.headline());
-        let changed = |judged: &Judged| {
-            let counters = judged.counters.as_ref()?;
-            Some(format!("- {}: calls into wgpu changed: {counters}", judged.case))
+        let changed = |assessment: &Assessment| {
+            let counters = assessment.counters.as_ref()?;
+            Some(format!("- {}: calls into wgpu changed: {counters}", assessment.case))
         };
         let changed: Vec<String> = self.verdicts.iter().filter_map(changed).collect();
         for item in &changed {
@@ -200,9 +250,9 @@ impl<'a> Report<'a> {
         }
         line(&mut md, &format!("| {} |", HEADINGS.join(" | ")));
         line(&mut md, "|---|--:|--:|--:|--:|--:|---|");
-        for judged in self.verdicts {
+        for assessment in self.verdicts {
             // Any text may be a case of another project.
-            let cells = cells(judged).map(|cell| escape(&cell).into_owned());
+            let cells = cells(assessment).map(|cell| escape(&cell).into_owned());
             line(&mut md, &format!("| {} |", cells.join(" | ")));
         }
         md.push('\n');
@@ -226,12 +276,12 @@ impl<'a> Report<'a> {
         #[derive(Serialize)]
         struct Case<'a> {
             #[serde(flatten)]
-            judged: &'a Judged,
+            assessment: &'a Assessment,
             fails: bool,
         }
-        let case = |judged| Case {
-            judged,
-            fails: self.fails(judged),
+        let case = |assessment| Case {
+            assessment,
+            fails: self.fails(assessment),
         };
         files::json(&Comparison {
             headline: self.headline(),
@@ -254,14 +304,16 @@ impl<'a> Report<'a> {
 
     fn sentences(&self) -> Vec<String> {
         let mut sentences = Vec::new();
-        for judged in self.verdicts {
-            if let Some(phases) = phases(&judged.phases) {
-                sentences.push(format!("{}: {phases}", judged.case));
+        for assessment in self.verdicts {
+            if let Some(phases) = phases(&assessment.phases) {
+                sentences.push(format!("{}: {phases}", assessment.case));
             }
-            if let Some(note) = &judged.note {
-                sentences.push(format!("{}: {}: {note}", judged.case, judged.verdict.word()));
+            let is_plain = assessment.note.is_none() && assessment.settle.is_none() && assessment.accepted.is_none();
+            if !is_plain || assessment.verdict == Verdict::Inconclusive {
+                sentences.push(assessment.sentence(self.block_seconds));
             }
         }
+        sentences.extend(self.remarks.iter().cloned());
         let Plan {
             base,
             head,
@@ -320,27 +372,50 @@ fn phases(phases: &[Phase]) -> Option<String> {
     (!moved.is_empty()).then(|| format!("what moved is {}", moved.join(", ")))
 }
 
-fn cells(judged: &Judged) -> [String; 7] {
-    let time = |ns: Option<f64>| ns.map_or_else(String::new, duration);
-    let signed = |percent: Option<f64>| percent.map_or_else(String::new, |percent| format!("{percent:+.1} %"));
-    let interval = match (judged.low_percent, judged.high_percent) {
-        (Some(low), Some(high)) => format!("{low:+.1} … {high:+.1}"),
-        _ => String::new(),
+/// Cold starts of both programs, and the clocks of GPUs.
+fn remarks(windows: &[Window]) -> Vec<String> {
+    let mut parts: BTreeMap<&str, [Vec<f64>; 2]> = BTreeMap::new();
+    // Of the case that opened the device: what comes later in a process is warm.
+    for window in windows.iter().filter(|window| window.cold_ns.contains_key("device")) {
+        for (name, ns) in &window.cold_ns {
+            parts.entry(name).or_default()[usize::from(window.variant == Variant::Head)].push(*ns as f64);
+        }
+    }
+    let part = |name: &&str| {
+        let [base, head] = parts.get(*name)?;
+        let is_there = !base.is_empty() && !head.is_empty();
+        is_there.then(|| format!("{name} {} → {}", duration(median(base)), duration(median(head))))
     };
-    let word = match judged.quantile.as_str() {
-        _ if judged.change_percent.is_none() => judged.verdict.word().to_owned(),
-        "fastest tenth" => format!("{} ({} blocks)", judged.verdict.word(), judged.blocks),
-        quantile => format!("{} by its {quantile} ({} blocks)", judged.verdict.word(), judged.blocks),
+    let cold: Vec<String> = ["device", "tuning", "first", "second"]
+        .iter()
+        .filter_map(part)
+        .collect();
+    let cold = (!cold.is_empty()).then(|| format!("cold start, medians of base → head: {}", cold.join(", ")));
+    cold.into_iter()
+        .chain(gpu::sentence(windows.iter().flat_map(|window| &window.gpus)))
+        .collect()
+}
+
+fn cells(assessment: &Assessment) -> [String; 7] {
+    let figures = assessment.deciding();
+    let cell = |of: &dyn Fn(&Figures) -> String| figures.map_or_else(String::new, of);
+    let word = assessment.verdict.word();
+    let word = match figures {
+        None => word.to_owned(),
+        Some(_) if assessment.statistic == Statistic::Fast => format!("{word} ({} blocks)", assessment.blocks),
+        Some(_) => format!(
+            "{word} by its {} ({} blocks)",
+            assessment.statistic.name(),
+            assessment.blocks
+        ),
     };
     [
-        judged.case.clone(),
-        time(judged.base_ns),
-        time(judged.head_ns),
-        signed(judged.change_percent),
-        interval,
-        judged
-            .detectable_percent
-            .map_or_else(String::new, |percent| format!("{percent:.1} %")),
+        assessment.case.clone(),
+        cell(&|f| duration(f.base_ns)),
+        cell(&|f| duration(f.head_ns)),
+        cell(&|f| format!("{:+.1} %", f.change_percent)),
+        cell(&|f| format!("{:+.1} … {:+.1}", f.low_percent, f.high_percent)),
+        cell(&|f| format!("{:.1} %", f.detectable_percent)),
         word,
     ]
 }

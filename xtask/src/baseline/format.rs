@@ -16,18 +16,11 @@ use crate::{
 };
 
 /// The version of the format.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 const CASE: [&str; 4] = ["op", "backend", "size", "tasks"];
 const TIMES: [&str; 8] = [
-    "run",
-    "calls",
-    "p10_ns",
-    "p50_ns",
-    "p90_ns",
-    "p95_ns",
-    "p99_ns",
-    "calibration_ns",
+    "run", "calls", "p10_ns", "p50_ns", "mean_ns", "p90_ns", "p95_ns", "p99_ns",
 ];
 const COUNTERS_HERE: &str = "# counters: calls into wgpu of each call, exact";
 const TIMES_HERE: &str = "# times: a line for each case and process";
@@ -63,14 +56,7 @@ pub(crate) fn render(baseline: &Baseline) -> String {
     line(TIMES_HERE.to_owned());
     line(time_columns().join(","));
     for row in &rows {
-        let times_ns = [
-            row.p10_ns,
-            row.p50_ns,
-            row.p90_ns,
-            row.p95_ns,
-            row.p99_ns,
-            row.calibration_ns,
-        ];
+        let times_ns = [row.p10_ns, row.p50_ns, row.mean_ns, row.p90_ns, row.p95_ns, row.p99_ns];
         line(format!(
             "{},{},{},{}",
             columns_of(&row.case),

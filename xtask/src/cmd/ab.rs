@@ -9,26 +9,27 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench_gate::{
+    assess::{Accepted, Assessment, assess},
+    binding::Binding,
+    record::{self, Window},
+    stat,
+};
 pub(crate) use flags::{Flags, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ab::{
-        judge::{Judged, judge},
-        report::{Plan, Report, Rules, Side},
-    },
+    ab::report::{Plan, Report, Rules, Side},
     error::Error,
     exit::Exit,
     files,
     fingerprint::SCHEMA,
     host::{
         adapters::{self, Listing},
-        arm::{self, Kind, Start},
         build, console, github, interrupt,
         lock::Lock,
-        measure::TUNING_ENV,
         revision::{Project, WORKTREE},
-        turns::{PATIENCE, Turns},
+        turns::{self, PATIENCE, TUNING_ENV, Turns},
         workspace,
     },
     verdict::Verdict,
@@ -39,7 +40,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     interrupt::note();
     let resumed = flags.resume.as_deref().map(resumed).transpose()?;
     let project = project(resumed.as_ref().map_or(&flags.source, |(_, begun)| &begun.source))?;
-    let program = project.is_own.then(build::listing).transpose()?;
+    let program = match flags.program.first() {
+        Some(program) => Some(build::Programs::elsewhere(program, flags.adapters.as_deref())?.adapters),
+        None => project.is_own.then(build::listing).transpose()?,
+    };
     let listing = program.as_deref().map(adapters::list).transpose()?;
     let (folder, begun) = match resumed {
         Some(resumed) => resumed,
@@ -69,22 +73,45 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             folder.display()
         ),
     );
-    let finished = Turns {
-        plan: &plan,
-        environment: [&environment, &environment],
-        is_software: &|backend| is_software(listing.as_ref(), backend),
-        folder: &folder,
-        patience: flags.patience(),
-        how_to_go_on: &format!(
-            "; the blocks measured so far are kept, and `cargo xtask ab --resume {}` goes on",
-            folder.display()
-        ),
-        deadline: flags
-            .time_budget
-            .map(|seconds| Instant::now() + Duration::from_secs(seconds)),
+    let accepted = accepted(project.is_own)?;
+    let deadline = flags
+        .time_budget
+        .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let compare = |plan: &Plan, place: &Path| {
+        Turns {
+            plan,
+            environment: [&environment, &environment],
+            is_software: &|backend| is_software(listing.as_ref(), backend),
+            accepted: &accepted,
+            folder: place,
+            patience: flags.patience(),
+            how_to_go_on: &format!(
+                "; the blocks measured so far are kept, and `cargo xtask ab --resume {}` goes on",
+                folder.display()
+            ),
+            deadline,
+        }
+        .run()
+    };
+    let mut finished = compare(&plan, &folder)?;
+    // What is bound cannot show what other threads bring.
+    let parallel = parallel(&finished.windows);
+    if !parallel.is_empty() && plan.binding != Some(Binding::Free) {
+        console::status(
+            "Comparing",
+            &format!("{} free, as their threads are not as many", parallel.join(", ")),
+        );
+        let free = Plan {
+            cases: parallel,
+            binding: Some(Binding::Free),
+            ..plan.clone()
+        };
+        for mut assessment in compare(&free, &folder.join("free"))?.assessments {
+            assessment.case.push_str(" (free)");
+            finished.assessments.push(assessment);
+        }
     }
-    .run()?;
-    let mut verdicts = finished.verdicts;
+    let mut verdicts = finished.assessments;
     verdicts.extend(missing(&lost));
     let rules = Rules {
         allow_counters: flags.allow_counters,
@@ -94,7 +121,8 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         Exit::Pass | Exit::Inconclusive if !finished.failed.is_empty() => Exit::ToolFailed,
         exit => exit,
     };
-    let report = Report::new(&plan, &verdicts, rules, exit).with_failed(finished.failed);
+    let report =
+        Report::new(&plan, &verdicts, rules, exit).with(&finished.failed, &finished.windows, finished.block_seconds);
     // Whoever asked gets an answer, also where the folder cannot be written.
     console::result(&report.text(console::style));
     github::say(&report.annotations(), &report.markdown());
@@ -103,6 +131,17 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     }
     console::status("Wrote", &folder.display().to_string());
     Ok(exit)
+}
+
+/// The cases for which the processes of head have another number of threads than those of base, at the most.
+fn parallel(windows: &[Window]) -> Vec<String> {
+    let mut threads: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    for window in windows {
+        let most = &mut threads.entry(&window.case).or_default()[window.variant.program()];
+        *most = (*most).max(window.threads.unwrap_or_default());
+    }
+    let differ = threads.into_iter().filter(|(_, [base, head])| base != head);
+    differ.map(|(case, _)| case.to_owned()).collect()
 }
 
 /// This project.
@@ -151,7 +190,6 @@ pub(super) fn environment(listing: Option<&Listing>, flags: &Flags) -> BTreeMap<
             .map(|adapter| adapter.print.backend.as_str())
             .collect();
         backends.retain(|name| flags.backend.is_empty() || flags.backend.iter().any(|wanted| wanted == name));
-        environment.insert("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned());
         environment.insert("GPU_EXECUTOR_BACKENDS".to_owned(), backends.join(","));
         if !flags.size.is_empty() {
             environment.insert("GPU_EXECUTOR_BENCH_SIZES".to_owned(), flags.size.join(","));
@@ -186,13 +224,22 @@ struct Begun {
 }
 
 /// What is said of cases that only the base has.
-fn missing(lost: &[String]) -> Vec<Judged> {
-    let mut verdicts = judge(lost, &[]).cases;
-    for judged in &mut verdicts {
-        judged.verdict = Verdict::Missing;
-        judged.note = Some("only the base has it".to_owned());
+fn missing(lost: &[String]) -> Vec<Assessment> {
+    let mut assessments = assess(&record::cases(lost, &[]), &stat::plan::Plan::default()).cases;
+    for assessment in &mut assessments {
+        assessment.verdict = Verdict::Missing;
+        assessment.note = Some("only the base has it".to_owned());
     }
-    verdicts
+    assessments
+}
+
+/// This project's intended slowdowns.
+pub(super) fn accepted(is_own: bool) -> Result<Vec<Accepted>, Error> {
+    if is_own {
+        turns::accepted(&workspace::baselines().join("accepted.toml"))
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 /// Builds both revisions, asks them for their cases, and writes down what is going to be compared.
@@ -202,17 +249,7 @@ fn begin(
     environment: BTreeMap<String, String>,
     tuning: BTreeMap<String, String>,
 ) -> Result<(PathBuf, Begun), Error> {
-    project.tidy()?;
-    let base = match &flags.base {
-        Some(base) => base.clone(),
-        None => project.merge_base()?,
-    };
-    let head = flags.head.clone().unwrap_or_else(|| WORKTREE.to_owned());
-    // Both before anything is built: a wrong name should not cost a build.
-    project.resolve(&base)?;
-    project.resolve(&head)?;
-    let base = project.side(&base)?;
-    let head = project.side(&head)?;
+    let [base, head] = sides(flags, project)?;
     let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let folder = match &flags.out {
         Some(out) => std::path::absolute(out).map_err(Error::io("find", out))?,
@@ -236,7 +273,7 @@ fn begin(
         head,
         cases,
         seed: flags.seed.unwrap_or_else(seed),
-        bound: flags.is_bound(),
+        binding: flags.binding(),
         tuning,
         serving,
     };
@@ -248,6 +285,25 @@ fn begin(
     };
     files::write(&folder.join("plan.json"), files::json(&begun).as_bytes())?;
     Ok((folder, begun))
+}
+
+/// The programs of base and head: built, or given.
+fn sides(flags: &Flags, project: &Project) -> Result<[Side; 2], Error> {
+    match flags.program.as_slice() {
+        [] => {}
+        [base, head] => return Ok([Side::elsewhere(base)?, Side::elsewhere(head)?]),
+        _ => return Err(Error::Usage("--program: give it twice, for base and head".to_owned())),
+    }
+    project.tidy()?;
+    let base = match &flags.base {
+        Some(base) => base.clone(),
+        None => project.merge_base()?,
+    };
+    let head = flags.head.clone().unwrap_or_else(|| WORKTREE.to_owned());
+    // Both before anything is built: a wrong name should not cost a build.
+    project.resolve(&base)?;
+    project.resolve(&head)?;
+    Ok([project.side(&base)?, project.side(&head)?])
 }
 
 /// How tasks reach the adapters: found out once and told to both revisions, so that they are compared as they are and not by what each
@@ -270,38 +326,6 @@ pub(super) fn seed() -> u64 {
     (now ^ (u64::from(std::process::id()) << 20)) % 1_000_000_000
 }
 
-/// Cases of base and head, and whether both serve windows of them. If one of them is older than serving, both are driven as
-/// criterion programs.
-fn ask(
-    sides: [&Side; 2],
-    environment: &BTreeMap<String, String>,
-    folder: &Path,
-    patience: Duration,
-) -> Result<([Vec<String>; 2], bool), Error> {
-    type Inspect = fn(&Start<'_>) -> Result<(Kind, Vec<String>), Error>;
-    let folder = folder.join("raw").join("list");
-    let inspect = |side: &Side, how: Inspect| {
-        let start = Start {
-            program: &side.program,
-            environment,
-            tuning: None,
-            bound: false,
-            folder: &folder,
-            patience,
-        };
-        how(&start).map_err(|error| match error {
-            Error::Usage(message) => Error::Usage(message),
-            error => Error::Failed(format!("{}: {error}", side.revision)),
-        })
-    };
-    let both = |how| Ok::<_, Error>((inspect(sides[0], how)?, inspect(sides[1], how)?));
-    let ((base_kind, mut base), (head_kind, mut head)) = both(arm::inspect)?;
-    if base_kind != head_kind {
-        ((_, base), (_, head)) = both(arm::listed)?;
-    }
-    Ok(([base, head], base_kind == Kind::Serving && head_kind == Kind::Serving))
-}
-
 /// The cases wanted that both programs have, and whether both serve windows of them. Those that one lacks are named; that it lacks all
 /// of them is an error.
 pub(super) fn common(
@@ -310,7 +334,7 @@ pub(super) fn common(
     environment: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<(Vec<String>, bool), Error> {
-    let (cases, serving) = ask(sides, environment, folder, PATIENCE)?;
+    let (cases, serving) = turns::ask(sides, environment, folder, PATIENCE)?;
     let mut common = wanted.to_vec();
     for (side, cases) in sides.iter().zip(&cases) {
         let (there, missing): (Vec<String>, Vec<String>) = common.into_iter().partition(|case| cases.contains(case));
@@ -333,7 +357,7 @@ fn cases(
     environment: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<(Vec<String>, Vec<String>, bool), Error> {
-    let ([base_cases, head_cases], serving) = ask(sides, environment, folder, flags.patience())?;
+    let ([base_cases, head_cases], serving) = turns::ask(sides, environment, folder, flags.patience())?;
     let only = |these: &[String], those: &[String]| -> Vec<String> {
         these
             .iter()

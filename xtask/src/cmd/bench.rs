@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: measures, writes the run's files, and holds it against the baseline.
 
-mod appeal;
 mod flags;
+mod recheck;
 mod record;
 
 use std::{
@@ -12,6 +12,8 @@ use std::{
 
 pub(crate) use flags::{Backends, Flags, backends};
 use xshell::{Shell, cmd};
+
+use bench_gate::gpu;
 
 use crate::{
     baseline::{self, Baseline},
@@ -27,25 +29,25 @@ use crate::{
         affinity, build, console, github,
         lock::Lock,
         machine,
-        measure::TUNING_ENV,
         out::Out,
-        session::{Again, Session},
+        session::{self, Session},
+        turns::TUNING_ENV,
         workspace,
     },
-    judge::{disturbed, judge, suspects},
+    judge::judge,
     noop::{self, Noop},
     report::{Against, Report, counts, crossover::crossovers},
     rows::{self, Stage},
-    run::{self, Measured, Plan, Run, Skipped, calls_csv, quantiles, quantiles_csv, slices_csv},
+    run::{self, Measured, Plan, Run, Skipped, calls_csv, cold_csv, quantiles, quantiles_csv},
     verdict::{self, CaseVerdict},
 };
 
-/// How often cases are repeated whose process was disturbed.
-const MOST_REPEATS: usize = 2;
-/// No more than this is spent on cases in doubt, with `--quick` and without; those that look slowest come first.
-const MOST_AGAIN: [Duration; 2] = [Duration::from_secs(22), Duration::from_secs(150)];
-/// When nothing more begins than the slowest suspect, so that all of it stays below a minute, or below five.
-const LAST_CALL: [Duration; 2] = [Duration::from_secs(48), Duration::from_secs(270)];
+/// What all cases of a backend may be measured for in a process, with `--quick` and without.
+const MEASURING: [Duration; 2] = [Duration::from_secs(12), Duration::from_secs(50)];
+/// What one case is measured for, at least and at most.
+const CASE: [Duration; 2] = [Duration::from_millis(60), Duration::from_secs(2)];
+/// What is spent on comparing in turns what the baseline leaves open, with `--quick` and without.
+const COMPARING: [Duration; 2] = [Duration::from_secs(40), Duration::from_secs(150)];
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     if flags.save_baseline && flags.runs() < baseline::RUNS && !flags.force {
@@ -61,14 +63,20 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         )));
     }
     let sh = Shell::new()?;
-    sh.change_dir(workspace::root());
+    // There may be no workspace where programs are carried to.
+    if flags.program.is_none() {
+        sh.change_dir(workspace::root());
+    }
     let _lock = Lock::take(&workspace::runs())?;
     if flags.setup {
         setup::ensure(&sh)?;
-    } else if let Some(hint) = setup::hint(&sh) {
+    } else if let Some(hint) = setup::hint(&sh).filter(|_| flags.program.is_none()) {
         console::warning(&hint);
     }
-    let programs = build::programs()?;
+    let programs = match &flags.program {
+        Some(program) => build::Programs::elsewhere(program, flags.adapters.as_deref())?,
+        None => build::programs()?,
+    };
     let folder = flags.baselines.clone().unwrap_or_else(workspace::baselines);
     let is_judged = !flags.no_gate && !flags.save_baseline;
     let noop = host::noop::count(&programs.bench)?;
@@ -81,7 +89,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let listing = list(&programs.adapters)?;
     let affinity = affinity_of(flags);
     let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
-    let fingerprint = machine::fingerprint(&sh, prints, affinity)?;
+    let fingerprint = machine::fingerprint(&sh, prints, affinity, flags.program.is_some())?;
     let mut plan = plan(flags, &sh, &listing)?;
 
     let is_timed = !plan.backends.is_empty();
@@ -114,34 +122,64 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         adapters::tuning(&programs.adapters, backend, bound)
     })?;
     let out = Out::prepare(&workspace::runs(), flags.out.as_deref(), &plan.started)?;
+    let raw = out.partial.join("raw");
+    let cases = cases(flags, &mut plan, &programs.bench, &raw)?;
     let session = Session {
         plan: &plan,
         listing: &listing,
         program: &programs.bench,
         bound: affinity == Affinity::Bound,
-        raw: &out.partial.join("raw"),
+        time: time_per_case(flags, &plan.backends, &cases),
+        raw: &raw,
     };
-    let measured = measure(flags, &session, baseline.as_ref())?;
+    let mut measured = Vec::new();
+    if is_timed {
+        console::status(
+            "Measuring",
+            &format!(
+                "{}: {} cases, {} process(es) each, {:.2} s a case",
+                plan.backends.join(", "),
+                cases.len(),
+                plan.runs,
+                session.time.as_secs_f64()
+            ),
+        );
+        measured = session.measure(&cases, Stage::Screen, 1..=plan.runs, None)?;
+    }
+    let rows = baseline.as_ref().map(|b| b.rows.as_slice());
+    let mut verdicts = judge(rows, &run::rows(&measured), &plan);
+    // Where times do not count, nobody needs to be sure of them.
+    if let Some(baseline) = baseline.as_ref().filter(|_| !flags.advisory) {
+        let recheck = recheck::Recheck {
+            session: &session,
+            baseline,
+            base_program: flags.base_program.as_deref(),
+            place: &out.partial.join("ab.json"),
+            time: COMPARING[usize::from(!flags.quick)],
+            has_turns: !flags.no_ab,
+        };
+        let left = recheck.run(&mut verdicts)?;
+        // Where the baseline's commit cannot be had, fresh processes have to do.
+        if !left.is_empty() {
+            let names: Vec<String> = left.iter().map(ToString::to_string).collect();
+            let runs = plan.runs + 1..=plan.runs + flags.confirming_runs();
+            console::status("Confirming", &format!("{} in fresh processes", names.join(", ")));
+            let deadline = Some(Instant::now() + COMPARING[usize::from(!flags.quick)]);
+            measured.extend(session.measure(&left, Stage::Confirm, runs, deadline)?);
+            for fresh in judge(rows, &run::rows(&measured), &plan) {
+                let of_case = verdicts
+                    .iter_mut()
+                    .find(|verdict| verdict.case == fresh.case && left.contains(&fresh.case));
+                of_case.map_or((), |verdict| *verdict = fresh);
+            }
+        }
+    }
     let run = Run {
+        rows: run::rows(&measured),
         plan,
         fingerprint,
-        rows: run::rows(&measured),
         noop: Some(noop),
     };
-    let mut verdicts = judge(baseline.as_ref().map(|b| b.rows.as_slice()), &run.rows, &run.plan);
-    // Where times do not count, nobody needs to be sure of them.
-    if let Some(baseline) = baseline.as_ref().filter(|_| !flags.no_ab && !flags.advisory) {
-        let court = appeal::Court {
-            plan: &run.plan,
-            listing: &listing,
-            baseline,
-            program: &programs.bench,
-            bound: affinity == Affinity::Bound,
-            folder: &out.partial.join("raw/ab"),
-            place: &out.partial.join("ab.json"),
-        };
-        court.hear(&mut verdicts)?;
-    }
     verdicts.splice(0..0, counted);
     let against = match is_judged {
         true => run.against(baseline.is_some(), recorded.is_some()),
@@ -164,6 +202,9 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     write(&out, &report, &run, &measured)?;
     let place = out.publish()?;
     console::result(&report.text(console::style));
+    if let Some(clocks) = gpu::sentence(measured.iter().flat_map(|measured| &measured.clocks)) {
+        console::result(&format!("{clocks}\n"));
+    }
     github::tell(&report);
     console::status("Wrote", &place.display().to_string());
     if flags.save_baseline {
@@ -208,45 +249,35 @@ fn tuning(
     Ok(tunings)
 }
 
-/// Measures everything once, and again what the baseline leaves in doubt: cases whose process was disturbed, then suspects.
-fn measure(flags: &Flags, session: &Session<'_>, baseline: Option<&Baseline>) -> Result<Vec<Measured>, Error> {
-    let start = Instant::now();
-    if session.plan.backends.is_empty() {
+/// The cases that are going to be measured: what the bench program has of what is asked for, or a shard of it.
+fn cases(flags: &Flags, plan: &mut Plan, program: &Path, raw: &Path) -> Result<Vec<CaseId>, Error> {
+    if plan.backends.is_empty() {
         return Ok(Vec::new());
     }
-    let mut measured = session.screen()?;
-    let mut run = session.plan.runs;
-    let mut again = |label, cases: &[CaseId], stage, processes| {
-        let runs = run + 1..=run + processes;
-        run += processes;
-        session.again(label, &Again { cases, stage, runs })
-    };
-    if flags.save_baseline {
-        for _ in 0..MOST_REPEATS {
-            let cases = baseline::disturbed(&run::rows(&measured), flags.runs());
-            measured.extend(again("Repeating", &cases, Stage::Screen, 1)?);
-        }
+    let environment = session::environment(&plan.backends, plan.ops.as_deref(), &plan.sizes);
+    let mut ids = session::listed(program, &environment, raw)?;
+    if let Some(shard) = plan.shard {
+        ids = shard.part(ids);
     }
-    let Some(Baseline { rows: baseline, .. }) = baseline else {
-        return Ok(measured);
-    };
-    let per_case = start.elapsed() / u32::try_from(measured.len()).expect("few cases");
-    let pace = usize::from(!flags.quick);
-    let end = (Instant::now() + MOST_AGAIN[pace]).min(start + LAST_CALL[pace]);
-    // How many cases can be measured in so many processes until then.
-    let fitting = |processes: u64| {
-        let left = end.saturating_duration_since(Instant::now());
-        (left.as_secs_f64() / (per_case.as_secs_f64() * processes as f64)) as usize
-    };
-    for _ in 0..MOST_REPEATS {
-        let mut cases = disturbed(baseline, &run::rows(&measured));
-        cases.truncate(fitting(1));
-        measured.extend(again("Repeating", &cases, Stage::Screen, 1)?);
+    if ids.is_empty() {
+        return Err(Error::Usage(
+            "the bench program has none of the cases that were asked for".to_owned(),
+        ));
     }
-    let mut cases = suspects(baseline, &run::rows(&measured));
-    cases.truncate(fitting(flags.confirming_runs()).max(1));
-    measured.extend(again("Confirming", &cases, Stage::Confirm, flags.confirming_runs())?);
-    Ok(measured)
+    let _ = flags;
+    plan.cases = ids;
+    plan.cases.iter().map(|id| id.parse().map_err(Error::Failed)).collect()
+}
+
+/// How long each case is measured in a process: the time of a backend is shared by its cases.
+fn time_per_case(flags: &Flags, backends: &[String], cases: &[CaseId]) -> Duration {
+    let most = backends
+        .iter()
+        .map(|backend| cases.iter().filter(|case| case.backend == *backend).count())
+        .max();
+    let share =
+        MEASURING[usize::from(!flags.quick)] / u32::try_from(most.unwrap_or_default().max(1)).unwrap_or(u32::MAX);
+    share.clamp(CASE[0], CASE[1])
 }
 
 /// Says how the most similar machine with a baseline differs from this one: a new driver or compiler makes another
@@ -314,7 +345,7 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
     Ok(Plan {
         schema: SCHEMA,
         started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        commit: commit(sh),
+        commit: flags.program_revision().unwrap_or_else(|| commit(sh)),
         versions: machine::versions(&workspace::root()),
         command: std::iter::once("cargo xtask".to_owned())
             .chain(std::env::args().skip(1))
@@ -327,6 +358,7 @@ fn plan(flags: &Flags, sh: &Shell, listing: &Listing) -> Result<Plan, Error> {
         tuning: BTreeMap::new(),
         ops: flags.ops(),
         sizes: flags.sizes(),
+        cases: Vec::new(),
         shard: flags.shard,
     })
 }
@@ -344,7 +376,7 @@ pub(super) fn commit(sh: &Shell) -> String {
 pub(super) fn write(out: &Out, report: &Report<'_>, run: &Run, measured: &[Measured]) -> Result<(), Error> {
     let measured = [
         ("calls.csv", calls_csv(measured)),
-        ("slices.csv", slices_csv(measured)),
+        ("cold.csv", cold_csv(measured)),
         ("quantiles.csv", quantiles_csv(&quantiles(measured), &run.rows)),
         ("runs.csv", rows::to_csv(&run.rows)),
         ("run.json", files::json(&run.plan)),

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use bench_gate::assess::Assessment;
+
 use crate::{
-    ab::{
-        judge::Judged,
-        report::{Plan, Side},
-    },
+    ab::report::{Plan, Side},
     cmd::ab,
     error::Error,
     exit::Exit,
@@ -56,16 +55,21 @@ enum Change {
 impl Change {
     /// Whether a comparison with the good commit shows it, as that of `bad` did; `None` if that cannot be told. One that is slower by
     /// less than half of it is another change, and one that passes may well have become slower: only one that cannot have half of it is good.
-    fn is_in(self, judged: &Judged, bad: &Judged) -> Option<bool> {
-        match (self, judged.verdict) {
+    fn is_in(self, assessment: &Assessment, bad: &Assessment) -> Option<bool> {
+        match (self, assessment.verdict) {
             (_, Verdict::NotMeasured) => None,
-            (Self::Counters, _) => Some(judged.counters.is_some()),
+            (Self::Counters, _) => Some(assessment.counters.is_some()),
             (Self::Slower, Verdict::Slower | Verdict::Pass | Verdict::Faster | Verdict::Inconclusive) => {
-                let half = bad.change_percent? / 2.0;
-                if judged.verdict == Verdict::Slower && judged.change_percent? >= half {
+                let half = bad.deciding()?.change_percent / 2.0;
+                // The statistic that the change was found in.
+                let figures = assessment
+                    .figures
+                    .iter()
+                    .find(|figures| figures.statistic == bad.statistic)?;
+                if assessment.verdict == Verdict::Slower && figures.change_percent >= half {
                     return Some(true);
                 }
-                (judged.high_percent? < half).then_some(false)
+                (figures.high_percent < half).then_some(false)
             }
             (Self::Slower, _) => None,
         }
@@ -102,10 +106,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         seed: flags.seed.unwrap_or_else(ab::seed),
     };
     console::status("Bisecting", &format!("{} commits, seed {}", commits.len(), bench.seed));
-    let judged = bench.compare(&project, &bench.base, &bad)?;
-    let change = if judged.verdict == Verdict::Slower {
+    let assessment = bench.compare(&project, &bench.base, &bad)?;
+    let change = if assessment.verdict == Verdict::Slower {
         Change::Slower
-    } else if judged.counters.is_some() {
+    } else if assessment.counters.is_some() {
         Change::Counters
     } else {
         console::result(&format!(
@@ -113,18 +117,18 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             flags.case,
             flags.bad,
             flags.good,
-            judged.verdict.word()
+            assessment.verdict.word()
         ));
-        return Ok(match judged.verdict {
+        return Ok(match assessment.verdict {
             Verdict::Pass | Verdict::Faster => Exit::Pass,
             _ => Exit::Inconclusive,
         });
     };
-    let mut culprit = judged.clone();
-    let last = judged;
+    let mut culprit = assessment.clone();
+    let last = assessment;
     let found = search(&commits, |index| {
-        let judged = match bench.compare(&project, &bench.base, &commits[index]) {
-            Ok(judged) => judged,
+        let assessment = match bench.compare(&project, &bench.base, &commits[index]) {
+            Ok(assessment) => assessment,
             // A commit that does not build, or lacks the case, says nothing.
             Err(error) if !interrupt::is_noted() => {
                 console::warning(&error.to_string());
@@ -132,13 +136,13 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             }
             Err(error) => return Err(error),
         };
-        let answer = change.is_in(&judged, &last);
+        let answer = change.is_in(&assessment, &last);
         console::status(
             "Judged",
-            &format!("{}: {}", &commits[index][..12], judged.verdict.word()),
+            &format!("{}: {}", &commits[index][..12], assessment.verdict.word()),
         );
         if answer == Some(true) {
-            culprit = judged;
+            culprit = assessment;
         }
         Ok(answer)
     })?;
@@ -155,7 +159,11 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     for commit in suspects {
         text.push_str(&format!("{} {}\n", &commit[..12], project.subject(commit)));
     }
-    let what = match (change, culprit.change_percent, &culprit.counters) {
+    let what = match (
+        change,
+        culprit.deciding().map(|figures| figures.change_percent),
+        &culprit.counters,
+    ) {
         (Change::Slower, Some(percent), _) => format!("{percent:+.1} %"),
         (_, _, counters) => counters.clone().unwrap_or_default(),
     };
@@ -191,7 +199,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn compare(&self, project: &Project, base: &Side, commit: &str) -> Result<Judged, Error> {
+    fn compare(&self, project: &Project, base: &Side, commit: &str) -> Result<Assessment, Error> {
         let head = project.side(commit)?;
         let case = &self.flags.case;
         let mut environment = BTreeMap::new();
@@ -201,7 +209,6 @@ impl Bench<'_> {
                     "`{case}` is no case; write `vector_add/vulkan/20000`"
                 )));
             };
-            environment.insert("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned());
             environment.insert("GPU_EXECUTOR_BACKENDS".to_owned(), backend.to_owned());
             environment.insert("GPU_EXECUTOR_BENCH_SIZES".to_owned(), size.to_owned());
             environment.insert("GPU_EXECUTOR_BENCH_OPS".to_owned(), op.to_owned());
@@ -217,26 +224,27 @@ impl Bench<'_> {
             head,
             cases: vec![case.clone()],
             seed: self.seed,
-            bound: affinity::is_possible(),
+            binding: (!affinity::is_possible()).then_some(bench_gate::binding::Binding::Free),
             tuning: self.tuning.clone(),
             serving,
         };
         self.measure(&plan, &environment, &folder)
     }
 
-    fn measure(&self, plan: &Plan, environment: &BTreeMap<String, String>, folder: &Path) -> Result<Judged, Error> {
+    fn measure(&self, plan: &Plan, environment: &BTreeMap<String, String>, folder: &Path) -> Result<Assessment, Error> {
         files::write(&folder.join("plan.json"), files::json(plan).as_bytes())?;
         let finished = Turns {
             plan,
             environment: [environment, environment],
             is_software: &|backend| ab::is_software(self.listing.as_ref(), backend),
+            accepted: &[],
             folder,
             patience: PATIENCE,
             how_to_go_on: "",
             deadline: None,
         }
         .run()?;
-        Ok(finished.verdicts.into_iter().next().expect("one case was compared"))
+        Ok(finished.assessments.into_iter().next().expect("one case was compared"))
     }
 }
 
@@ -264,20 +272,40 @@ fn search(
 
 #[cfg(test)]
 mod tests {
+    use bench_gate::assess::{Figures, Statistic};
+
     use super::*;
-    use crate::ab::judge::judge;
 
     #[test]
     fn a_case_that_passes_is_good_only_if_it_cannot_have_half_of_the_change() {
-        let judged = |verdict, change, high| Judged {
+        let assessment = |verdict, change_percent, high_percent| Assessment {
+            case: "o".to_owned(),
             verdict,
-            change_percent: Some(change),
-            high_percent: Some(high),
-            ..judge(&["o".to_owned()], &[]).cases.remove(0)
+            statistic: Statistic::Fast,
+            blocks: 16,
+            figures: vec![Figures {
+                statistic: Statistic::Fast,
+                base_ns: 100.0,
+                head_ns: 100.0 + change_percent,
+                change_percent,
+                low_percent: change_percent - 1.0,
+                high_percent,
+                p_adjusted: 0.5,
+                control_percent: 0.0,
+                deviation_percent: 1.0,
+                floor_percent: 1.0,
+                bound_percent: 5.0,
+                detectable_percent: 2.0,
+            }],
+            settle: None,
+            accepted: None,
+            counters: None,
+            phases: Vec::new(),
+            note: None,
         };
-        let bad = judged(Verdict::Slower, 6.0, 7.0);
+        let bad = assessment(Verdict::Slower, 6.0, 7.0);
         let bisected = |verdict, change, high, expected| {
-            let found = Change::Slower.is_in(&judged(verdict, change, high), &bad);
+            let found = Change::Slower.is_in(&assessment(verdict, change, high), &bad);
             assert_eq!(found, expected, "{verdict:?} {change} {high}");
         };
         let check = |verdict, high, expected| bisected(verdict, 0.0, high, expected);

@@ -48,6 +48,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             name: folder.display().to_string(),
             run: Run::load(folder)?,
             calls: files::read(&folder.join("calls.csv"))?,
+            cold: files::read(&folder.join("cold.csv"))?,
             quantiles: files::read(&folder.join("quantiles.csv"))?,
         });
     }
@@ -61,10 +62,15 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     };
     let out = Out::prepare(&workspace::runs(), flags.out.as_deref(), &merged.run.plan.started)?;
     let Part {
-        run, calls, quantiles, ..
+        run,
+        calls,
+        cold,
+        quantiles,
+        ..
     } = &merged;
     for (name, content) in [
         ("calls.csv", calls.clone()),
+        ("cold.csv", cold.clone()),
         ("quantiles.csv", quantiles.clone()),
         ("runs.csv", rows::to_csv(&run.rows)),
         ("run.json", files::json(&run.plan)),

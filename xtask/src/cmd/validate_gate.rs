@@ -14,14 +14,20 @@ use std::{
 
 use queue::{Job, Queue};
 
+use bench_gate::{
+    assess::{
+        BASE, CONTROL, Case, HEAD,
+        validation::{self, Kind, Suite},
+    },
+    binding::Binding,
+    record::{self, Variant, Window},
+    stat::{layout::Layout, plan},
+};
+use bench_recorder::wire::INJECT_ENV;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ab::{
-        recording,
-        report::{Plan, Report, Rules, Side},
-        validation::{self, Counts, Kind, Suite},
-    },
+    ab::report::{Plan, Report, Rules, Side},
     cmd::ab,
     error::Error,
     exit::Exit,
@@ -31,7 +37,7 @@ use crate::{
         adapters, affinity, build, console, interrupt,
         lock::Lock,
         machine,
-        turns::{PATIENCE, Turns},
+        turns::{self, PATIENCE, Turns},
         workspace,
     },
 };
@@ -41,13 +47,15 @@ const SIZES: &str = "1000,20000,100000";
 /// Cases whose calls or processes have two speeds, the worst that a comparison meets; suites of unchanged code have them besides.
 const TWO_SPEEDS: [&str; 2] = ["vector_add/cpu/250000", "vector_add/cpu/1000x256"];
 /// Kinds of suites, and how many of each make a validation.
-const TARGETS: [(Kind, usize); 6] = [
+const TARGETS: [(Kind, usize); 8] = [
     (Kind::Unchanged, 30),
     (Kind::Rebuilt, 30),
-    (Kind::Planted(3), 12),
-    (Kind::Planted(5), 12),
-    (Kind::Planted(10), 2),
-    (Kind::Planted(-5), 2),
+    (Kind::Injected(1), 12),
+    (Kind::Injected(3), 12),
+    (Kind::Injected(5), 12),
+    (Kind::Injected(10), 2),
+    (Kind::Injected(-5), 2),
+    (Kind::Every(12), 6),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -76,6 +84,15 @@ pub(crate) struct Flags {
     /// Commit whose bench program is validated, when a validation begins
     #[arg(long, value_name = "REVISION", default_value = "HEAD")]
     revision: String,
+    /// A bench program built elsewhere, and its revision: nothing is built here, and git is not asked
+    #[arg(long, value_name = "PATH[=REVISION]")]
+    program: Option<PathBuf>,
+    /// The listing of adapters built elsewhere [default: `adapters` beside --program]
+    #[arg(long, value_name = "PATH", requires = "program")]
+    adapters: Option<PathBuf>,
+    /// Another build of the same source, built elsewhere; several may be given
+    #[arg(long, value_name = "PATH[=REVISION]", requires = "program")]
+    rebuilt: Vec<PathBuf>,
     /// Suites side by side, each on two or more cores of its own, when a validation begins
     #[arg(long, value_name = "N", default_value = "1")]
     lanes: NonZeroUsize,
@@ -116,10 +133,25 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let deadline = flags
         .time_budget
         .map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let queue = Queue::new(&dir, &flags.kind, flags.suites, deadline);
-    let is_wanted = flags.kind.is_empty() || flags.kind.contains(&Kind::Rebuilt);
+    let is_carried = flags.program.is_some();
+    // Without other builds there is nothing to compare with them.
+    let mut kinds = flags.kind.clone();
+    if is_carried && flags.rebuilt.is_empty() {
+        if kinds.is_empty() {
+            kinds.extend(TARGETS.map(|(kind, _)| kind));
+        }
+        kinds.retain(|kind| *kind != Kind::Rebuilt);
+    }
+    let queue = Queue::new(&dir, &kinds, flags.suites, deadline);
+    let is_wanted = kinds.is_empty() || kinds.contains(&Kind::Rebuilt);
     // Nothing is compiled while something is measured.
-    let heads = if is_wanted && flags.suites != Some(0) {
+    let heads = if is_carried {
+        flags
+            .rebuilt
+            .iter()
+            .map(|program| Side::elsewhere(program))
+            .collect::<Result<_, _>>()?
+    } else if is_wanted && flags.suites != Some(0) {
         rebuilt::heads(&setup.side)?
     } else {
         Vec::new()
@@ -138,10 +170,12 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         })?;
     }
     let suites = load(&dir)?;
-    let pseudo: Vec<(i32, Counts)> = [0, 3, 5]
+    let plan = plan::Plan::default();
+    let relabelled: Vec<Suite> = [0, 3, 5]
         .into_iter()
-        .filter_map(|percent| Some((percent, validation::relabelled(&suites, flags.relabelled, percent)?)))
+        .flat_map(|percent| validation::relabelled(&suites, flags.relabelled, percent, &plan))
         .collect();
+    let (measured, relabelled) = (validation::rates(&suites, &plan), validation::rates(&relabelled, &plan));
     let side_by_side = match setup.lanes {
         0 | 1 => String::new(),
         lanes => format!(", {lanes} suites side by side, each on cores of its own"),
@@ -150,7 +184,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         "Measured on {}{side_by_side}, with the bench program of commit {}.\n\n{}",
         setup.machine,
         &setup.side.commit[..setup.side.commit.len().min(12)],
-        validation::table(&suites, &pseudo)
+        validation::table(&measured, &relabelled)
     );
     files::write(&dir.join("table.md"), table.as_bytes())?;
     console::result(&table);
@@ -167,7 +201,14 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
     {
         return Ok(setup);
     }
-    let program = build::listing()?;
+    let carried = flags
+        .program
+        .as_deref()
+        .map(|program| build::Programs::elsewhere(program, flags.adapters.as_deref()));
+    let program = match carried.transpose()? {
+        Some(programs) => programs.adapters,
+        None => build::listing()?,
+    };
     let listing = adapters::list(&program)?;
     let sh = xshell::Shell::new()?;
     let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
@@ -176,7 +217,7 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
     } else {
         Affinity::Free
     };
-    let machine = machine::fingerprint(&sh, prints, bound)?.id();
+    let machine = machine::fingerprint(&sh, prints, bound, flags.program.is_some())?.id();
     if let Some(setup) = begun {
         return if setup.machine == machine {
             Ok(setup)
@@ -193,7 +234,10 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
     let setup = Setup {
         schema: SCHEMA,
         machine,
-        side: project.side(&flags.revision)?,
+        side: match &flags.program {
+            Some(program) => Side::elsewhere(program)?,
+            None => project.side(&flags.revision)?,
+        },
         tuning: ab::tuning(&program, &listing, bound == Affinity::Bound)?,
         backends: listing.picked.iter().map(backend).collect(),
         software: listing
@@ -213,15 +257,19 @@ fn work(queue: &Queue<'_>, setup: &Setup, heads: &[Side], dir: &Path) -> Result<
     let measure = |job| match job {
         Job::Trial(trial) => {
             let factors = planting::tried(setup, dir, trial)?;
-            suite(setup, &trial.folder(dir), &setup.side, &factors)
+            suite(setup, &trial.folder(dir), &setup.side, &planting::said(&factors))
         }
         Job::Suite(kind, number) => {
-            let (head, factors) = match kind {
+            let (head, injected) = match kind {
                 Kind::Unchanged => (setup.side.clone(), BTreeMap::new()),
                 Kind::Rebuilt => (heads[number % heads.len()].clone(), BTreeMap::new()),
-                Kind::Planted(percent) => (setup.side.clone(), planting::planted(setup, dir, percent)?),
+                Kind::Injected(percent) => (
+                    setup.side.clone(),
+                    planting::said(&planting::planted(setup, dir, percent)?),
+                ),
+                Kind::Every(calls) => (setup.side.clone(), planting::every(setup, calls)),
             };
-            suite(setup, &queue::folder(dir, kind, number), &head, &factors)
+            suite(setup, &queue::folder(dir, kind, number), &head, &injected)
         }
     };
     while let Some(job) = queue.take() {
@@ -232,12 +280,12 @@ fn work(queue: &Queue<'_>, setup: &Setup, heads: &[Side], dir: &Path) -> Result<
 }
 
 /// Measures one suite, or goes on with it. Planted cases are compared alone, as suspects are.
-fn suite(setup: &Setup, folder: &Path, head: &Side, factors: &BTreeMap<String, f64>) -> Result<(), Error> {
+fn suite(setup: &Setup, folder: &Path, head: &Side, injected: &BTreeMap<String, String>) -> Result<(), Error> {
     let path = folder.join("plan.json");
     let plan: Plan = if path.exists() {
         json(&path)?
     } else {
-        let cases = if factors.is_empty() {
+        let cases = if injected.is_empty() {
             let of_size = |size| {
                 let backends = setup.backends.iter();
                 backends.map(move |backend| format!("vector_add/{backend}/{size}"))
@@ -245,7 +293,7 @@ fn suite(setup: &Setup, folder: &Path, head: &Side, factors: &BTreeMap<String, f
             let two_speeds = planting::there(setup, &TWO_SPEEDS);
             SIZES.split(',').flat_map(of_size).chain(two_speeds).collect()
         } else {
-            factors.keys().cloned().collect()
+            injected.keys().cloned().collect()
         };
         let plan = Plan {
             schema: SCHEMA,
@@ -255,7 +303,7 @@ fn suite(setup: &Setup, folder: &Path, head: &Side, factors: &BTreeMap<String, f
             head: head.clone(),
             cases,
             seed: ab::seed(),
-            bound: affinity::is_possible(),
+            binding: (!affinity::is_possible()).then_some(Binding::Free),
             tuning: setup.tuning.clone(),
             serving: true,
         };
@@ -269,23 +317,20 @@ fn suite(setup: &Setup, folder: &Path, head: &Side, factors: &BTreeMap<String, f
     );
     // Any case can be asked for by its id, whatever the sizes are.
     let base = BTreeMap::from([
-        ("GPU_EXECUTOR_BENCH_SERVE".to_owned(), "1".to_owned()),
         ("GPU_EXECUTOR_BACKENDS".to_owned(), setup.backends.join(",")),
         ("GPU_EXECUTOR_BENCH_SIZES".to_owned(), SIZES.to_owned()),
     ]);
     let mut head = base.clone();
-    if !factors.is_empty() {
-        let planted: Vec<String> = factors
-            .iter()
-            .map(|(case, factor)| format!("{case}={factor:.5}"))
-            .collect();
-        head.insert("GPU_EXECUTOR_BENCH_PLANT".to_owned(), planted.join(","));
+    if !injected.is_empty() {
+        let list: Vec<String> = injected.iter().map(|(case, what)| format!("{case}={what}")).collect();
+        head.insert(INJECT_ENV.to_owned(), list.join(","));
     }
     let start = Instant::now();
     let finished = Turns {
         plan: &plan,
         environment: [&base, &head],
         is_software: &|backend| setup.software.iter().any(|software| software == backend),
+        accepted: &[],
         folder,
         patience: PATIENCE,
         how_to_go_on: "; what was measured so far is kept, and the same command goes on",
@@ -294,11 +339,15 @@ fn suite(setup: &Setup, folder: &Path, head: &Side, factors: &BTreeMap<String, f
     .run()?;
     // Planted cases have other bytes to move; the counters say so, and are not what is validated then.
     let rules = Rules {
-        allow_counters: !factors.is_empty(),
+        allow_counters: !injected.is_empty(),
         strict: false,
     };
-    let exit = rules.exit(&finished.verdicts);
-    let report = Report::new(&plan, &finished.verdicts, rules, exit);
+    let exit = rules.exit(&finished.assessments);
+    let report = Report::new(&plan, &finished.assessments, rules, exit).with(
+        &finished.failed,
+        &finished.windows,
+        finished.block_seconds,
+    );
     files::write(&folder.join("summary.md"), report.markdown().as_bytes())?;
     files::write(&folder.join("verdicts.json"), report.json().as_bytes())?;
     let took = start.elapsed().as_secs_f64();
@@ -306,9 +355,9 @@ fn suite(setup: &Setup, folder: &Path, head: &Side, factors: &BTreeMap<String, f
     Ok(())
 }
 
-fn windows(folder: &Path) -> Result<Vec<recording::Window>, Error> {
+fn windows(folder: &Path) -> Result<Vec<Window>, Error> {
     let path = folder.join("windows.jsonl");
-    recording::from_lines(&path, &files::read(&path)?)
+    Ok(record::from_lines(&path, &files::read(&path)?)?)
 }
 
 /// Whether a suite was measured to its end.
@@ -328,12 +377,36 @@ fn load(dir: &Path) -> Result<Vec<Suite>, Error> {
             let plan: Plan = json(&folder.join("plan.json"))?;
             suites.push(Suite {
                 kind,
-                cases: plan.cases,
-                windows: windows(&folder)?,
+                cases: cases(&plan, &windows(&folder)?)?,
             });
         }
     }
     Ok(suites)
+}
+
+/// The cases of a suite, with their windows for the reference tests.
+fn cases(plan: &Plan, windows: &[Window]) -> Result<Vec<(Case, Vec<validation::Window>)>, Error> {
+    let layout = turns::is_same(&plan.base, &plan.head)?.then(Layout::same_program);
+    let with_windows = |case: Case| {
+        let of_case = windows.iter().filter(|window| window.case == case.name);
+        let window = |window: &Window| validation::Window {
+            block: window.block,
+            round: window.round,
+            place: match window.variant {
+                Variant::Head => HEAD,
+                Variant::Base => BASE,
+                Variant::Control => CONTROL,
+            },
+            median_ns: window.p50_ns,
+            mean_ns: window.mean_ns,
+        };
+        let windows = of_case.map(window).collect();
+        (Case { layout, ..case }, windows)
+    };
+    Ok(record::cases(&plan.cases, windows)
+        .into_iter()
+        .map(with_windows)
+        .collect())
 }
 
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {

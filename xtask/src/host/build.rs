@@ -16,6 +16,35 @@ pub(crate) struct Programs {
     pub(crate) adapters: PathBuf,
 }
 
+impl Programs {
+    /// Programs that were built elsewhere: the bench's path may have its revision behind an equals sign.
+    pub(crate) fn elsewhere(bench: &Path, adapters: Option<&Path>) -> Result<Self, Error> {
+        let bench = path_of(bench);
+        let beside = bench.with_file_name(format!("adapters{}", std::env::consts::EXE_SUFFIX));
+        let adapters = adapters.map_or(beside, Path::to_owned);
+        for program in [&bench, &adapters] {
+            if !program.is_file() {
+                return Err(Error::Usage(format!(
+                    "--program, --adapters: {} is no file",
+                    program.display()
+                )));
+            }
+        }
+        let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io("find", path));
+        Ok(Self {
+            bench: absolute(&bench)?,
+            adapters: absolute(&adapters)?,
+        })
+    }
+}
+
+/// A path without the revision behind it.
+pub(crate) fn path_of(program: &Path) -> PathBuf {
+    let text = program.to_string_lossy();
+    text.rsplit_once('=')
+        .map_or_else(|| program.to_owned(), |(path, _)| PathBuf::from(path))
+}
+
 /// Builds bench and listing; cargo says what it does on standard error.
 pub(crate) fn programs() -> Result<Programs, Error> {
     let mut built = own(&["--bench", "executor", "--example", "adapters"])?;

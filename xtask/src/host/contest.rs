@@ -14,7 +14,6 @@ use crate::{
         ratio::Rounds,
         table::{Results, Section},
     },
-    stat::random::SplitMix64,
 };
 
 /// How long a contestant's calls in one round should take; one call at least.
@@ -36,7 +35,7 @@ pub(crate) struct Contest<'a> {
     programs: &'a Programs,
     processes: u64,
     rounds: u64,
-    random: SplitMix64,
+    random: fastrand::Rng,
 }
 
 impl<'a> Contest<'a> {
@@ -45,7 +44,7 @@ impl<'a> Contest<'a> {
             programs,
             processes,
             rounds,
-            random: SplitMix64(seed),
+            random: fastrand::Rng::with_seed(seed),
         }
     }
 
@@ -140,7 +139,7 @@ impl<'a> Contest<'a> {
         for _ in 0..self.rounds {
             let mut order: Vec<usize> = (0..open.len()).collect();
             for last in (1..order.len()).rev() {
-                order.swap(last, self.random.below(last + 1));
+                order.swap(last, self.random.usize(..=last));
             }
             for at in order {
                 let (contestant, calls) = open[at];

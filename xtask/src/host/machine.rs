@@ -10,8 +10,13 @@ use crate::{
     fingerprint::{AdapterPrint, Affinity, Fingerprint, SCHEMA},
 };
 
-/// The fingerprint of this machine with the given adapters.
-pub(crate) fn fingerprint(sh: &Shell, adapters: Vec<AdapterPrint>, affinity: Affinity) -> Result<Fingerprint, Error> {
+/// The fingerprint of this machine with the given adapters. Programs that were built elsewhere need no compiler here.
+pub(crate) fn fingerprint(
+    sh: &Shell,
+    adapters: Vec<AdapterPrint>,
+    affinity: Affinity,
+    is_carried: bool,
+) -> Result<Fingerprint, Error> {
     Ok(Fingerprint {
         schema: SCHEMA,
         os: std::env::consts::OS.to_owned(),
@@ -19,7 +24,7 @@ pub(crate) fn fingerprint(sh: &Shell, adapters: Vec<AdapterPrint>, affinity: Aff
         cpu: cpu(sh),
         logical_cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
         affinity,
-        compiler: compiler(sh)?,
+        compiler: compiler(sh, is_carried)?,
         adapters,
     })
 }
@@ -53,8 +58,16 @@ fn from_lock(text: &str) -> BTreeMap<String, String> {
 }
 
 /// The compiler's version, and the flags that change its code.
-fn compiler(sh: &Shell) -> Result<String, Error> {
-    let version = cmd!(sh, "rustc --version").quiet().read()?;
+fn compiler(sh: &Shell, is_carried: bool) -> Result<String, Error> {
+    // Where programs are carried to there may be none.
+    let version = cmd!(sh, "rustc --version").quiet().ignore_stderr().read();
+    let version = version.or_else(|error| {
+        if is_carried {
+            Ok("built elsewhere".to_owned())
+        } else {
+            Err(error)
+        }
+    })?;
     Ok(match std::env::var("RUSTFLAGS") {
         Ok(flags) if !flags.trim().is_empty() => format!("{version} with RUSTFLAGS {}", flags.trim()),
         _ => version,

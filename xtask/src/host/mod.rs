@@ -2,13 +2,10 @@
 
 pub(crate) mod adapters;
 pub(crate) mod affinity;
-pub(crate) mod arm;
 pub(crate) mod build;
-pub(crate) mod calibration;
 pub(crate) mod contest;
 pub(crate) mod github;
 pub(crate) mod machine;
-pub(crate) mod measure;
 pub(crate) mod noop;
 pub(crate) mod out;
 pub(crate) mod peer;
@@ -18,7 +15,7 @@ pub(crate) mod turns;
 pub(crate) mod windows;
 pub(crate) mod workspace;
 
-pub(crate) use bench_gate::{console, interrupt, lines, lock, progress};
+pub(crate) use bench_gate::{console, interrupt, lines, lock};
 
 /// Without a display, Mesa's OpenGL first looks for a Wayland server and complains if it is not told where; any folder
 /// without one keeps it quiet.

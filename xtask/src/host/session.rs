@@ -1,148 +1,128 @@
-//! Measures what a plan asks for: every case first, some of them again.
+//! Measures what a plan asks for with the engine of `bench_gate`.
 
-use std::{ops::RangeInclusive, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::RangeInclusive,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use bench_gate::{
+    binding::Binding,
+    measure::survey::{Group, Survey},
+    process::{self, Kind, Start},
+};
 
 use crate::{
     case::CaseId,
     error::Error,
     host::{
         adapters::Listing,
-        console,
-        measure::{self, Process},
-        progress::Progress,
+        turns::{self, PATIENCE},
     },
     rows::Stage,
     run::{Measured, Plan},
 };
 
+/// Samples of a case in a process at the most: enough for any quantile, and a file a person can open.
+const MAX_SAMPLES: u64 = 20_000;
+
 /// One program, measured under one plan.
-#[derive(Debug)]
 pub(crate) struct Session<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) listing: &'a Listing,
     pub(crate) program: &'a Path,
-    /// Whether software adapters and the CPU run on one core.
+    /// Whether processes are bound to a core.
     pub(crate) bound: bool,
+    /// How long each case is measured in a process.
+    pub(crate) time: Duration,
     /// Folder for what the processes write.
     pub(crate) raw: &'a Path,
 }
 
-/// What is to be measured again.
-#[derive(Clone, Debug)]
-pub(crate) struct Again<'a> {
-    pub(crate) cases: &'a [CaseId],
-    pub(crate) stage: Stage,
-    /// Numbers of the processes, which no others have.
-    pub(crate) runs: RangeInclusive<u64>,
+/// What a bench process of some backends is told.
+pub(crate) fn environment(backends: &[String], ops: Option<&[String]>, sizes: &[String]) -> BTreeMap<String, String> {
+    let mut environment = BTreeMap::from([("GPU_EXECUTOR_BACKENDS".to_owned(), backends.join(","))]);
+    if let Some(ops) = ops {
+        environment.insert("GPU_EXECUTOR_BENCH_OPS".to_owned(), ops.join(","));
+    }
+    if !sizes.is_empty() {
+        environment.insert("GPU_EXECUTOR_BENCH_SIZES".to_owned(), sizes.join(","));
+    }
+    environment
 }
 
-/// What the cases of one process are.
-struct Cases<'a> {
-    backend: &'a str,
-    /// `None` for all.
-    ops: Option<Vec<&'a str>>,
-    sizes: Vec<String>,
+/// The cases that a program has of what is asked for.
+pub(crate) fn listed(program: &Path, environment: &BTreeMap<String, String>, raw: &Path) -> Result<Vec<String>, Error> {
+    let command = || turns::command(program, environment, None);
+    let start = Start {
+        command: &command,
+        core: None,
+        folder: raw,
+        patience: PATIENCE,
+    };
+    match process::inspect(&start) {
+        Ok((Kind::Serving, cases)) => Ok(cases),
+        Ok((Kind::Criterion, _)) => Err(Error::Failed(format!(
+            "{} does not serve windows of calls",
+            program.display()
+        ))),
+        Err(bench_gate::Error::Usage(message)) => Err(Error::Usage(message.replace("GPU_EXECUTOR_BENCH_OPS", "--op"))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Session<'_> {
-    /// Measures every case, in as many processes as the plan says; the backends take turns.
-    pub(crate) fn screen(&self) -> Result<Vec<Measured>, Error> {
-        let Plan { runs, backends, .. } = self.plan;
-        let bound = if self.bound {
-            "software adapters and CPU bound to one core"
-        } else {
-            "all cores free"
+    /// Measures some cases, in fresh processes of each of their backends; the backends take turns.
+    pub(crate) fn measure(
+        &self,
+        cases: &[CaseId],
+        stage: Stage,
+        runs: RangeInclusive<u64>,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Measured>, Error> {
+        let backends: Vec<(&String, BTreeMap<String, String>)> = self
+            .plan
+            .backends
+            .iter()
+            .map(|backend| (backend, environment(std::slice::from_ref(backend), None, &[])))
+            .collect();
+        let commands: Vec<Box<dyn Fn() -> Command + '_>> = backends
+            .iter()
+            .map(|(backend, environment)| {
+                let tuning = self.plan.tuning.get(*backend).map(String::as_str);
+                Box::new(move || turns::command(self.program, environment, tuning)) as Box<dyn Fn() -> Command>
+            })
+            .collect();
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for ((backend, _), command) in backends.iter().zip(&commands) {
+            let of_backend = cases.iter().filter(|case| case.backend == **backend);
+            groups.push(Group {
+                cases: of_backend.map(ToString::to_string).collect(),
+                command: &**command,
+                binding: if self.bound {
+                    turns::binding(self.listing.is_software(backend))
+                } else {
+                    Binding::Free
+                },
+            });
+        }
+        groups.retain(|group| !group.cases.is_empty());
+        let survey = Survey {
+            groups: &groups,
+            runs,
+            time: self.time,
+            max_samples: MAX_SAMPLES,
+            seed: 1,
+            folder: self.raw,
+            patience: PATIENCE,
+            deadline,
         };
-        console::status(
-            "Measuring",
-            &format!("{}: {runs} process(es) each, {bound}", backends.join(", ")),
-        );
-        let cases: usize = backends.iter().map(|backend| self.plan.sizes_on(backend).len()).sum();
-        let progress = Progress::new(cases, *runs);
-        let mut measured = Vec::new();
-        for run in 1..=*runs {
-            for backend in backends {
-                let sizes = self.plan.sizes_on(backend);
-                if sizes.is_empty() {
-                    continue;
-                }
-                let cases = Cases {
-                    backend,
-                    ops: self
-                        .plan
-                        .ops
-                        .as_ref()
-                        .map(|ops| ops.iter().map(String::as_str).collect()),
-                    sizes,
-                };
-                measured.extend(self.process(&cases, Stage::Screen, run, &progress)?);
-            }
-        }
-        if measured.is_empty() {
-            return Err(Error::Failed("the benches measured nothing".to_owned()));
-        }
-        Ok(measured)
-    }
-
-    /// Measures some cases again, in `runs` fresh processes of each of their backends; `label` says why.
-    pub(crate) fn again(&self, label: &str, again: &Again<'_>) -> Result<Vec<Measured>, Error> {
-        let Again { cases, stage, ref runs } = *again;
-        if cases.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: Vec<String> = cases.iter().map(ToString::to_string).collect();
-        let processes = runs.end() - runs.start() + 1;
-        console::status(label, &format!("{} in {processes} fresh process(es)", names.join(", ")));
-        let progress = Progress::new(cases.len(), processes);
-        let mut measured = Vec::new();
-        for run in runs.clone() {
-            for backend in &self.plan.backends {
-                let here: Vec<&CaseId> = cases.iter().filter(|case| case.backend == *backend).collect();
-                if here.is_empty() {
-                    continue;
-                }
-                let of_process = Cases {
-                    backend,
-                    ops: Some(sorted(here.iter().map(|case| case.op.as_str()))),
-                    sizes: sorted(here.iter().map(|case| case.amount())),
-                };
-                let records = self.process(&of_process, stage, run, &progress)?;
-                // Two operators that are to be measured at different sizes are both measured at both.
-                measured.extend(
-                    records
-                        .into_iter()
-                        .filter(|measured| cases.contains(&measured.record.case)),
-                );
-            }
-        }
-        Ok(measured)
-    }
-
-    fn process(&self, cases: &Cases<'_>, stage: Stage, run: u64, progress: &Progress) -> Result<Vec<Measured>, Error> {
-        let Cases { backend, ops, sizes } = cases;
-        let process = Process {
-            program: self.program,
-            backend,
-            ops: ops.as_ref().map(|ops| ops.join(",")),
-            sizes: sizes.join(","),
-            pace: &self.plan.pace,
-            bound: self.bound && self.listing.is_software(backend),
-            tuning: self.plan.tuning.get(*backend).map(String::as_str),
-            folder: self.raw.join(format!("{run}-{backend}")),
-            // A case takes three seconds; a hundred times that, and it hangs.
-            limit: Duration::from_secs(300),
-        };
-        let records = measure::run(&process, |case| progress.begin(case))?;
-        Ok(records
+        survey
+            .run()?
             .into_iter()
-            .map(|record| Measured { stage, run, record })
-            .collect())
+            .map(|visit| Measured::new(stage, visit))
+            .collect()
     }
-}
-
-fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
-    let mut items: Vec<T> = items.collect();
-    items.sort();
-    items.dedup();
-    items
 }

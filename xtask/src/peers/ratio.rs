@@ -1,6 +1,6 @@
 //! Medians of rounds, and ratios between those who took part in the same ones.
 
-use crate::quantile::median;
+use bench_gate::stat::quantile::median;
 
 /// What one contestant needed, round by round.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -16,8 +16,8 @@ pub(super) fn cells(verdict: &CaseVerdict) -> [String; 6] {
         time(verdict.p50_ns),
         time(verdict.baseline_p50_ns),
         match (verdict.change_percent, verdict.quantile.as_deref()) {
-            (Some(percent), Some("median")) => format!("median {percent:+.1} %"),
-            (Some(percent), _) => format!("{percent:+.1} %"),
+            (Some(percent), None | Some("fastest tenth")) => format!("{percent:+.1} %"),
+            (Some(percent), Some(statistic)) => format!("{statistic} {percent:+.1} %"),
             (None, _) => String::new(),
         },
         verdict

@@ -8,31 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Measures every size it is asked for: ten samples of two calls, whose time is the file `time_ns` times the size. Waits
-/// for the file `go` if there is a file `wait`. Every other process takes twice as long if there is a file `noisy`, and the
-/// second one has company on its core if there is a file `company`. Asked to, it serves windows instead: of 100 ns an element as
-/// the program of a commit, in the work tree of the time in the file `served_ns`, with company if there is none. Or it counts calls without
-/// a driver, one case's dispatches being those of the file `noop_dispatches`.
+/// Serves windows of the sizes it is asked for: ten samples of the file `time_ns` times the size, or of `time_ns_SIZE`. Waits for the file
+/// `go` if there is a file `wait`. Every other process takes twice as long if there is a file `noisy`. In turns, whose windows are
+/// smaller than those of a run, a call takes 100 ns an element in the program of a commit, in the work tree as long as the file
+/// `served_ns` says. Or it counts calls without a driver, one case's dispatches being those of the file `noop_dispatches`.
 pub(crate) const BENCH: &str = r#"#!/bin/sh
 here=$(dirname "$0")
-if [ -n "$GPU_EXECUTOR_BENCH_SERVE" ]; then
-    say() { echo "gpu-executor-bench: $1"; }
-    second=',"vector_add/cpu/200"'
-    case $here in
-    */programs) each=100; [ -e "$here/../../../lost" ] && second='' ;;
-    *) each=$(cat "$here/served_ns") ;;
-    esac
-    say '{"serving":{"protocol":1,"cases":["vector_add/cpu/100"'"$second"']}}'
-    while read -r verb case rest; do
-        ns=$((${each:-100} * ${case##*/})); window="\"samples_ns\":[$ns,$ns],\"calibrations_ns\":[40000]"
-        [ -z "$each" ] && window='"samples_ns":[],"calibrations_ns":[80000]'
-        case $verb in
-        prepare) say "{\"prepared\":{\"call_ns\":$ns,\"calibration_ns\":40000}}" ;;
-        measure) say "{\"measured\":{$window}}" ;;
-        esac
-    done
-    exit 0
-fi
 if [ -n "$GPU_EXECUTOR_BENCH_NOOP" ]; then
     [ -e "$here/no_noop" ] && { echo 'wgpu is built without it' >&2; exit 1; }
     count() { echo "{\"op\":\"vector_add\",\"size\":$1,\"tasks\":1,\"counters\":{\"submits\":1,\"passes\":1,\"dispatches\":$2,\"copies\":0,\"buffers_created\":0,
@@ -40,34 +21,39 @@ if [ -n "$GPU_EXECUTOR_BENCH_NOOP" ]; then
     echo "[$(count 100 1),$(count 1000 $(cat "$here/noop_dispatches"))]"
     exit 0
 fi
-exec 3<&0
-echo $$ > "$here/bench.pid"
 [ -e "$here/broken" ] && { echo 'the device is on fire' >&2; exit 1; }
-process=$(($(cat "$here/processes") + 1)); echo $process > "$here/processes"
-calibration=40000
-[ -e "$here/company" ] && [ $process = 2 ] && calibration=80000
-n=0
-for size in $(echo "$GPU_EXECUTOR_BENCH_SIZES" | tr , ' '); do
-    n=$((n + 1)); id="vector_add/$GPU_EXECUTOR_BACKENDS/$size"
-    echo "gpu-executor-bench: $n $id"
-    if [ -e "$here/wait" ]; then
-        # As the bench does, end when the other end of standard input is gone.
-        (cat; kill $$) <&3 > /dev/null 2>&1 &
-        while [ ! -e "$here/go" ]; do sleep 0.05; done
-    fi
-    wall=$(($(cat "$here/time_ns") * size)); [ -e "$here/noisy" ] && wall=$((wall * (1 + process % 2))); samples=""; slices=""; iters=""; times=""
-    for sample in 1 2 3 4 5 6 7 8 9 10; do
-        samples="$samples,[$((wall + sample)),$((wall + sample))]"; slices="$slices,[{\"calls\":2,\"calibration_ns\":$calibration}]"; iters="$iters,2"; times="$times,$((2 * (wall + sample)))"
+say() { echo "bench-recorder: $1"; }
+ids=''
+for backend in $(echo "$GPU_EXECUTOR_BACKENDS" | tr , ' '); do
+    for size in $(echo "$GPU_EXECUTOR_BENCH_SIZES" | tr , ' '); do
+        case $here in */programs) [ -e "$here/../../../lost" ] && [ $size = 200 ] && continue ;; esac
+        ids="$ids,\"vector_add/$backend/$size\""
     done
-    mkdir -p "$CRITERION_HOME/$n/new"
-    echo "{\"full_id\":\"$id\"}" > "$CRITERION_HOME/$n/new/benchmark.json"
-    echo "{\"iters\":[${iters#,}],\"times\":[${times#,}]}" > "$CRITERION_HOME/$n/new/sample.json"
-    cat > "$GPU_EXECUTOR_BENCH_RECORD/$n.json" <<END
-{"schema":2,"op":"vector_add","backend":"$GPU_EXECUTOR_BACKENDS","size":$size,"tasks":1,"id":"$id",
-"counters":{"submits":1,"passes":1,"dispatches":$(cat "$here/dispatches"),"copies":0,"buffers_created":0,
-"bind_groups_created":0,"pipelines_created":0,"bytes_up":8,"bytes_down":4,"maps":2,"pool_hits":1},"samples_ns":[${samples#,}],
-"slices":[${slices#,}]}
-END
+done
+say "{\"serving\":{\"protocol\":2,\"cases\":[${ids#,}]}}"
+process=''; dispatches=1
+while read -r line; do
+    id=${line#*\"case\":\"}; id=${id%%\"*}; size=${id##*/}
+    if [ -z "$process" ] && [ -e "$here/processes" ]; then
+        process=$(($(cat "$here/processes") + 1)); echo $process > "$here/processes"; echo $$ > "$here/bench.pid"
+        dispatches=$(cat "$here/dispatches"); echo "$GPU_EXECUTOR_TUNING" >> "$here/tunings"
+    fi
+    while [ -e "$here/wait" ] && [ ! -e "$here/go" ]; do kill -0 $PPID 2> /dev/null || exit 1; sleep 0.05; done
+    case $line in
+    *'"max_samples":2000,'*|*'"max_samples":2000}'*)
+        case $here in
+        */programs) each=100 ;;
+        *) each=$(cat "$here/served_ns") ;;
+        esac ;;
+    *) each=$(cat "$here/time_ns_$size" 2> /dev/null || cat "$here/time_ns" 2> /dev/null || echo 100) ;;
+    esac
+    ns=$((each * size * 10)); [ -e "$here/noisy" ] && ns=$((ns * (1 + process % 2)))
+    samples=''
+    for sample in 1 2 3 4 5 6 7 8 9 10; do samples="$samples,$((ns + sample))"; done
+    case $line in
+    *prepare*) say "{\"prepared\":{\"call_ns\":$ns,\"cold_ns\":{\"first\":7}}}" ;;
+    *) say "{\"measured\":{\"samples_ns\":[${samples#,}],\"counters\":{\"submits\":1,\"passes\":1,\"dispatches\":$dispatches,\"bytes_up\":8,\"bytes_down\":4,\"maps\":2,\"pool_hits\":1}}}" ;;
+    esac
 done
 "#;
 
@@ -102,6 +88,7 @@ impl Machine {
             ),
         );
         machine.set("time_ns", "100");
+        machine.set("served_ns", "100");
         machine.set("dispatches", "1");
         machine.set("noop_dispatches", "1");
         machine.set("processes", "0");
@@ -124,7 +111,7 @@ impl Machine {
     pub(crate) fn command(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.arg("bench");
-        for default in [["--size", "100,200"], ["--backend", "cpu"]] {
+        for default in [["--size", "100,200,300,400,500,600"], ["--backend", "cpu"]] {
             if !flags.contains(&default[0]) {
                 command.args(default);
             }

@@ -9,14 +9,15 @@ use std::{
 
 /// Serves windows of two cases. `@…@` is what revisions differ in.
 const BENCH: &str = r#"#!/bin/sh
-say() { echo "gpu-executor-bench: $1"; }
-say '{"serving":{"protocol":1,"cases":[@CASES@]}}'
-while read -r verb case rest; do
+say() { echo "bench-recorder: $1"; }
+say '{"serving":{"protocol":2,"cases":[@CASES@]}}'
+while read -r line; do
+    verb=${line#??}; verb=${verb%%\"*}; case=${line#*\"case\":\"}; case=${case%%\"*}
     ns=@NS@; dispatches=@DISPATCHES@
     @FAULT@
     case $verb in
-    prepare) say "{\"prepared\":{\"call_ns\":$ns,\"calibration_ns\":18000}}" ;;
-    measure) say "{\"measured\":{\"samples_ns\":[$ns,$ns,$((ns + 100))],\"calibrations_ns\":[18000],\"counters\":{\"dispatches\":$dispatches}}}" ;;
+    prepare) say "{\"prepared\":{\"call_ns\":$ns}}" ;;
+    measure) say "{\"measured\":{\"samples_ns\":[$ns,$ns,$((ns + 100))],\"counters\":{\"dispatches\":$dispatches}}}" ;;
     esac
 done
 "#;

@@ -1,8 +1,9 @@
 //! What CI reads of a comparison: JUnit's XML, annotations of GitHub Actions and points of history pages, in the forms a run's have.
 
 use super::{Report, cells, phases};
+use bench_gate::assess::Assessment;
+
 use crate::{
-    ab::judge::Judged,
     files,
     report::{
         github::{self, Annotation},
@@ -19,48 +20,56 @@ pub(super) fn junit(report: &Report<'_>) -> String {
         ("base", format!("{} {}", plan.base.revision, plan.base.commit)),
         ("head", format!("{} {}", plan.head.revision, plan.head.commit)),
         ("seed", plan.seed.to_string()),
-        ("affinity", if plan.bound { "bound" } else { "free" }.to_owned()),
+        (
+            "affinity",
+            plan.binding.map_or("by backend", |binding| binding.word()).to_owned(),
+        ),
         ("command", plan.command.clone()),
     ];
     let suite = Suite {
         name: "ab".to_owned(),
         properties: properties.map(|(name, value)| (name.to_owned(), value)).into(),
-        tests: report.verdicts.iter().map(|judged| test(report, judged)).collect(),
+        tests: report
+            .verdicts
+            .iter()
+            .map(|assessment| test(report, assessment))
+            .collect(),
     };
     xml::render(&format!("ab: {}", report.headline()), &plan.started, &[suite])
 }
 
-fn test(report: &Report<'_>, judged: &Judged) -> Test {
-    let outcome = match judged.verdict {
-        _ if report.fails(judged) => Outcome::Failed,
+fn test(report: &Report<'_>, assessment: &Assessment) -> Test {
+    let outcome = match assessment.verdict {
+        _ if report.fails(assessment) => Outcome::Failed,
         Verdict::Inconclusive | Verdict::Noisy | Verdict::Missing | Verdict::NotMeasured => Outcome::Skipped,
         _ => Outcome::Passed,
     };
     Test {
-        name: judged.case.clone(),
-        time_ns: judged.head_ns,
+        name: assessment.case.clone(),
+        time_ns: assessment.deciding().map(|figures| figures.head_ns),
         outcome,
-        kind: word(judged).word(),
-        message: explanation(judged),
-        details: figures(judged),
+        kind: word(assessment).word(),
+        message: explanation(assessment),
+        details: figures(assessment),
     }
 }
 
 /// The head's times; what was not measured has no point on the line.
 pub(super) fn history(report: &Report<'_>) -> String {
-    let entry = |judged: &Judged| {
-        let mut extra = vec![word(judged).word().to_owned()];
-        extra.extend(judged.change_percent.map(|percent| {
+    let entry = |assessment: &Assessment| {
+        let mut extra = vec![word(assessment).word().to_owned()];
+        extra.extend(assessment.deciding().map(|figures| {
+            let percent = figures.change_percent;
             format!(
                 "{percent:+.1} % against {} in {} blocks",
-                report.plan.base.revision, judged.blocks
+                report.plan.base.revision, assessment.blocks
             )
         }));
         extra.push(format!("commit {}", report.plan.head.commit));
         Some(Entry::new(
-            &judged.case,
-            &judged.quantile,
-            judged.head_ns?,
+            &assessment.case,
+            assessment.statistic.name(),
+            assessment.deciding()?.head_ns,
             None,
             &extra,
         ))
@@ -70,19 +79,19 @@ pub(super) fn history(report: &Report<'_>) -> String {
 
 /// A note for every case that needs a look, counters first.
 pub(super) fn annotations(report: &Report<'_>) -> String {
-    let level = |judged: &Judged| match word(judged) {
-        _ if report.fails(judged) => Some("error"),
+    let level = |assessment: &Assessment| match word(assessment) {
+        _ if report.fails(assessment) => Some("error"),
         Verdict::Inconclusive | Verdict::Noisy | Verdict::Missing | Verdict::CountersChanged => Some("warning"),
         Verdict::Faster => Some("notice"),
         _ => None,
     };
-    let annotation = |judged: &Judged| {
+    let annotation = |assessment: &Assessment| {
         Some(Annotation {
-            level: level(judged)?,
-            verdict: word(judged),
+            level: level(assessment)?,
+            verdict: word(assessment),
             place: String::new(),
-            case: judged.case.clone(),
-            message: explanation(judged),
+            case: assessment.case.clone(),
+            message: explanation(assessment),
         })
     };
     let annotations: Vec<Annotation> = report.verdicts.iter().filter_map(annotation).collect();
@@ -90,37 +99,38 @@ pub(super) fn annotations(report: &Report<'_>) -> String {
 }
 
 /// The verdict in one word; other calls into wgpu come before times.
-fn word(judged: &Judged) -> Verdict {
-    match judged.counters {
+fn word(assessment: &Assessment) -> Verdict {
+    match assessment.counters {
         Some(_) => Verdict::CountersChanged,
-        None => judged.verdict,
+        None => assessment.verdict,
     }
 }
 
-fn explanation(judged: &Judged) -> String {
+fn explanation(assessment: &Assessment) -> String {
     let mut parts = Vec::new();
     parts.extend(
-        judged
+        assessment
             .counters
             .as_ref()
             .map(|counters| format!("calls into wgpu changed: {counters}")),
     );
-    parts.extend(judged.change_percent.map(|percent| {
+    parts.extend(assessment.deciding().map(|figures| {
+        let percent = figures.change_percent;
         format!(
             "{} {percent:+.1} % in {} blocks, {}",
-            judged.quantile,
-            judged.blocks,
-            judged.verdict.word()
+            assessment.statistic.name(),
+            assessment.blocks,
+            assessment.verdict.word()
         )
     }));
-    parts.extend(phases(&judged.phases));
-    parts.extend(judged.note.clone());
+    parts.extend(phases(&assessment.phases));
+    parts.extend(assessment.note.clone());
     parts.join("; ")
 }
 
 /// The figures of the table, a line each.
-fn figures(judged: &Judged) -> String {
-    let names = super::HEADINGS.iter().zip(cells(judged));
+fn figures(assessment: &Assessment) -> String {
+    let names = super::HEADINGS.iter().zip(cells(assessment));
     let lines = names.skip(1).filter(|(_, cell)| !cell.is_empty());
     let lines: Vec<String> = lines.map(|(name, cell)| format!("{name}: {cell}")).collect();
     lines.join("\n")

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use bench_gate::binding::Binding;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,7 +18,7 @@ Examples:
   cargo xtask ab v1.0 worktree --manifest-path ../other/Cargo.toml --bench speed
                                                      any project with criterion benches
 
-Exit codes: 0 pass, 1 the tool failed, 2 usage, 3 regression or other counters, 4 inconclusive or noisy (--strict).")]
+Exit codes: 0 pass, 1 failed, 2 usage, 3 regression or other counters, 4 none of the cases judged, or one of them not (--strict).")]
 pub(crate) struct Flags {
     /// Revision to compare with [default: where the branch left main]
     pub(super) base: Option<String>,
@@ -35,11 +36,20 @@ pub(crate) struct Flags {
     /// Sizes: 20000, or 1000x256 for a batch of 1000 tasks
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(super) size: Vec<String>,
+    /// Programs of base and head that were built elsewhere: given twice, base first; nothing is built here, and git is not asked
+    #[arg(long, value_name = "PATH[=REVISION]", conflicts_with_all = ["base", "head", "manifest_path"])]
+    pub(super) program: Vec<PathBuf>,
+    /// The listing of adapters built elsewhere [default: `adapters` beside the first --program]
+    #[arg(long, value_name = "PATH", requires = "program")]
+    pub(super) adapters: Option<PathBuf>,
     #[command(flatten)]
     pub(super) source: Source,
     /// Let processes use all cores: closer to what users see, and far noisier
     #[arg(long)]
     pub(super) free: bool,
+    /// What is bound to the core drawn for a block [default: process for drivers that compute on the CPU, caller for GPUs]
+    #[arg(long, value_name = "WHAT", value_parser = ["caller", "process", "free"])]
+    pub(super) binding: Option<String>,
     /// Stop after so many seconds of measuring, and judge by what is there
     #[arg(long, value_name = "SECONDS")]
     pub(super) time_budget: Option<u64>,
@@ -95,6 +105,20 @@ impl Flags {
 
     pub(super) fn is_bound(&self) -> bool {
         !self.free && affinity::is_possible()
+    }
+
+    /// What is bound to the core of a block; `None` for what suits each backend.
+    pub(super) fn binding(&self) -> Option<Binding> {
+        let of_word = |word: &String| match word.as_str() {
+            "caller" => Binding::Caller,
+            "process" => Binding::Process,
+            _ => Binding::Free,
+        };
+        if self.is_bound() {
+            self.binding.as_ref().map(of_word)
+        } else {
+            Some(Binding::Free)
+        }
     }
 
     /// Whether a case was asked for.

@@ -8,14 +8,8 @@ use crate::{
     verdict::{Strictness, Timing},
 };
 
-/// Sizes measured unless `--size` says otherwise: single tasks by their number of elements, and one batch.
-const SIZES: [&str; 8] = [
-    "1000", "20000", "50000", "100000", "250000", "500000", "1000000", "1000x256",
-];
-/// The operator measured unless `--op` says otherwise: what the others cost is their kernels, and takes minutes on a CPU's driver.
-const OPERATOR: &str = "vector_add";
-/// What `--full` adds.
-const FULL_SIZES: [&str; 2] = ["4000000", "16000000"];
+/// What `--full` measures: `vector_add`'s sizes and two more, of every operator.
+const FULL_SIZES: &str = "1000,20000,50000,100000,250000,500000,1000000,1000x256,4000000,16000000";
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -24,14 +18,14 @@ Examples:
   cargo xtask bench --save-baseline                  record this machine's baseline, in 5 processes
   cargo xtask bench --save-baseline --backend noop   record counters that are the same on every machine, in a second
 
-Exit codes: 0 pass, 1 the tool failed, 2 usage, 3 regression, 4 inconclusive or noisy (--strict),
+Exit codes: 0 pass, 1 failed, 2 usage, 3 regression, 4 none of the cases judged, or one of them not (--strict),
 5 no baseline (--require-baseline).
 `--save-baseline` ends with 4 where the machine is too noisy, and records nothing.")]
 pub(crate) struct Flags {
     /// Install what is missing for the software adapters first
     #[arg(long)]
     pub(super) setup: bool,
-    /// About a second a case
+    /// About a fifth of the time
     #[arg(long, conflicts_with = "full")]
     pub(super) quick: bool,
     /// Sizes of 4,000,000 and 16,000,000 as well
@@ -41,10 +35,10 @@ pub(crate) struct Flags {
     /// does, and measures nothing [default: all there are]
     #[arg(long, value_name = "LIST", env = "GPU_EXECUTOR_BACKENDS", value_parser = backends_and_noop)]
     pub(super) backend: Option<Backends>,
-    /// Operators to measure, or `all`; sizes that take long on a CPU are left out [default: vector_add]
+    /// Operators to measure, or `all`; sizes that take long on a CPU are left out [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(super) op: Option<Vec<String>>,
-    /// Sizes to measure: 20000, or 1000x256 for a batch of 1000 tasks [default: eight from 1000 to 1000000]
+    /// Sizes to measure: 20000, or 1000x256 for a batch of 1000 tasks [default: eight of vector_add, three and a batch of others]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = size)]
     pub(super) size: Option<Vec<String>>,
     /// Measure a part only, for `cargo xtask merge`: 1/4 is the first of four, of about equal time
@@ -62,9 +56,18 @@ pub(crate) struct Flags {
     /// Record it though the machine is noisy, or of fewer than 5 processes; the baseline says so
     #[arg(long, requires = "save_baseline")]
     pub(super) force: bool,
-    /// Do not compare cases in doubt with the baseline's revision: convict by the baseline alone
+    /// Do not compare in turns with the baseline's revision: judge by the baseline and fresh processes
     #[arg(long)]
     pub(super) no_ab: bool,
+    /// A bench program built elsewhere, and its revision: nothing is built here, and git is not asked
+    #[arg(long, value_name = "PATH[=REVISION]")]
+    pub(super) program: Option<PathBuf>,
+    /// The listing of adapters built elsewhere [default: `adapters` beside --program]
+    #[arg(long, value_name = "PATH", requires = "program")]
+    pub(super) adapters: Option<PathBuf>,
+    /// The bench program of the baseline's revision, built elsewhere
+    #[arg(long, value_name = "PATH")]
+    pub(super) base_program: Option<PathBuf>,
     /// Measure only
     #[arg(long, conflicts_with_all = ["strict", "require_baseline"])]
     pub(super) no_gate: bool,
@@ -167,10 +170,21 @@ impl Flags {
     /// The operators to measure; `None` for all.
     pub(super) fn ops(&self) -> Option<Vec<String>> {
         match self.op.as_deref() {
-            None => Some(vec![OPERATOR.to_owned()]),
+            None => None,
             Some([all]) if all == "all" => None,
             Some(ops) => Some(ops.to_vec()),
         }
+    }
+
+    /// The revision that `--program` names.
+    pub(super) fn program_revision(&self) -> Option<String> {
+        let program = self.program.as_ref()?.to_string_lossy().into_owned();
+        Some(
+            program
+                .rsplit_once('=')
+                .map_or("unknown", |(_, revision)| revision)
+                .to_owned(),
+        )
     }
 
     /// The backends to be timed; `None` for all there are.
@@ -197,11 +211,11 @@ impl Flags {
         if self.quick { 3 } else { 5 }
     }
 
+    /// The sizes to measure; none for those that the bench program has.
     pub(super) fn sizes(&self) -> Vec<String> {
-        let own = |sizes: &[&str]| sizes.iter().map(|&s| s.to_owned()).collect::<Vec<_>>();
-        let mut sizes = self.size.clone().unwrap_or_else(|| own(&SIZES));
+        let mut sizes = self.size.clone().unwrap_or_default();
         if self.full {
-            sizes.extend(own(&FULL_SIZES));
+            sizes.extend(FULL_SIZES.split(',').map(str::to_owned));
         }
         let mut seen = Vec::new();
         sizes.retain(|size| {
@@ -257,7 +271,11 @@ mod tests {
             size: Some(vec!["5".into(), "5".into(), "4000000".into()]),
             ..Flags::default()
         };
-        assert_eq!(flags.sizes(), ["5", "4000000", "16000000"]);
-        assert_eq!(Flags::default().sizes(), SIZES);
+        let sizes = flags.sizes();
+        assert_eq!(
+            (sizes.len(), sizes[0].as_str(), sizes[10].as_str()),
+            (11, "5", "16000000")
+        );
+        assert!(Flags::default().sizes().is_empty());
     }
 }

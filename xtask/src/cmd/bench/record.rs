@@ -58,11 +58,7 @@ pub(super) fn save(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline
 /// Writes the run into this machine's baseline, unless the machine was too noisy. Cases that were not to be measured
 /// this time stay as they are.
 fn save_times(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Result<Exit, Error> {
-    let mut objections = baseline::noise(&run.rows, flags.runs());
-    objections.extend(
-        old.as_ref()
-            .and_then(|old| baseline::another_state(&old.rows, &run.rows)),
-    );
+    let mut objections = baseline::noise(&run.rows);
     for objection in &objections {
         console::warning(objection);
     }

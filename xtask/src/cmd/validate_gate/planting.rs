@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Setup, windows};
-use crate::{
-    ab::{compare, validation::Kind},
-    error::Error,
-    host::console,
-    quantile::median,
+use bench_gate::{
+    assess::{BASE, CONTROL, HEAD, Statistic, validation::Kind},
+    record,
+    stat::quantile::median,
 };
+
+use super::{Setup, windows};
+use crate::{error::Error, host::console};
 
 /// Cases that are slowed down. The first one of the CPU is a case of more than 10 µs whose data stay in the second-level cache, on one
 /// thread: what it takes grows with its elements. The other has two speeds.
@@ -42,15 +43,15 @@ impl Trial {
     /// What has to be tried before something of a kind is planted, in this order.
     pub(super) fn before(kind: Kind) -> Vec<Self> {
         match kind {
-            Kind::Unchanged | Kind::Rebuilt => Vec::new(),
-            Kind::Planted(percent) => vec![Self::Slope, Self::Percent(percent)],
+            Kind::Unchanged | Kind::Rebuilt | Kind::Every(_) => Vec::new(),
+            Kind::Injected(percent) => vec![Self::Slope, Self::Percent(percent)],
         }
     }
 
     pub(super) fn folder(self, dir: &Path) -> PathBuf {
         dir.join("trials").join(match self {
             Self::Slope => "slope".to_owned(),
-            Self::Percent(percent) => format!("planted{percent:+}"),
+            Self::Percent(percent) => format!("injected{percent:+}"),
         })
     }
 }
@@ -72,15 +73,36 @@ pub(super) fn planted(setup: &Setup, dir: &Path, percent: i32) -> Result<BTreeMa
     corrected(&tried(setup, dir, trial)?, &grown(&trial.folder(dir))?, percent)
 }
 
+/// What the programs of injected cases are told: so many times the work.
+pub(super) fn said(factors: &BTreeMap<String, f64>) -> BTreeMap<String, String> {
+    factors
+        .iter()
+        .map(|(case, factor)| (case.clone(), format!("{factor:.5}")))
+        .collect()
+}
+
+/// What they are told where one call in so many takes twice as long.
+pub(super) fn every(setup: &Setup, calls: u32) -> BTreeMap<String, String> {
+    there(setup, &CASES)
+        .into_iter()
+        .map(|case| (case, format!("every{calls}")))
+        .collect()
+}
+
 /// The logarithms by which the times of a trial's cases grew.
 fn grown(folder: &Path) -> Result<BTreeMap<String, f64>, Error> {
     let windows = windows(folder)?;
-    let grown = |(case, blocks): (&str, compare::Blocks<'_>)| {
-        let differences = blocks.differences(|window| Some(window.p10_ns), usize::MAX);
-        let heads: Vec<f64> = differences.iter().map(|d| d.head).collect();
-        (!heads.is_empty()).then(|| (case.to_owned(), median(&heads)))
+    let mut names: Vec<String> = windows.iter().map(|window| window.case.clone()).collect();
+    names.sort();
+    names.dedup();
+    let grown = |case: bench_gate::assess::Case| {
+        let three = case.blocks.iter().map(|block| block.three(Statistic::Fast));
+        let heads: Vec<f64> = three
+            .map(|of| of[HEAD] - f64::midpoint(of[BASE], of[CONTROL]))
+            .collect();
+        (!heads.is_empty()).then(|| (case.name.clone(), median(&heads)))
     };
-    Ok(compare::by_case(&windows).into_iter().filter_map(grown).collect())
+    Ok(record::cases(&names, &windows).into_iter().filter_map(grown).collect())
 }
 
 /// The factors by which times would grow by so many per cent, if they did by `grown` with the factors `tried`.
@@ -168,7 +190,14 @@ pub(super) mod tests {
     #[test]
     fn every_percentage_has_a_trial_in_a_folder_of_its_own() {
         let folders: Vec<PathBuf> = all().into_iter().map(|trial| trial.folder(Path::new(""))).collect();
-        let names = ["slope", "planted+3", "planted+5", "planted+10", "planted-5"];
+        let names = [
+            "slope",
+            "injected+1",
+            "injected+3",
+            "injected+5",
+            "injected+10",
+            "injected-5",
+        ];
         assert_eq!(folders, names.map(|name| Path::new("trials").join(name)));
     }
 }

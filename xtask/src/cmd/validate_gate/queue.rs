@@ -6,8 +6,9 @@ use std::{
     time::Instant,
 };
 
+use bench_gate::assess::validation::Kind;
+
 use super::{TARGETS, is_finished, planting::Trial};
-use crate::ab::validation::Kind;
 
 /// What a lane does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,11 +122,11 @@ mod tests {
         finish(dir, "suites/rebuilt-001");
         assert_eq!(next(), Some(Job::Trial(Trial::Slope)));
         finish(dir, "trials/slope");
-        assert_eq!(next(), Some(Job::Trial(Trial::Percent(3))));
-        finish(dir, "trials/planted+3");
-        assert_eq!(next(), Some(Job::Suite(Kind::Planted(3), 1)));
-        fs::create_dir_all(dir.join("suites/planted+3-001")).unwrap();
-        assert_eq!(next(), Some(Job::Suite(Kind::Planted(3), 1)), "begun is not done");
+        assert_eq!(next(), Some(Job::Trial(Trial::Percent(1))));
+        finish(dir, "trials/injected+1");
+        assert_eq!(next(), Some(Job::Suite(Kind::Injected(1), 1)));
+        fs::create_dir_all(dir.join("suites/injected+1-001")).unwrap();
+        assert_eq!(next(), Some(Job::Suite(Kind::Injected(1), 1)), "begun is not done");
         planting::tests::all()
             .into_iter()
             .for_each(|trial| finish(&trial.folder(dir), ""));
@@ -152,9 +153,9 @@ mod tests {
                 unchanged(1),
                 rebuilt(1),
                 Job::Trial(Trial::Slope),
+                Job::Suite(Kind::Every(12), 1),
                 unchanged(2),
-                rebuilt(2),
-                unchanged(3)
+                rebuilt(2)
             ]
         );
         let kinds = [Kind::Rebuilt];
@@ -171,7 +172,7 @@ mod tests {
         assert_eq!(jobs.len(), TARGETS.iter().map(|(_, target)| target).sum::<usize>());
         jobs.sort();
         jobs.dedup();
-        assert_eq!(jobs.len(), 88, "each once");
+        assert_eq!(jobs.len(), 106, "each once");
         let queue = Queue::new(dir.path(), &[], None, Some(Instant::now()));
         assert_eq!(queue.take(), None, "time is up");
         let queue = Queue::new(dir.path(), &[], None, None);

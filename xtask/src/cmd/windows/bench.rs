@@ -1,6 +1,8 @@
 //! `cargo xtask windows bench`: the benches as Windows programs. Under Wine that shows that they run and that their results
 //! are right; no time taken there is one of Windows or DX12, and the run says so.
 
+use std::time::Duration;
+
 use xshell::Shell;
 
 use super::{Place, test};
@@ -12,7 +14,7 @@ use crate::{
     host::{
         console, machine,
         out::Out,
-        session::Session,
+        session::{self, Session},
         windows::{
             self,
             toolchain::{Abi, Toolchain},
@@ -22,6 +24,7 @@ use crate::{
     },
     judge::judge,
     report::{Against, Report, crossover::crossovers},
+    rows::Stage,
     run::{self, Plan, Run},
     verdict::{Strictness, Timing},
 };
@@ -57,7 +60,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
     let program = place.script(&built.swap_remove(at).path)?;
 
     let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let plan = Plan {
+    let mut plan = Plan {
         schema: SCHEMA,
         started,
         commit: bench::commit(sh),
@@ -73,6 +76,7 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
         skipped: Vec::new(),
         ops: Some(vec!["vector_add".to_owned()]),
         sizes: SIZES.map(str::to_owned).to_vec(),
+        cases: Vec::new(),
         shard: None,
         tuning: std::collections::BTreeMap::new(),
     };
@@ -82,21 +86,26 @@ pub(super) fn run(sh: &Shell, toolchain: Toolchain, flags: &Flags) -> Result<Exi
         }
     }
     let prints = listing.picked.iter().map(|adapter| adapter.print.clone()).collect();
-    let mut fingerprint = machine::fingerprint(sh, prints, Affinity::Free)?;
+    let mut fingerprint = machine::fingerprint(sh, prints, Affinity::Free, false)?;
     fingerprint.os = format!("windows under {}", wine::version()?);
     fingerprint.compiler = format!("{}, not optimised", toolchain.version()?);
     for adapter in &fingerprint.adapters {
         console::status("Adapter", &line(adapter));
     }
     let out = Out::prepare(&windows::folder().join("bench"), None, &plan.started)?;
+    let raw = out.partial.join("raw");
+    let environment = session::environment(&plan.backends, plan.ops.as_deref(), &plan.sizes);
+    plan.cases = session::listed(&program, &environment, &raw)?;
+    let cases: Result<Vec<_>, String> = plan.cases.iter().map(|id| id.parse()).collect();
     let session = Session {
         plan: &plan,
         listing: &listing,
         program: &program,
         bound: false,
-        raw: &out.partial.join("raw"),
+        time: Duration::from_millis(200),
+        raw: &raw,
     };
-    let measured = session.screen()?;
+    let measured = session.measure(&cases.map_err(Error::Failed)?, Stage::Screen, 1..=1, None)?;
     let run = Run {
         rows: run::rows(&measured),
         plan,

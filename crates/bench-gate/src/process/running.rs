@@ -9,10 +9,7 @@ use std::{
 };
 
 use super::Start;
-use crate::{
-    error::Error,
-    host::{affinity, lines::lines, measure, quiet_display},
-};
+use crate::{Error, binding, lines::lines};
 
 /// A running program and the lines it says.
 #[derive(Debug)]
@@ -33,14 +30,18 @@ const MOST_LINES: usize = 1000;
 const GRACE: Duration = Duration::from_secs(5);
 
 impl Running {
-    pub(super) fn start(start: &Start<'_>, args: &[&str]) -> Result<Self, Error> {
-        let mut command = command(start, args)?;
-        let spawned = if start.bound {
-            affinity::on_one_core(|| command.spawn()).ok_or_else(affinity::impossible)?
-        } else {
-            command.spawn()
-        };
-        let mut child = spawned.map_err(Error::io("run", start.program))?;
+    /// Starts a command that has its arguments.
+    pub(super) fn start(start: &Start<'_>, mut command: Command) -> Result<Self, Error> {
+        fs::create_dir_all(start.folder).map_err(Error::io("create", start.folder))?;
+        let log = log(start.folder);
+        let log = fs::File::create(&log).map_err(Error::io("create", &log))?;
+        command
+            .env("CRITERION_HOME", start.folder.join("criterion"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        let program = PathBuf::from(command.get_program());
+        let mut child = binding::spawn(&mut command, start.core).map_err(Error::io("run", &program))?;
         let stdout = child.stdout.take().expect("standard output is piped");
         let (sender, said) = mpsc::sync_channel(MOST_LINES);
         std::thread::spawn(move || {
@@ -55,7 +56,7 @@ impl Running {
             child,
             lines: said,
             folder: start.folder.to_owned(),
-            name: start.program.display().to_string(),
+            name: program.display().to_string(),
             patience: start.patience,
             deadline: Instant::now() + start.patience,
         })
@@ -117,32 +118,6 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn command(start: &Start<'_>, args: &[&str]) -> Result<Command, Error> {
-    fs::create_dir_all(start.folder).map_err(Error::io("create", start.folder))?;
-    let log = log(start.folder);
-    let log = fs::File::create(&log).map_err(Error::io("create", &log))?;
-    let mut command = Command::new(start.program);
-    command
-        .args(args)
-        .env("CRITERION_HOME", start.folder.join("criterion"))
-        // As `cargo xtask bench` has it: the heap keeps what was freed.
-        .env("MALLOC_TRIM_THRESHOLD_", "2147483648")
-        .env("MALLOC_MMAP_THRESHOLD_", "33554432")
-        .env_remove("GPU_EXECUTOR_BENCH_RECORD")
-        .env_remove(crate::host::noop::BENCH_ENV)
-        .env_remove("GPU_EXECUTOR_BENCH_OPS")
-        .env_remove("GPU_EXECUTOR_BENCH_PLANT")
-        .envs(start.environment)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(log);
-    if let Some(tuning) = start.tuning {
-        command.env(measure::TUNING_ENV, tuning);
-    }
-    quiet_display(&mut command);
-    Ok(command)
 }
 
 fn log(folder: &Path) -> PathBuf {

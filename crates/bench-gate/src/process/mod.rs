@@ -1,63 +1,42 @@
-//! Bench programs as arms of a comparison: those that serve windows of calls on demand, and any criterion program, which measures one
-//! case per process.
+//! Bench programs: those that serve windows of calls on request, and any criterion program, which
+//! measures one case per process.
 
 mod criterion;
 mod running;
 
-use std::{collections::BTreeMap, io::Write as _, path::Path, time::Duration};
+use std::{io::Write as _, path::Path, process::Command, time::Duration};
 
-pub(crate) use criterion::{criterion, listed};
+use bench_recorder::wire::{Answer, Measure, PREFIX, PROTOCOL, Prepared, RECORD_ENV, Request, SERVE_ENV, Window};
+pub use criterion::{Times, window};
 use running::Running;
-use serde::Deserialize;
 
-use crate::{ab::recording::Measured, error::Error};
-
-/// The protocol this program speaks.
-const PROTOCOL: u32 = 1;
+use crate::Error;
 
 /// How to start a program.
-#[derive(Clone, Debug)]
-pub(crate) struct Start<'a> {
-    pub(crate) program: &'a Path,
-    /// What the program is told by its environment.
-    pub(crate) environment: &'a BTreeMap<String, String>,
-    /// How tasks reach the adapter; `None` to leave that to the program.
-    pub(crate) tuning: Option<&'a str>,
-    pub(crate) bound: bool,
+#[derive(Clone, Copy)]
+pub struct Start<'a> {
+    /// Makes the command, without arguments: the program with its working folder and environment.
+    pub command: &'a dyn Fn() -> Command,
+    /// The core the whole process is bound to.
+    pub core: Option<u32>,
     /// Folder for what it writes, which nobody else uses at the same time.
-    pub(crate) folder: &'a Path,
+    pub folder: &'a Path,
     /// How long it may say nothing before it counts as hung.
-    pub(crate) patience: Duration,
+    pub patience: Duration,
 }
 
 /// How a program can be measured.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
     /// It serves windows.
     Serving,
     /// It is a criterion program.
     Criterion,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Answer {
-    Serving { protocol: u32, cases: Vec<String> },
-    Prepared(Prepared),
-    Measured(Measured),
-    Failed(String),
-}
-
-/// What is known of a case before it is measured.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub(crate) struct Prepared {
-    pub(crate) call_ns: f64,
-    pub(crate) calibration_ns: f64,
-}
-
 /// Why a request came to nothing.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// The program lives and says why it cannot do this; it may be able to do other things.
     Case(String),
     /// The program is gone, hangs, or does not make sense; a fresh one may be able to do other things.
@@ -67,8 +46,12 @@ pub(crate) enum Refusal {
 }
 
 /// Asks a program what it is and which cases it has.
-pub(crate) fn inspect(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
-    let mut running = Running::start(start, &["--bench", "--list"])?;
+///
+/// # Errors
+/// [`Error::Usage`] if it refuses what it was asked for; [`Error::Failed`] with the end of what it
+/// complained of if it is none, crashes or hangs.
+pub fn inspect(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
+    let mut running = serving(start)?;
     let mut cases = Vec::new();
     while let Some(line) = running.line("its start")? {
         if let Some(answer) = said(&line) {
@@ -79,7 +62,7 @@ pub(crate) fn inspect(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
                 } => Ok((Kind::Serving, cases)),
                 Answer::Failed(message) => Err(Error::Usage(message)),
                 // Another protocol than ours is as good as none.
-                _ => listed(start),
+                _ => Ok((Kind::Criterion, criterion::listed(start)?)),
             };
         }
         cases.extend(criterion::listed_case(&line));
@@ -97,9 +80,26 @@ pub(crate) fn inspect(start: &Start<'_>) -> Result<(Kind, Vec<String>), Error> {
     Ok((Kind::Criterion, cases))
 }
 
+/// The cases that a program lists as criterion does, whether or not it could serve them.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn listed(start: &Start<'_>) -> Result<Vec<String>, Error> {
+    criterion::listed(start)
+}
+
+fn serving(start: &Start<'_>) -> Result<Running, Error> {
+    let mut command = (start.command)();
+    command
+        .args(["--bench", "--list"])
+        .env(SERVE_ENV, "1")
+        .env_remove(RECORD_ENV);
+    Running::start(start, command)
+}
+
 /// An answer, if the line is one.
 fn said(line: &str) -> Option<Result<Answer, String>> {
-    let json = line.strip_prefix("gpu-executor-bench: ")?;
+    let json = line.strip_prefix(PREFIX)?;
     Some(serde_json::from_str(json).map_err(|error| format!("makes no sense ({error}): {json}")))
 }
 
@@ -110,13 +110,17 @@ fn is_time(ns: &f64) -> bool {
 
 /// A process that serves windows.
 #[derive(Debug)]
-pub(crate) struct Serving(Running);
+pub struct Serving(Running);
 
 impl Serving {
-    pub(crate) fn start(start: &Start<'_>) -> Result<Self, Error> {
-        let mut serving = Self(Running::start(start, &["--bench", "--list"])?);
+    /// Starts it, and waits until it is ready.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if it does not become ready.
+    pub fn start(start: &Start<'_>) -> Result<Self, Error> {
+        let mut serving = Self(serving(start)?);
         match serving.answer("its start") {
-            Ok(Answer::Serving { .. }) => Ok(serving),
+            Ok(Answer::Serving { protocol: PROTOCOL, .. }) => Ok(serving),
             Ok(other) => Err(Error::Failed(format!("{} does not serve: {other:?}", serving.0.name))),
             Err(Refusal::Case(message)) => Err(Error::Failed(message)),
             Err(Refusal::Program(error) | Refusal::Tool(error)) => Err(error),
@@ -124,38 +128,33 @@ impl Serving {
     }
 
     /// Has a case built, checked and warmed up.
-    pub(crate) fn prepare(&mut self, case: &str) -> Result<Prepared, Refusal> {
-        match self.ask(&format!("prepare {case}"), case)? {
-            Answer::Prepared(prepared) if [prepared.call_ns, prepared.calibration_ns].iter().all(is_time) => {
-                Ok(prepared)
-            }
+    ///
+    /// # Errors
+    /// Why it came to nothing.
+    pub fn prepare(&mut self, case: &str) -> Result<Prepared, Refusal> {
+        match self.ask(&Request::Prepare { case: case.to_owned() }, case)? {
+            Answer::Prepared(prepared) if is_time(&prepared.call_ns) => Ok(prepared),
             other => Err(self.nonsense(case, &other)),
         }
     }
 
-    /// Has a window measured: quiet calls of `keep`, or what there was of them in eight times as long.
-    pub(crate) fn measure(
-        &mut self,
-        case: &str,
-        keep: Duration,
-        batch: u64,
-        limit_ns: f64,
-    ) -> Result<Measured, Refusal> {
-        let request = format!("measure {case} {} {batch} {}", keep.as_millis(), limit_ns as u64);
-        match self.ask(&request, case)? {
-            // Without the kernel's times nobody knows whether the machine was quiet.
-            Answer::Measured(measured)
-                if !measured.calibrations_ns.is_empty()
-                    && measured.samples_ns.iter().chain(&measured.calibrations_ns).all(is_time) =>
-            {
-                Ok(measured)
+    /// Has a window measured.
+    ///
+    /// # Errors
+    /// Why it came to nothing.
+    pub fn measure(&mut self, measure: Measure) -> Result<Window, Refusal> {
+        let case = measure.case.clone();
+        match self.ask(&Request::Measure(measure), &case)? {
+            Answer::Measured(window) if !window.samples_ns.is_empty() && window.samples_ns.iter().all(is_time) => {
+                Ok(window)
             }
-            other => Err(self.nonsense(case, &other)),
+            other => Err(self.nonsense(&case, &other)),
         }
     }
 
-    fn ask(&mut self, request: &str, case: &str) -> Result<Answer, Refusal> {
+    fn ask(&mut self, request: &Request, case: &str) -> Result<Answer, Refusal> {
         self.0.begin();
+        let request = serde_json::to_string(request).expect("plain data is always JSON");
         let stdin = self.0.stdin.as_mut().expect("open until it is dropped");
         if writeln!(stdin, "{request}").and_then(|()| stdin.flush()).is_err() {
             return Err(Refusal::Program(self.0.gone(case)));
