@@ -162,12 +162,15 @@ impl Asked<'_> {
                 .map(|program| super::threads::started(program, self.folder));
             if threads.into_iter().flatten().any(|threads| threads > 1) {
                 let target = &head.programs[programs[1]].target;
-                outcome.notes.push(format!(
+                let said = |threads: Option<usize>| threads.map_or_else(|| "?".to_owned(), |count| count.to_string());
+                let note = format!(
                     "`{target}` starts threads ({} in the base, {} in the head): its cases are compared on one core, and \
                      once more on all as `… (all cores)`",
-                    threads[0].map_or_else(|| "?".to_owned(), |threads| threads.to_string()),
-                    threads[1].map_or_else(|| "?".to_owned(), |threads| threads.to_string()),
-                ));
+                    said(threads[0]),
+                    said(threads[1]),
+                );
+                console::warning(&note);
+                outcome.notes.push(note);
                 let free = |case: &Entry| Entry {
                     name: format!("{} (all cores)", case.name),
                     ids: case.ids.clone(),

@@ -157,26 +157,15 @@ impl Outcome {
                 self.base.compiler, self.head.compiler
             );
         }
-        let width = self
-            .assessments
-            .iter()
-            .map(|assessment| assessment.case.chars().count())
-            .max()
-            .unwrap_or(0);
         for assessment in &self.assessments {
-            let _ = writeln!(
-                text,
-                "  {:width$}  {}",
-                assessment.case,
-                assessment.sentence(self.block_seconds)
-            );
+            let _ = writeln!(text, "  {}", assessment.sentence(self.block_seconds));
         }
         for (old, new) in &self.renamed {
             let _ = writeln!(text, "  {new} was called {old}");
         }
         for (word, cases) in [("new", &self.new), ("removed", &self.removed)] {
             for case in cases {
-                let _ = writeln!(text, "  {case:width$}  {word}");
+                let _ = writeln!(text, "  {case}: {word}");
             }
         }
         let _ = writeln!(text, "{}", self.headline(exit));
