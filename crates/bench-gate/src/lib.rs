@@ -4,7 +4,9 @@
 //! The crate knows nothing of the project it measures: operators and adapters stay outside.
 
 pub mod assess;
+pub mod cli;
 pub mod console;
+pub mod criterion;
 pub mod error;
 pub mod exit;
 pub mod files;
@@ -12,6 +14,7 @@ pub mod interrupt;
 pub mod lines;
 pub mod lock;
 pub mod progress;
+pub mod project;
 pub mod record;
 pub mod stat;
 pub mod verdict;
