@@ -138,6 +138,7 @@ impl<T: Task<Inputs: Columns>> InPlace<T> {
     /// # Errors
     /// [`Error::DeviceLost`] and [`Error::Driver`]; [`Error::OutOfMemory`] if an earlier run failed, which takes the
     /// memory and what was written with it.
+    #[expect(clippy::missing_panics_doc, reason = "there is memory for each stride")]
     pub fn inputs(&mut self) -> Result<<T::Inputs as Columns>::Mapped<'_>, Error> {
         match &mut self.memory {
             Memory::Host { inputs, .. } => {
