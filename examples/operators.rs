@@ -24,8 +24,8 @@ use std::{
 use ark_bn254::Fr;
 use ark_ff::BigInt;
 use gpu_executor::{
-    Adapter, AdapterChoice, Backend, Executor, FieldMul, Keccak256, MerkleRoot, Options, Phases, Sha256, Task,
-    Transfer, Tuning, op,
+    Adapter, AdapterChoice, Backend, Bn254FrMul, Executor, Keccak256, MerkleRoot, Options, Phases, Sha256, Task,
+    Transfer, Tuning, testkit::OPERATORS,
 };
 use rayon::prelude::*;
 use sha3::Digest as _;
@@ -167,7 +167,7 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of
     let (fr_a, fr_b): (Vec<_>, Vec<_>) = (as_fr(&a), as_fr(&b));
     let messages = Random(1).items::<[u8; 64], 8>(n, |_| {});
     let leaves = Random(1).items::<[u8; 32], 4>(n, |_| {});
-    let chain = FieldMul {
+    let chain = Bn254FrMul {
         a: &a,
         b: &b,
         products: 100,
@@ -344,7 +344,7 @@ const RANKS: [usize; 3] = [5, 10, 15];
 /// From which size on the GPU is faster, for every operator.
 fn crossovers(cpu: &Executor, gpu: &Executor) -> Of<()> {
     println!("{PAIRS} pairs of calls a size; cpu/gpu as median (97 % interval)");
-    for operator in op::ALL {
+    for operator in OPERATORS {
         println!("{}, elements: {}", operator.name, operator.element);
         let mut curve = Vec::new();
         for log2 in 4..=22_u32 {

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub use choice::{ADAPTER_NAME_ENV, AdapterChoice, OWN_EGL_ENV, PCI_ENV};
+pub use choice::AdapterChoice;
 pub use pci::PciId;
 use serde::{Deserialize, Serialize};
 
@@ -172,11 +172,11 @@ fn unusable(adapter: &wgpu::Adapter, limits: &wgpu::Limits) -> Option<String> {
     if !adapter.features().contains(wgpu::Features::IMMEDIATES) {
         return Some("no immediates (push constants)".to_owned());
     }
-    if limits.max_compute_invocations_per_workgroup < crate::op::MOST_WORKGROUP_SIZE {
+    if limits.max_compute_invocations_per_workgroup < crate::plan::MAX_WORKGROUP_SIZE {
         return Some(format!(
             "workgroups of at most {} threads, {} are needed",
             limits.max_compute_invocations_per_workgroup,
-            crate::op::MOST_WORKGROUP_SIZE
+            crate::plan::MAX_WORKGROUP_SIZE
         ));
     }
     None

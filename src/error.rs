@@ -3,11 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    adapter::PCI_ENV,
-    backend::{BACKENDS_ENV, Backend},
-    hybrid::ROUTE_ENV,
-    op,
-    tuning::TUNING_ENV,
+    backend::Backend,
+    env::{BACKENDS_ENV, PCI_ENV, ROUTE_ENV, TUNING_ENV},
 };
 
 /// Why an executor could not be made, or a task not be run.
@@ -148,7 +145,7 @@ pub enum Error {
     },
     /// A route that is none.
     #[error(
-        "{ROUTE_ENV}: `{part}` is no route; there are auto, cpu, vulkan, gles, dx12, metal, and <operator>=<one of these> with the operators {}", op::ALL.iter().filter(|o| o.probe.is_some()).map(|o| o.name).collect::<Vec<_>>().join(", ")
+        "{ROUTE_ENV}: `{part}` is no route; there are auto, cpu, vulkan, gles, dx12, metal, and <operator>=<one of these>"
     )]
     BadRoute {
         /// The route as given.
@@ -161,6 +158,20 @@ pub enum Error {
         backend: Backend,
         /// The backends it has.
         devices: Vec<Backend>,
+    },
+    /// An operator's kernel is no WGSL, is not as its operator says, or is not taken by the adapter.
+    #[error("{operator}: the kernel{}: {message}", at(*.line, *.column))]
+    Kernel {
+        /// The operator's name.
+        operator: &'static str,
+        /// The line of the operator's text, from 1 on; 0 if it is in none.
+        line: usize,
+        /// The character in the line, from 1 on; 0 if it is in none.
+        column: usize,
+        /// What is wrong.
+        message: String,
+        /// The error behind it, where wgpu gave one.
+        source: Option<Cause>,
     },
     /// The adapter could not allocate what the task needs. On GLES wgpu reports this as [`Error::DeviceLost`] at times.
     #[error("{adapter}: out of memory allocating {bytes} bytes; set a smaller `Options::chunk_bytes`")]
@@ -276,6 +287,13 @@ impl Error {
 
 /// Stands for an adapter's name where the host's memory ran out.
 pub(crate) const HOST: &str = "host";
+
+fn at(line: usize, column: usize) -> String {
+    match line {
+        0 => String::new(),
+        line => format!(", line {line}, column {column}"),
+    }
+}
 
 fn platform(backend: Backend) -> &'static str {
     match backend {

@@ -1,25 +1,26 @@
 //! One interface to the CPU and to every GPU backend.
 
+mod batch;
+mod opening;
+
 use std::sync::Arc;
 
-use rayon::prelude::*;
+pub use batch::{Call, Flat, Outputs, Ticket};
+pub use opening::Opening;
 
 use crate::{
     adapter::{Adapter, AdapterChoice, AdapterInfo},
     backend::Backend,
-    batch::{Call, Flat},
     counters::Counters,
     error::Error,
     gpu::Gpu,
     in_place::InPlace,
-    op::{Elementwise, Task},
-    opening::Opening,
     options::Options,
     own_device::{self, OwnDevice},
     pending::Pending,
     phases::Phases,
+    task::{Appended, Batch, CheckError, Columns, Filled, Sample, Task, lengths, run_batch, run_on_cpu, run_one},
     tuning::Tuning,
-    work::{Appended, Each, Filled, Inputs, lengths, run_on_cpu},
 };
 
 /// Runs tasks on one adapter.
@@ -229,17 +230,14 @@ impl Executor {
         Ok((output, self.gpu.is_some().then_some(phases)))
     }
 
-    fn run_one<T: Task>(&self, task: &T, phases: Option<&mut Phases>) -> Result<Vec<T::Item>, Error> {
-        let lengths = &[task.elements()?];
-        let mut output = Appended::new(lengths)?;
+    fn run_one<T: Task>(&self, task: &T, mut phases: Option<&mut Phases>) -> Result<Vec<T::Item>, Error> {
         match &self.gpu {
-            None => task.run_on_cpu(&mut output.0),
-            Some(gpu) => {
-                let tasks = std::slice::from_ref(task);
-                gpu.run(&[&Inputs { tasks, lengths }], &mut [&mut output], phases)?;
-            }
+            None => run_one(task, None),
+            Some(gpu) => run_one(
+                task,
+                Some(&mut |source, sink| gpu.run(&[source], &mut [sink], phases.as_deref_mut())),
+            ),
         }
-        Ok(output.0)
     }
 
     /// Runs one task and writes its output to `output`.
@@ -251,17 +249,17 @@ impl Executor {
         let lengths = &[task.elements()?];
         if output.len() != lengths[0] {
             return Err(Error::OutputLength {
-                operator: T::SPEC.operator,
+                operator: T::KERNEL.name(),
                 expected: lengths[0],
                 given: output.len(),
             });
         }
         match &self.gpu {
-            None => task.run_on_cpu_into(output),
+            None => T::compute(task.inputs(), task.parameters(), output),
             Some(gpu) => {
                 let tasks = std::slice::from_ref(task);
                 let mut sink = Filled { rest: output };
-                gpu.run(&[&Inputs { tasks, lengths }], &mut [&mut sink], None)?;
+                gpu.run(&[&Batch { tasks, lengths }], &mut [&mut sink], None)?;
             }
         }
         Ok(())
@@ -275,21 +273,10 @@ impl Executor {
     /// # Errors
     /// Those of [`Executor::run`]; a length mismatch names the task.
     pub fn run_batch<T: Task>(&self, tasks: &[T]) -> Result<Vec<Vec<T::Item>>, Error> {
-        let lengths = &lengths(tasks)?;
-        let mut each = Each::new(lengths)?;
         match &self.gpu {
-            None => {
-                if T::PARALLEL {
-                    let each = tasks.par_iter().zip(&mut each.outputs);
-                    each.for_each(|(task, output)| task.run_on_cpu(output));
-                } else {
-                    let each = tasks.iter().zip(&mut each.outputs);
-                    each.for_each(|(task, output)| task.run_on_cpu(output));
-                }
-            }
-            Some(gpu) => gpu.run(&[&Inputs { tasks, lengths }], &mut [&mut each], None)?,
+            None => run_batch(tasks, None),
+            Some(gpu) => run_batch(tasks, Some(&mut |source, sink| gpu.run(&[source], &mut [sink], None))),
         }
-        Ok(each.outputs)
     }
 
     /// Runs tasks as [`Executor::run_batch`] does, and returns their outputs in one vector: the fastest way for many
@@ -316,7 +303,7 @@ impl Executor {
         let mut output = Appended::new(lengths)?;
         match &self.gpu {
             None => run_on_cpu(tasks, lengths, &mut output.0),
-            Some(gpu) => gpu.run(&[&Inputs { tasks, lengths }], &mut [&mut output], phases)?,
+            Some(gpu) => gpu.run(&[&Batch { tasks, lengths }], &mut [&mut output], phases)?,
         }
         Ok(Flat::new(output.0, lengths))
     }
@@ -334,20 +321,41 @@ impl Executor {
         let lengths = &[task.elements()?];
         let mut output = Appended::new(lengths)?;
         let tasks = std::slice::from_ref(task);
-        let flights = gpu.start(&Inputs { tasks, lengths }, &mut output)?;
+        let flights = gpu.start(&Batch { tasks, lengths }, &mut output)?;
         Ok(Pending::on_its_way(Arc::clone(gpu), flights, output))
     }
 
     /// Memory for one task of `elements` elements that the device can reach, to write the inputs to and read the output
-    /// from.
+    /// from. The parameters are the operator's, `()` where it has none; [`InPlace::set_parameters`] changes them.
     ///
     /// # Errors
     /// [`Error::NotInPlace`] if one buffer of the adapter's cannot hold that much, and [`Error::OutOfMemory`],
     /// [`Error::DeviceLost`], [`Error::Driver`].
-    pub fn in_place<T: Elementwise>(&self, elements: usize) -> Result<InPlace<T>, Error> {
+    pub fn in_place<T: Task<Inputs: Columns>>(
+        &self,
+        elements: usize,
+        parameters: T::Parameters,
+    ) -> Result<InPlace<T>, Error> {
         match &self.gpu {
-            None => InPlace::on_host(elements),
-            Some(gpu) => InPlace::on_device(gpu, elements),
+            None => InPlace::on_host(elements, parameters),
+            Some(gpu) => InPlace::on_device(gpu, elements, parameters),
+        }
+    }
+
+    /// Runs a sample, and returns the time from the call to the results being in the host's memory.
+    pub(crate) fn run_sample(&self, sample: &Sample) -> Result<std::time::Duration, Error> {
+        match &self.gpu {
+            None => sample.run(None),
+            Some(gpu) => sample.run(Some(&mut |source, sink| gpu.run(&[source], &mut [sink], None))),
+        }
+    }
+
+    /// Runs a sample, and compares every element with what the CPU computes.
+    pub(crate) fn check_sample(&self, sample: &Sample) -> Result<(), CheckError> {
+        let name = &self.adapter.name;
+        match &self.gpu {
+            None => sample.check(None, name),
+            Some(gpu) => sample.check(Some(&mut |source, sink| gpu.run(&[source], &mut [sink], None)), name),
         }
     }
 

@@ -5,6 +5,8 @@ mod calibrate;
 mod decide;
 mod device;
 mod feedback;
+mod learned;
+mod operators;
 mod probe;
 mod route;
 mod table;
@@ -13,29 +15,31 @@ mod times;
 
 use std::{
     sync::{
-        Mutex, OnceLock,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        Mutex,
+        atomic::{AtomicU8, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use cache::{Cache, Fingerprint};
+use decide::Decision;
 use device::Device;
 use feedback::Feedback;
+use operators::{Operator, Operators};
 use route::Directive;
-pub use route::{ROUTE_ENV, Reason, Route, Routed};
+pub use route::{Reason, Route, Routed};
 pub use table::{DecidedBy, Table, Threshold};
 pub use times::{Curve, DeviceTimes};
 
 use crate::{
     adapter::{Adapter, AdapterChoice, AdapterInfo, AdapterKind},
     backend::Backend,
-    batch::Flat,
+    env::ROUTE_ENV,
     error::Error,
-    executor::Executor,
-    op::{self, Load, Task},
+    executor::{Executor, Flat},
     options::Options,
     store::Store,
+    task::{Load, Task},
 };
 
 /// Settings of a router. By the default tables are not stored, and the environment is not read.
@@ -128,14 +132,8 @@ pub struct Hybrid {
     /// The CPU first.
     devices: Vec<Device>,
     cpu: Executor,
-    /// One for each operator in [`op::ALL`]; inside, `None` if there was no time to measure it.
-    tables: [OnceLock<Option<Table>>; op::ALL.len()],
-    /// For each operator what [`Table::small`] says, once it is known; 1 before that, so that nothing to do is nothing to decide. 0 where the
-    /// environment decides.
-    small: [AtomicU64; op::ALL.len()],
+    operators: Operators,
     feedback: Feedback,
-    /// Operators whose kept thresholds the program did away with.
-    cleared: [bool; op::ALL.len()],
     /// What the program forces: the place in [`Backend::ALL`], or [`NOT_FORCED`].
     forced: AtomicU8,
     directive: Directive,
@@ -225,15 +223,13 @@ impl Hybrid {
         let directive = if reads_env {
             Directive::from_env()?
         } else {
-            Directive::none()
+            Directive::default()
         };
         let hybrid = Self {
             devices,
             cpu,
-            tables: std::array::from_fn(|_| OnceLock::new()),
-            small: std::array::from_fn(|operator| AtomicU64::new(u64::from(directive.of(operator).is_none()))),
+            operators: Operators::default(),
             feedback: Feedback::default(),
-            cleared: [false; op::ALL.len()],
             forced: AtomicU8::new(NOT_FORCED),
             directive,
             cache,
@@ -285,11 +281,18 @@ impl Hybrid {
     /// Where tasks of this load would run now, and why. Calibrates the operator if it is not yet.
     #[must_use]
     pub fn route<T: Task>(&self, load: Load) -> Route {
-        let operator = const { op::index_of(T::SPEC.operator) };
+        let operator = self.operator::<T>();
         if self.is_small(operator, &load) {
-            return Route::small(op::ALL[operator].name, load);
+            return Route::small(operator.identity.name, load);
         }
-        self.route_of(operator, load).0
+        self.decide(operator, load).route
+    }
+
+    /// What is known of an operator.
+    #[inline]
+    fn operator<T: Task>(&self) -> &Operator {
+        self.operators
+            .get::<T>(|number| Operator::new::<T>(number, self.directive.of(T::KERNEL.name())))
     }
 
     #[inline]
@@ -298,11 +301,11 @@ impl Hybrid {
         load: Load,
         mut work: impl FnMut(&Executor) -> Result<O, Error>,
     ) -> Result<Routed<O>, Error> {
-        let operator = const { op::index_of(T::SPEC.operator) };
+        let operator = self.operator::<T>();
         if self.is_small(operator, &load) {
             return Ok(Routed {
                 output: work(&self.cpu)?,
-                route: Route::small(T::SPEC.operator, load),
+                route: Route::small(T::KERNEL.name(), load),
             });
         }
         self.routed_by_times(operator, load, work)
@@ -312,19 +315,27 @@ impl Hybrid {
     #[inline(never)]
     fn routed_by_times<O>(
         &self,
-        operator: usize,
+        operator: &Operator,
         load: Load,
         mut work: impl FnMut(&Executor) -> Result<O, Error>,
     ) -> Result<Routed<O>, Error> {
-        let (mut route, contest) = self.route_of(operator, load);
+        let Decision {
+            mut route,
+            contest,
+            is_learning,
+        } = self.decide(operator, load);
         if let Some(contest) = &contest {
             self.try_another(contest, &mut route);
         }
         let call = contest.as_ref().and_then(|contest| contest.call(&route));
-        let begin = call.map(|_| Instant::now());
+        let begin = (call.is_some() || is_learning).then(Instant::now);
+        let there = route.backend;
         let learn = || {
             if let (Some(call), Some(begin)) = (&call, begin) {
                 self.feedback.learn(call, begin.elapsed());
+            }
+            if let (true, Some(begin)) = (is_learning, begin) {
+                operator.learned().learn(there, &load, Some(begin.elapsed()));
             }
         };
         if route.backend == Backend::Cpu {
@@ -344,6 +355,9 @@ impl Hybrid {
                 log::warn!("{error}: {} runs on the CPU", route.operator);
                 if let Some(contest) = &contest {
                     self.feedback.avoid(contest.kind, route.backend);
+                }
+                if is_learning {
+                    operator.learned().learn(route.backend, &load, None);
                 }
                 route.reason = Reason::FellBack {
                     from: route.backend,
@@ -426,12 +440,21 @@ fn load<T: Task>(task: &T) -> Result<Load, Error> {
 }
 
 fn loads<T: Task>(tasks: &[T]) -> Result<Load, Error> {
-    let looks = op::MOST_LOOKED_AT / tasks.len().max(1);
+    let looks = Load::MAX_LOOKS / tasks.len().max(1);
     let load = |(index, task): (usize, &T)| {
         task.elements().map_err(|error| error.of_task(index))?;
         Ok(task.weighed(looks))
     };
     tasks.iter().enumerate().map(load).sum()
+}
+
+impl Drop for Hybrid {
+    fn drop(&mut self) {
+        let met: Vec<&str> = self.operators.iter().map(|operator| operator.identity.name).collect();
+        for name in self.directive.names().filter(|name| !met.contains(name)) {
+            log::info!("{ROUTE_ENV} names the operator `{name}`, of which this router had no task");
+        }
+    }
 }
 
 /// Several threads may share a router.

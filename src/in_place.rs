@@ -6,16 +6,17 @@ use wgpu::WriteOnly;
 
 use crate::{
     error::Error,
-    gpu::{Gpu, MOST_INPUTS, Part},
+    gpu::{Gpu, Part},
     host::{Copier, reserve},
     mapped::Mapped,
-    op::{Elementwise, Shape, Spec, Task as _},
+    task::{Columns, Parameters, Shape, Spec, Task, TaskExt as _, words},
 };
 
 /// Memory for one task of operator `T` that the device can reach: the host writes the inputs there and reads the output
 /// from there, again and again, without a copy of its own.
-pub struct InPlace<T: Elementwise> {
+pub struct InPlace<T: Task<Inputs: Columns>> {
     elements: usize,
+    parameters: T::Parameters,
     memory: Memory<T::Item>,
 }
 
@@ -33,8 +34,8 @@ enum Memory<I> {
 /// Buffers of a device.
 struct Seat {
     gpu: Arc<Gpu>,
-    spec: Spec,
-    parameter: u32,
+    spec: &'static Spec,
+    parameters: Parameters,
     /// Absent after an error.
     part: Option<Part>,
     /// The mapped inputs, while they are written.
@@ -54,24 +55,25 @@ impl Seat {
     }
 }
 
-impl<T: Elementwise> InPlace<T> {
-    pub(crate) fn on_device(gpu: &Arc<Gpu>, elements: usize) -> Result<Self, Error> {
-        let empty: &[u8] = bytemuck::cast_slice::<u64, _>(&[]);
-        let parameter = T::over(&[empty; MOST_INPUTS]).parameter().unwrap_or(0);
+impl<T: Task<Inputs: Columns>> InPlace<T> {
+    pub(crate) fn on_device(gpu: &Arc<Gpu>, elements: usize, parameters: T::Parameters) -> Result<Self, Error> {
+        let spec = const { &T::SPEC };
+        let given = words(&parameters);
         Ok(Self {
             elements,
+            parameters,
             memory: Memory::Device(Box::new(Seat {
-                part: Some(gpu.seat(T::SPEC, elements, parameter)?),
+                part: Some(gpu.seat(spec, elements, given)?),
                 gpu: Arc::clone(gpu),
-                spec: T::SPEC,
-                parameter,
+                spec,
+                parameters: given,
                 view: None,
                 output: None,
             })),
         })
     }
 
-    pub(crate) fn on_host(elements: usize) -> Result<Self, Error> {
+    pub(crate) fn on_host(elements: usize, parameters: T::Parameters) -> Result<Self, Error> {
         let zeroed = |stride: &usize| {
             let words = (elements * stride).div_ceil(8);
             let mut input = reserve(words)?;
@@ -80,6 +82,7 @@ impl<T: Elementwise> InPlace<T> {
         };
         Ok(Self {
             elements,
+            parameters,
             memory: Memory::Host {
                 inputs: strides::<T>().iter().map(zeroed).collect::<Result<_, Error>>()?,
                 output: reserve(elements)?,
@@ -93,14 +96,39 @@ impl<T: Elementwise> InPlace<T> {
         self.elements
     }
 
-    /// The `N` inputs of the operator, each of shape `[elements]`. They keep what was written, from one run to the next,
-    /// and are zero before.
+    /// Has later runs given other parameters.
+    ///
+    /// ```
+    /// # use gpu_executor::{Backend, Bn254FrMul, Executor};
+    /// let executor = Executor::new(Backend::Cpu)?;
+    /// let mut product = executor.in_place::<Bn254FrMul<'_>>(1, 1)?;
+    /// let (mut a, mut b) = product.inputs()?;
+    /// a.fill([3, 0, 0, 0]);
+    /// b.fill([5, 0, 0, 0]);
+    /// let once = product.run()?.to_vec();
+    /// product.set_parameters(0);
+    /// assert_eq!(*product.run()?, [[3, 0, 0, 0]]);
+    /// # assert_ne!(once, [[3, 0, 0, 0]]);
+    /// # Ok::<(), gpu_executor::Error>(())
+    /// ```
+    pub fn set_parameters(&mut self, parameters: T::Parameters) {
+        self.parameters = parameters;
+        if let Memory::Device(seat) = &mut self.memory {
+            seat.parameters = words(&parameters);
+            if let Some(part) = &mut seat.part {
+                part.set_parameters(seat.parameters);
+            }
+        }
+    }
+
+    /// The inputs of the operator, a tuple with one of shape `[elements]` for each. They keep what was written, from one run
+    /// to the next, and are zero before.
     ///
     /// ```
     /// # use gpu_executor::{Backend, Executor, VectorAdd};
     /// let executor = Executor::new(Backend::Cpu)?;
-    /// let mut sum = executor.in_place::<VectorAdd<'_>>(3)?;
-    /// let [mut a, mut b] = sum.inputs::<f32, 2>()?;
+    /// let mut sum = executor.in_place::<VectorAdd<'_>>(3, ())?;
+    /// let (mut a, mut b) = sum.inputs()?;
     /// a.copy_from_slice(&[1.0, 2.0, 3.0]);
     /// b.fill(10.0);
     /// assert_eq!(*sum.run()?, [11.0, 12.0, 13.0]);
@@ -110,32 +138,20 @@ impl<T: Elementwise> InPlace<T> {
     /// # Errors
     /// [`Error::DeviceLost`] and [`Error::Driver`]; [`Error::OutOfMemory`] if an earlier run failed, which takes the
     /// memory and what was written with it.
-    ///
-    /// # Panics
-    /// If the operator has not `N` inputs whose elements are as large as `E`.
-    pub fn inputs<E: bytemuck::Pod, const N: usize>(&mut self) -> Result<[Mapped<'_, E>; N], Error> {
-        assert!(
-            strides::<T>() == [size_of::<E>(); N],
-            "{} has inputs of {:?} bytes an element",
-            T::SPEC.operator,
-            strides::<T>()
-        );
-        let bytes = self.elements * size_of::<E>();
+    pub fn inputs(&mut self) -> Result<<T::Inputs as Columns>::Mapped<'_>, Error> {
         match &mut self.memory {
             Memory::Host { inputs, .. } => {
-                let mut inputs = inputs.iter_mut();
-                Ok(std::array::from_fn(|_| {
-                    let words = inputs.next().expect("one for each stride");
-                    Mapped::typed(
-                        WriteOnly::from_mut(&mut bytemuck::cast_slice_mut(words)[..bytes]),
-                        Copier::ALONE,
-                    )
+                let mut inputs = inputs.iter_mut().zip(strides::<T>());
+                Ok(T::Inputs::mapped(|| {
+                    let (words, stride) = inputs.next().expect("one for each stride");
+                    let bytes = &mut bytemuck::cast_slice_mut(words)[..self.elements * stride];
+                    Mapped::typed(WriteOnly::from_mut(bytes), Copier::ALONE)
                 }))
             }
             Memory::Device(seat) => {
                 let part = match &mut seat.part {
                     Some(part) => part,
-                    lost => lost.insert(seat.gpu.seat(seat.spec, self.elements, seat.parameter)?),
+                    lost => lost.insert(seat.gpu.seat(seat.spec, self.elements, seat.parameters)?),
                 };
                 let view = match &mut seat.view {
                     Some(view) => view,
@@ -143,13 +159,14 @@ impl<T: Elementwise> InPlace<T> {
                 };
                 let copier = Copier::new(&seat.gpu.tuning());
                 let mut rest = view.slice(..);
-                let mut at = 0;
-                Ok(std::array::from_fn(|index| {
+                let (mut at, mut index) = (0, 0);
+                Ok(T::Inputs::mapped(|| {
                     let range = Gpu::input_range(part, index);
                     let whole = std::mem::replace(&mut rest, WriteOnly::from_mut(&mut []));
                     let (_, from) = whole.split_at(range.start - at);
                     let (input, behind) = from.split_at(range.len());
                     (at, rest) = (range.end, behind);
+                    index += 1;
                     Mapped::typed(input, copier)
                 }))
             }
@@ -169,7 +186,7 @@ impl<T: Elementwise> InPlace<T> {
                 };
                 let inputs: Vec<&[u8]> = inputs.iter().zip(strides::<T>()).map(bytes).collect();
                 output.clear();
-                T::over(&inputs).run_on_cpu(output);
+                T::append(T::Inputs::from_bytes(&inputs), self.parameters, output);
                 Ok(Output(View::Host(output)))
             }
             Memory::Device(seat) => {
@@ -177,7 +194,7 @@ impl<T: Elementwise> InPlace<T> {
                 seat.close();
                 let mut part = match seat.part.take() {
                     Some(part) => part,
-                    None => seat.gpu.seat(seat.spec, self.elements, seat.parameter)?,
+                    None => seat.gpu.seat(seat.spec, self.elements, seat.parameters)?,
                 };
                 match seat.gpu.compute(&mut part) {
                     Ok(view) => {
@@ -197,10 +214,10 @@ impl<T: Elementwise> InPlace<T> {
 }
 
 /// Bytes per element of each input.
-fn strides<T: Elementwise>() -> &'static [usize] {
+fn strides<T: Task<Inputs: Columns>>() -> &'static [usize] {
     match T::SPEC.inputs {
         Shape::Numbers(strides) => strides,
-        Shape::Strings { .. } => &[],
+        Shape::Strings => &[],
     }
 }
 
@@ -214,9 +231,9 @@ impl Drop for Seat {
     }
 }
 
-impl<T: Elementwise> fmt::Debug for InPlace<T> {
+impl<T: Task<Inputs: Columns>> fmt::Debug for InPlace<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "InPlace({} of {})", T::SPEC.operator, self.elements)
+        write!(f, "InPlace({} of {})", T::KERNEL.name(), self.elements)
     }
 }
 

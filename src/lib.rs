@@ -20,10 +20,10 @@
 
 mod adapter;
 mod backend;
-mod batch;
 mod counters;
 #[cfg_attr(not(all(target_os = "linux", feature = "gles")), path = "no_egl.rs")]
 mod egl;
+mod env;
 mod error;
 mod executor;
 mod gpu;
@@ -32,36 +32,38 @@ pub mod hybrid;
 mod in_place;
 mod mapped;
 pub mod op;
-mod opening;
 mod options;
 mod own_device;
 mod pending;
 mod phases;
+mod plan;
+mod selection;
 mod store;
-mod strings;
+pub mod task;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 mod tuning;
 mod turns;
-mod work;
-pub mod workload;
 
-pub use adapter::{
-    ADAPTER_NAME_ENV, Adapter, AdapterChoice, AdapterInfo, AdapterKind, AdapterLimits, OWN_EGL_ENV, PCI_ENV, PciId,
-};
-pub use backend::{BACKENDS_ENV, Backend};
-pub use batch::{Call, Flat, Outputs, Ticket};
+pub use adapter::{Adapter, AdapterChoice, AdapterInfo, AdapterKind, AdapterLimits, PciId};
+pub use backend::Backend;
 pub use counters::Counters;
+pub use env::{ADAPTER_NAME_ENV, BACKENDS_ENV, CACHE_DIR_ENV, OWN_EGL_ENV, PCI_ENV, ROUTE_ENV, TUNING_ENV};
 pub use error::{Cause, Error};
-pub use executor::Executor;
-pub use hybrid::{Hybrid, HybridOptions, ROUTE_ENV, Reason, Route, Routed};
+pub use executor::{Call, Executor, Flat, Opening, Outputs, Ticket};
+pub use hybrid::{Hybrid, HybridOptions, Reason, Route, Routed};
 pub use in_place::{InPlace, Output};
 pub use mapped::Mapped;
-pub use op::{Elementwise, FieldMul, Keccak256, Load, MerkleRoot, Sha256, Task, VectorAdd};
-pub use opening::Opening;
+#[cfg(feature = "field")]
+pub use op::Bn254FrMul;
+pub use op::VectorAdd;
+#[cfg(feature = "hash")]
+pub use op::{Keccak256, MerkleRoot, Sha256};
 pub use options::Options;
 pub use own_device::OwnDevice;
 pub use pending::Pending;
 pub use phases::Phases;
-pub use store::CACHE_DIR_ENV;
-pub use tuning::{TUNING_ENV, Transfer, Tuning, Way};
+pub use task::{Load, Task};
+pub use tuning::{Transfer, Tuning, Way};
 /// The version of wgpu that a program's own device must be of.
 pub use wgpu;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::op::MOST_WORKGROUP_SIZE;
+use crate::plan::MAX_WORKGROUP_SIZE;
 
 type OnLost = Box<dyn Fn(wgpu::DeviceLostReason, String) + Send + 'static>;
 
@@ -93,8 +93,8 @@ pub(crate) fn required_limits() -> wgpu::Limits {
     let defaults = wgpu::Limits::default();
     wgpu::Limits {
         max_immediate_size: IMMEDIATE_BYTES,
-        max_compute_invocations_per_workgroup: MOST_WORKGROUP_SIZE,
-        max_compute_workgroup_size_x: MOST_WORKGROUP_SIZE,
+        max_compute_invocations_per_workgroup: MAX_WORKGROUP_SIZE,
+        max_compute_workgroup_size_x: MAX_WORKGROUP_SIZE,
         max_storage_buffers_per_shader_stage: defaults.max_storage_buffers_per_shader_stage.max(BINDINGS),
         ..defaults
     }
@@ -109,12 +109,12 @@ pub(crate) fn missing(features: wgpu::Features, limits: &wgpu::Limits) -> Vec<St
         limit(
             "max_compute_invocations_per_workgroup",
             limits.max_compute_invocations_per_workgroup,
-            MOST_WORKGROUP_SIZE,
+            MAX_WORKGROUP_SIZE,
         ),
         limit(
             "max_compute_workgroup_size_x",
             limits.max_compute_workgroup_size_x,
-            MOST_WORKGROUP_SIZE,
+            MAX_WORKGROUP_SIZE,
         ),
         limit(
             "max_storage_buffers_per_shader_stage",

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     error::Error,
     gpu::{Flight, Gpu},
-    work::Appended,
+    task::Appended,
 };
 
 /// A task that was submitted: its inputs are taken, its output of items `I` is on its way.

@@ -10,14 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    adapter::{ADAPTER_NAME_ENV, AdapterInfo},
-    host,
-    tuning::Tuning,
-};
-
-/// The environment variable that names the folder for calibrations and compiled pipelines. Empty: nothing is kept.
-pub const CACHE_DIR_ENV: &str = "GPU_EXECUTOR_CACHE_DIR";
+use crate::{adapter::AdapterInfo, env::CACHE_DIR_ENV, host, tuning::Tuning};
 
 /// The number of the format, and of how calibration works. Whoever changes either raises it.
 const REVISION: u32 = 5;
@@ -154,19 +147,6 @@ pub(crate) fn plain(text: &str) -> String {
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
-}
-
-/// What the environment tells wgpu of how to use an adapter, which changes times: validation, compilers, fences. Which adapter it is,
-/// is known otherwise.
-pub(crate) fn flags() -> String {
-    let name = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        let name = name.into_string().ok()?;
-        let tells = name.starts_with("WGPU_") && name != "WGPU_BACKEND" && name != ADAPTER_NAME_ENV;
-        tells.then(|| format!("{name}={}", value.to_string_lossy()))
-    };
-    let mut flags: Vec<String> = std::env::vars_os().filter_map(name).collect();
-    flags.sort_unstable();
-    flags.join(" ")
 }
 
 /// What is added to the names of files with times of an unoptimised program.

@@ -4,11 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
-
-/// The environment variable that sets parts of the tuning, whatever was calibrated or stored: a comma list of
-/// `upload=direct|staged`, `readback=direct|staged`, `chunk=<bytes>`, `spin=<microseconds>`, `threads-from=<bytes>`.
-pub const TUNING_ENV: &str = "GPU_EXECUTOR_TUNING";
+use crate::{env::TUNING_ENV, error::Error};
 
 /// Whether the host and the kernel share a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 
 mod common;
 
-use gpu_executor::{Counters, Executor, FieldMul, Keccak256, MerkleRoot, Options, Sha256, Task, VectorAdd, Way};
+use gpu_executor::{Bn254FrMul, Counters, Executor, Keccak256, MerkleRoot, Options, Sha256, Task, VectorAdd, Way};
 
 /// What a call of `chunks` chunks and `elements` elements counts in steady state, whatever the number of its tasks.
 fn steady(executor: &Executor, chunks: u64, elements: u64) -> Counters {
@@ -60,11 +60,12 @@ fn a_task_in_steady_state_is_one_submission_and_creates_nothing() {
 #[test]
 fn a_task_in_place_creates_nothing_either() {
     for executor in common::gpu_executors(&common::options()) {
-        let sum = std::cell::RefCell::new(executor.in_place::<VectorAdd<'_>>(1000).unwrap());
+        let sum = std::cell::RefCell::new(executor.in_place::<VectorAdd<'_>>(1000, ()).unwrap());
         let before = executor.counters();
         for _ in 0..3 {
             let mut sum = sum.borrow_mut();
-            for input in sum.inputs::<f32, 2>().unwrap() {
+            let (a, b) = sum.inputs().unwrap();
+            for input in [a, b] {
                 input.write_iter((0..1000_u16).map(f32::from));
             }
             assert_eq!(sum.run().unwrap()[999], 2.0 * 999.0);
@@ -149,7 +150,7 @@ fn different_operators_are_one_submission_and_one_pass_with_a_dispatch_each() {
     let data = vec![1.0_f32; 1000];
     let sums = [VectorAdd { a: &data, b: &data }; 2];
     let elements = vec![[1_u64; 4]; 20];
-    let products = [FieldMul {
+    let products = [Bn254FrMul {
         a: &elements,
         b: &elements,
         products: 2,
@@ -280,7 +281,7 @@ fn check_task<T: Task>(executor: &Executor, task: &T, dispatches: u64, up: u64, 
         expected.bytes_down = down;
         expected
     };
-    let name = T::SPEC.operator;
+    let name = T::KERNEL.name();
     let counted = (executor.counters() - before).per_call(3);
     assert_eq!(counted, Some(expected), "{name} on {}", executor.backend());
 }
@@ -292,7 +293,7 @@ fn every_operator_is_one_submission_and_brings_back_only_its_output() {
     let words: u64 = (0..100_u64).map(|n| 2 * n.div_ceil(8)).sum();
     let leaves = vec![[1_u8; 32]; 1025];
     for executor in common::gpu_executors(&common::options()) {
-        let field = FieldMul {
+        let field = Bn254FrMul {
             a: &elements,
             b: &elements,
             products: 3,
@@ -320,7 +321,7 @@ fn every_operator_is_one_submission_and_brings_back_only_its_output() {
 fn work_that_takes_long_is_several_submissions() {
     // 2^35 operations a dispatch, 1,000 a product.
     let elements = vec![[1_u64; 4]; 600];
-    let task = FieldMul {
+    let task = Bn254FrMul {
         a: &elements,
         b: &elements,
         products: u16::MAX,

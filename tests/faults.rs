@@ -68,11 +68,11 @@ fn memory_in_use_outlives_the_loss_of_its_device() {
     let data = [1.0_f32; 1000];
     for executor in common::gpu_executors(&common::options()) {
         // Long enough that their memory goes back to the system once it is freed.
-        let mut written = executor.in_place::<VectorAdd<'_>>(1 << 22).unwrap();
-        let mut read = executor.in_place::<VectorAdd<'_>>(1 << 22).unwrap();
+        let mut written = executor.in_place::<VectorAdd<'_>>(1 << 22, ()).unwrap();
+        let mut read = executor.in_place::<VectorAdd<'_>>(1 << 22, ()).unwrap();
         let output = read.run().unwrap();
         let pending = executor.submit(&VectorAdd { a: &data, b: &data }).unwrap();
-        let [mut a, mut b] = written.inputs::<f32, 2>().unwrap();
+        let (mut a, mut b) = written.inputs().unwrap();
         executor.lose_device();
         let is_lost = |error: Error| assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
         is_lost(pollster::block_on(pending).unwrap_err());

@@ -2,13 +2,16 @@
 
 mod common;
 
-use gpu_executor::{Backend, Executor, FieldMul, VectorAdd, op};
+use gpu_executor::{
+    Backend, Bn254FrMul, Executor, VectorAdd,
+    testkit::{OPERATORS, Operator},
+};
 
 /// Operations after which a size is too large to be tried with an operator on a CPU's driver.
 const MOST_OPERATIONS: u64 = 1 << 25;
 
 /// Whether a task of a size can be tried with an operator within a test's time.
-fn is_tried(operator: &op::Operator, elements: usize) -> bool {
+fn is_tried(operator: &Operator, elements: usize) -> bool {
     elements as u64 * operator.operations <= MOST_OPERATIONS
 }
 
@@ -18,7 +21,7 @@ const SIZES: [usize; 7] = [0, 1, 3, 255, 256, 257, 65_535 * 256 + 1];
 #[test]
 fn single_tasks_of_every_size_are_right() {
     for executor in common::executors(&common::options()) {
-        for operator in op::ALL {
+        for operator in OPERATORS {
             for size in SIZES.into_iter().filter(|&size| is_tried(operator, size)) {
                 let workload = (operator.workload)(size, 1, size as u64);
                 workload
@@ -32,7 +35,7 @@ fn single_tasks_of_every_size_are_right() {
 #[test]
 fn batches_are_right() {
     for executor in common::executors(&common::options()) {
-        for operator in op::ALL {
+        for operator in OPERATORS {
             for (size, tasks) in [(256, 1000), (0, 3), (1, 2), (257, 7), (30, 9)] {
                 if !is_tried(operator, size * tasks) {
                     continue;
@@ -65,7 +68,7 @@ fn a_batch_of_different_sizes_comes_back_in_order() {
 #[test]
 fn a_batch_that_begins_with_an_empty_task_of_another_parameter_is_right() {
     let five = [[1_u64, 2, 3, 4]; 5];
-    let task = |n: usize, products| FieldMul {
+    let task = |n: usize, products| Bn254FrMul {
         a: &five[..n],
         b: &five[..n],
         products,
@@ -94,7 +97,7 @@ fn no_task_at_all_gives_no_output() {
 fn a_task_over_the_chunk_size_is_cut_and_joined_again() {
     // 100 elements a chunk: cut inside tasks, at their ends, and over several chunks in flight.
     for executor in common::executors(&common::options().chunk_bytes(400)) {
-        for operator in op::ALL {
+        for operator in OPERATORS {
             for (size, tasks) in [
                 (99, 1),
                 (100, 1),
@@ -120,7 +123,7 @@ fn a_task_over_the_adapters_limits_is_cut_and_joined_again() {
         // As large as the adapter allows, and software adapters allow 128 MiB a binding: 2^25 elements of f32.
         let options = common::options().chunk_bytes(128 << 20);
         let executor = Executor::on(&adapter, options).unwrap();
-        let workload = (op::ALL[0].workload)((1 << 25) + 1, 1, 5);
+        let workload = (OPERATORS[0].workload)((1 << 25) + 1, 1, 5);
         workload.check(&executor).unwrap_or_else(|error| panic!("{error}"));
     }
 }
@@ -160,7 +163,7 @@ fn results_do_not_depend_on_what_ran_before() {
     // A smaller task in a bucket that a larger one has filled, again and again.
     for executor in common::executors(&common::options()) {
         for size in [384, 300, 257, 383, 258, 384] {
-            let workload = (op::ALL[0].workload)(size, 1, size as u64);
+            let workload = (OPERATORS[0].workload)(size, 1, size as u64);
             workload
                 .check(&executor)
                 .unwrap_or_else(|error| panic!("size {size}: {error}"));
@@ -181,7 +184,7 @@ fn what_lies_behind_a_task_in_its_buffers_does_not_reach_its_result() {
             };
             assert!(executor.run(&whole).unwrap().iter().all(|x| x.is_nan()));
             assert_eq!(executor.run(&part).unwrap(), vec![2.0; n], "{}", executor.backend());
-            let mut place = executor.in_place::<VectorAdd<'_>>(n).unwrap();
+            let mut place = executor.in_place::<VectorAdd<'_>>(n, ()).unwrap();
             assert_eq!(*place.run().unwrap(), vec![0.0; n], "{}", executor.backend());
         }
     }
@@ -196,7 +199,7 @@ fn several_threads_share_an_executor() {
                 scope.spawn(move || {
                     for round in 0..25 {
                         let size = 1 + (thread * 97 + round * 1013) % 5000;
-                        let workload = (op::ALL[0].workload)(size, 1 + round % 3, round as u64);
+                        let workload = (OPERATORS[0].workload)(size, 1 + round % 3, round as u64);
                         workload
                             .check(executor)
                             .unwrap_or_else(|error| panic!("size {size}: {error}"));

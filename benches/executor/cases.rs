@@ -2,7 +2,10 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use gpu_executor::{Backend, op};
+use gpu_executor::{
+    Backend,
+    testkit::{OPERATORS, Operator},
+};
 
 /// Folder to record every call into; unset for criterion's own reports only.
 const RECORD_ENV: &str = "GPU_EXECUTOR_BENCH_RECORD";
@@ -119,8 +122,8 @@ impl Plan {
         let operators: Option<Vec<String>> =
             (operators.trim() != "all").then(|| operators.split(',').map(|name| name.trim().to_owned()).collect());
         for name in operators.iter().flatten() {
-            if !op::ALL.iter().any(|o| o.name == name) {
-                let names: Vec<_> = op::ALL.iter().map(|o| o.name).collect();
+            if !OPERATORS.iter().any(|o| o.name == name) {
+                let names: Vec<_> = OPERATORS.iter().map(|o| o.name).collect();
                 return Err(format!(
                     "{OPS_ENV}: no operator is named `{name}`; there are: {}",
                     names.join(", ")
@@ -144,7 +147,7 @@ impl Plan {
     }
 
     /// The cases of an operator.
-    pub(crate) fn cases_of(&self, operator: &op::Operator) -> impl Iterator<Item = Case> {
+    pub(crate) fn cases_of(&self, operator: &Operator) -> impl Iterator<Item = Case> {
         let operations = operator.operations;
         let is_short = move |case: &Case| (case.size * case.tasks) as u64 * operations <= MOST_OPERATIONS;
         self.cases.iter().copied().filter(is_short)
@@ -154,7 +157,7 @@ impl Plan {
     pub(crate) fn ids(&self) -> Vec<String> {
         let mut ids = Vec::new();
         for backend in &self.backends {
-            for operator in op::ALL.iter().filter(|o| self.wants(o.name)) {
+            for operator in OPERATORS.iter().filter(|o| self.wants(o.name)) {
                 let id = |case| format!("{}/{backend}/{case}", operator.name);
                 ids.extend(self.cases_of(operator).map(id));
             }
@@ -163,12 +166,12 @@ impl Plan {
     }
 
     /// The case of an id.
-    pub(crate) fn find(&self, id: &str) -> Result<(op::Operator, Backend, Case), String> {
+    pub(crate) fn find(&self, id: &str) -> Result<(Operator, Backend, Case), String> {
         let unknown = || format!("no case is named `{id}`");
         let [operator, backend, size] = id.split('/').collect::<Vec<_>>()[..] else {
             return Err(unknown());
         };
-        let operator = op::ALL.iter().find(|o| o.name == operator).ok_or_else(unknown)?;
+        let operator = OPERATORS.iter().find(|o| o.name == operator).ok_or_else(unknown)?;
         let backend = self.backends.iter().find(|b| b.name() == backend).ok_or_else(unknown)?;
         Ok((*operator, *backend, size.parse()?))
     }

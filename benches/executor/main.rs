@@ -19,7 +19,10 @@ use std::{
 
 use cases::{Case, Plan};
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, measurement::WallTime};
-use gpu_executor::{Executor, op, workload::Workload};
+use gpu_executor::{
+    Executor,
+    testkit::{OPERATORS, Operator, Workload},
+};
 use recorder::{Recorder, Watch};
 
 /// Calls measured per case at the most: enough for any quantile, and a file a person can open.
@@ -63,7 +66,7 @@ fn main() -> ExitCode {
                 continue;
             }
         };
-        for operator in op::ALL.iter().filter(|o| plan.wants(o.name)) {
+        for operator in OPERATORS.iter().filter(|o| plan.wants(o.name)) {
             let mut group = criterion.benchmark_group(operator.name);
             for case in plan.cases_of(operator) {
                 done += 1;
@@ -85,7 +88,7 @@ fn measure(
     plan: &Plan,
     watch: Option<&Watch>,
     executor: &Executor,
-    operator: op::Operator,
+    operator: Operator,
     case: Case,
     number: usize,
 ) -> Result<(), String> {

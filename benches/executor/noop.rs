@@ -4,7 +4,10 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use gpu_executor::{Adapter, Counters, Executor, Options, Transfer, Tuning, op};
+use gpu_executor::{
+    Adapter, Counters, Executor, Options, Transfer, Tuning,
+    testkit::{OPERATORS, Operator},
+};
 use serde::Serialize;
 
 use crate::{cases::Case, complain};
@@ -44,7 +47,7 @@ struct Counted {
 
 /// Counts every case.
 pub(crate) fn count() -> ExitCode {
-    let all = op::ALL
+    let all = OPERATORS
         .iter()
         .flat_map(|operator| CASES.map(|case| counted(operator, case)));
     match all.collect::<Result<Vec<_>, _>>() {
@@ -62,7 +65,7 @@ pub(crate) fn count() -> ExitCode {
 }
 
 /// Each case on a device of its own, so that none depends on those before.
-fn counted(operator: &op::Operator, case: Case) -> Result<Counted, String> {
+fn counted(operator: &Operator, case: Case) -> Result<Counted, String> {
     let failed = |message: String| format!("{}/noop/{case}: {message}", operator.name);
     let adapter = Adapter::noop().ok_or_else(|| failed("wgpu is built without its feature `noop`".to_owned()))?;
     let options = Options::default().tuning(TUNING).cache_dir("");

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gpu_executor::{AdapterInfo, Backend, Counters, Error, Executor, Phases, workload::Workload};
+use gpu_executor::{AdapterInfo, Backend, Counters, Error, Executor, Phases, testkit::Workload};
 use serde::Serialize;
 
 use crate::{calibration, cases::Case, serve::SLICE};

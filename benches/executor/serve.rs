@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gpu_executor::{Backend, Counters, Executor, workload::Workload};
+use gpu_executor::{Backend, Counters, Executor, testkit::Workload};
 use serde::Serialize;
 
 use crate::{

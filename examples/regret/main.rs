@@ -22,7 +22,7 @@ use crossover::Crossover;
 use flags::Flags;
 use gpu_executor::{
     Backend, Hybrid, HybridOptions, Options, Route,
-    op::{self, Operator},
+    testkit::{OPERATORS, Operator},
 };
 use tried::Tried;
 use turns::{Contest, Mode, median, ratio, ratio_of_means};
@@ -205,7 +205,7 @@ fn compare(hybrid: &Hybrid, mode: Mode, tried: &Tried, flags: &Flags) -> Result<
 fn calibrate(hybrid: &Hybrid) -> Result<(), Box<dyn Error>> {
     println!("\n| first call of | took |\n|---|--:|");
     let mut all = Duration::ZERO;
-    for operator in op::ALL {
+    for operator in OPERATORS {
         let workload = (operator.workload)(1, 1, 1);
         let begin = Instant::now();
         workload.run_routed(hybrid)?;

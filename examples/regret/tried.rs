@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gpu_executor::{Hybrid, hybrid::Table, op};
+use gpu_executor::{Hybrid, hybrid::Table, testkit::OPERATORS};
 
 /// The numbers of items that were measured, for each operator.
 pub(crate) struct Tried(BTreeMap<String, BTreeSet<u64>>);
@@ -32,7 +32,7 @@ impl Tried {
 
     pub(crate) fn contains(&self, operator: &str, size: usize) -> bool {
         // A use of an operator is calibrated as that operator.
-        let is_probed = op::ALL.iter().any(|o| o.name == operator && o.probe.is_some());
+        let is_probed = OPERATORS.iter().any(|o| o.name == operator && o.calibration.is_some());
         let name = if is_probed { operator } else { "field_mul" };
         self.0.get(name).is_some_and(|sizes| sizes.contains(&(size as u64)))
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gpu_executor::{Backend, Error, Executor, Hybrid, workload::Workload};
+use gpu_executor::{Backend, Error, Executor, Hybrid, testkit::Workload};
 
 use super::flags::Flags;
 

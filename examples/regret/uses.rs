@@ -1,9 +1,10 @@
 //! What is run: the operators as benches run them, and uses that lie between and beyond what a calibration tries.
 
 use gpu_executor::{
-    FieldMul, Keccak256, Sha256,
-    op::{self, Element, Operator},
-    workload::{Generate, Random, generated},
+    Bn254FrMul, Keccak256, Sha256,
+    op::Element,
+    task::{Generate, Random},
+    testkit::{OPERATORS, Operator, workload},
 };
 
 /// An operator, or a use of one.
@@ -18,7 +19,7 @@ pub(crate) fn all() -> impl Iterator<Item = Use> {
         operator,
         most: usize::MAX,
     };
-    op::ALL.iter().copied().map(of).chain(OTHERS)
+    OPERATORS.iter().copied().map(of).chain(OTHERS)
 }
 
 /// Uses that no calibration tries: chains of a length between those, messages much longer than one block, and messages of lengths that differ.
@@ -28,7 +29,7 @@ const OTHERS: [Use; 5] = [
             "field_chain10",
             "10 products of `field_mul`, one after the other",
             10_000,
-            generated::<Chain>,
+            workload::<Chain>,
         ),
         most: usize::MAX,
     },
@@ -37,7 +38,7 @@ const OTHERS: [Use; 5] = [
             "sha256_long",
             "a message of 4 KiB",
             325_000,
-            generated::<Messages<ToSha256, false>>,
+            workload::<Messages<ToSha256, false>>,
         ),
         most: 30_000,
     },
@@ -46,7 +47,7 @@ const OTHERS: [Use; 5] = [
             "keccak256_long",
             "a message of 4 KiB",
             217_000,
-            generated::<Messages<ToKeccak256, false>>,
+            workload::<Messages<ToKeccak256, false>>,
         ),
         most: 30_000,
     },
@@ -55,7 +56,7 @@ const OTHERS: [Use; 5] = [
             "sha256_mixed",
             "a message of 0 bytes to 16 KiB",
             30_000,
-            generated::<Messages<ToSha256, true>>,
+            workload::<Messages<ToSha256, true>>,
         ),
         most: 300_000,
     },
@@ -64,7 +65,7 @@ const OTHERS: [Use; 5] = [
             "keccak256_mixed",
             "a message of 0 bytes to 16 KiB",
             20_000,
-            generated::<Messages<ToKeccak256, true>>,
+            workload::<Messages<ToKeccak256, true>>,
         ),
         most: 300_000,
     },
@@ -74,7 +75,7 @@ const fn other(
     name: &'static str,
     element: &'static str,
     operations: u64,
-    workload: fn(usize, usize, u64) -> Box<dyn gpu_executor::workload::Workload>,
+    workload: fn(usize, usize, u64) -> Box<dyn gpu_executor::testkit::Workload>,
 ) -> Operator {
     Operator {
         name,
@@ -82,7 +83,7 @@ const fn other(
         operations,
         workload,
         jumps: &[],
-        probe: None,
+        calibration: None,
     }
 }
 
@@ -90,26 +91,22 @@ const fn other(
 struct Chain([Vec<Element>; 2]);
 
 impl Generate for Chain {
-    type Task<'a> = FieldMul<'a>;
+    type Task<'a> = Bn254FrMul<'a>;
 
     fn generate(size: usize, random: &mut Random) -> Self {
         // Any 256 bits stand for an element.
         Self([(); 2].map(|()| (0..size).map(|_| [(); 4].map(|()| random.u64())).collect()))
     }
 
-    fn task(&self) -> FieldMul<'_> {
+    fn task(&self) -> Bn254FrMul<'_> {
         let [a, b] = &self.0;
-        FieldMul { a, b, products: 10 }
-    }
-
-    fn same(device: &Element, cpu: &Element) -> bool {
-        device == cpu
+        Bn254FrMul { a, b, products: 10 }
     }
 }
 
 /// A hash.
 trait Hash: 'static {
-    type Task<'a>: op::Task<Item = [u8; 32]>;
+    type Task<'a>: gpu_executor::Task<Item = [u8; 32]>;
 
     fn task(messages: &[Vec<u8>]) -> Self::Task<'_>;
 }
@@ -164,9 +161,5 @@ impl<H: Hash, const MIXED: bool> Generate for Messages<H, MIXED> {
 
     fn task(&self) -> H::Task<'_> {
         H::task(&self.messages)
-    }
-
-    fn same(device: &[u8; 32], cpu: &[u8; 32]) -> bool {
-        device == cpu
     }
 }

@@ -1,18 +1,12 @@
 //! Which adapters to look for, and how.
 
 use super::{Adapter, AdapterInfo, AdapterKind, PciId, setup_guard};
-use crate::{backend::Backend, error::Error, store, turns::Turns};
-
-/// The environment variable that picks one of several adapters: part of its name, in any case. wgpu reads it too.
-pub const ADAPTER_NAME_ENV: &str = "WGPU_ADAPTER_NAME";
-
-/// The environment variable that picks one of several adapters, equal ones too: its place on the PCI bus, as [`PciId`]
-/// reads it.
-pub const PCI_ENV: &str = "GPU_EXECUTOR_PCI";
-
-/// The environment variable that has GLES adapters reached through contexts of this crate's own also where wgpu's would do;
-/// unset, empty and `0` leave the choice to [`Adapter::list`]. Linux only.
-pub const OWN_EGL_ENV: &str = "GPU_EXECUTOR_OWN_EGL";
+use crate::{
+    backend::Backend,
+    env::{self, ADAPTER_NAME_ENV, OWN_EGL_ENV, PCI_ENV},
+    error::Error,
+    turns::Turns,
+};
 
 /// Which adapters to look for, and how. The default takes any, and reads no environment variable.
 ///
@@ -97,7 +91,7 @@ impl AdapterChoice {
             }
         }
         if self.reads_env {
-            let flags = store::flags();
+            let flags = env::flags();
             adapters.iter_mut().for_each(|adapter| adapter.flags.clone_from(&flags));
         }
         adapters

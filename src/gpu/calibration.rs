@@ -10,11 +10,10 @@ use crate::{
     adapter::AdapterInfo,
     error::Error,
     host::{self, reserve},
-    op::VectorAdd,
     options::Options,
     store::Store,
+    task::{Appended, Batch, Cost, Kernel, Task},
     tuning::{Overrides, Transfer, Tuning, Way},
-    work::{Appended, Inputs},
 };
 
 /// Calibrations made by this process, in case they cannot be stored: one is enough for it, whether it came to its end or not.
@@ -166,6 +165,29 @@ fn calibrate(
     Ok((best, made))
 }
 
+/// Additions: where the operator does nothing, only transfers count.
+#[derive(Clone, Copy, Debug)]
+struct Addition<'a>(&'a [f32], &'a [f32]);
+
+impl Task for Addition<'_> {
+    const KERNEL: Kernel = Kernel::new("transfer", include_str!("../../shaders/vector_add.wgsl"))
+        .elements_per_thread(4)
+        .cost(Cost { element: 1, word: 0 });
+    type Inputs = (f32, f32);
+    type Parameters = ();
+    type Item = f32;
+
+    fn inputs(&self) -> (&[f32], &[f32]) {
+        (self.0, self.1)
+    }
+
+    fn compute((a, b): (&[f32], &[f32]), (): (), output: &mut [f32]) {
+        for ((to, a), b) in output.iter_mut().zip(a).zip(b) {
+            *to = a + b;
+        }
+    }
+}
+
 struct Trial<'e> {
     engine: &'e mut Engine,
     until: Instant,
@@ -281,12 +303,9 @@ impl Trial<'_> {
     }
 
     fn call(&mut self, size: usize) -> Result<(), Error> {
-        let task = [VectorAdd {
-            a: &self.ones[..size],
-            // Other memory, as most calls have, unless there is no more.
-            b: &self.ones[LONG - size..],
-        }];
-        let inputs = Inputs {
+        // Other memory for each, as most calls have, unless there is no more.
+        let task = [Addition(&self.ones[..size], &self.ones[LONG - size..])];
+        let inputs = Batch {
             tasks: &task,
             lengths: &[size],
         };

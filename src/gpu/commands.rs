@@ -6,14 +6,14 @@ use std::{
 };
 
 use super::faults::lock;
-use crate::{counters::Counters, op::Step};
+use crate::{counters::Counters, task::Step};
 
 /// One dispatch.
 pub(super) struct Dispatch<'a> {
     pub(super) pipeline: &'a wgpu::ComputePipeline,
     pub(super) bind_group: &'a wgpu::BindGroup,
     pub(super) offsets: &'a [u32],
-    pub(super) immediates: [u32; Step::MOST_IMMEDIATES],
+    pub(super) immediates: [u32; Step::MAX_IMMEDIATES],
     /// How many of them the kernel reads.
     pub(super) immediates_read: usize,
     pub(super) groups: [u32; 2],

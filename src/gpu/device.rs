@@ -50,6 +50,14 @@ pub(super) struct BindGroup {
     _bindings: Taken,
 }
 
+/// A kernel's text.
+#[derive(Debug)]
+pub(super) struct Code<'a> {
+    pub(super) wgsl: &'a str,
+    /// Whether it is compiled without checks of bounds and loops.
+    pub(super) is_trusted: bool,
+}
+
 impl Device {
     /// Asks an adapter for a device.
     pub(super) fn open(
@@ -243,7 +251,7 @@ impl Device {
     pub(super) fn create_pipeline(
         &self,
         label: &str,
-        wgsl: &str,
+        code: &Code<'_>,
         entries: &[wgpu::BindGroupLayoutEntry],
         immediate_bytes: u32,
     ) -> Result<(wgpu::ComputePipeline, wgpu::BindGroupLayout), Error> {
@@ -251,20 +259,20 @@ impl Device {
         let created = self.scoped(0, || {
             let descriptor = wgpu::ShaderModuleDescriptor {
                 label: Some(label),
-                source: wgpu::ShaderSource::Wgsl(wgsl.into()),
+                source: wgpu::ShaderSource::Wgsl(code.wgsl.into()),
             };
-            #[expect(
-                unsafe_code,
-                reason = "the kernels are this crate's own, and check their bounds themselves"
-            )]
-            // SAFETY: a kernel must not index out of bounds or loop for ever. Every kernel is a file of this crate, as the
-            // sealed `Task` sees to; each compares its thread's number with the length before it touches a binding, where
-            // bindings hold that length rounded up to whole threads' elements (`Layout::most`). Strings are read as far as
-            // their table says, which `strings::write_table` keeps within the words that are bound, and loops end with the
-            // string, or after the number of rounds that the host gives.
-            let module = unsafe {
-                self.device
-                    .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+            let module = if code.is_trusted {
+                #[expect(unsafe_code, reason = "whoever trusts a kernel says why")]
+                // SAFETY: a kernel must not index out of bounds or loop for ever, which is what `Kernel::trusted` makes its
+                // caller promise, of inputs and outputs that lie as this operator's do (`Spec::is_trusted`). Bindings hold the
+                // elements of a chunk rounded up to whole threads' (`Layout::most`); strings are read as far as their table
+                // says, which `strings::write_table` keeps within the words that are bound.
+                unsafe {
+                    self.device
+                        .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+                }
+            } else {
+                self.device.create_shader_module(descriptor)
             };
             let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some(label),
@@ -281,8 +289,8 @@ impl Device {
                 module: &module,
                 entry_point: Some("main"),
                 compilation_options: wgpu::PipelineCompilationOptions {
-                    // Kernels write what they share before they read it.
-                    zero_initialize_workgroup_memory: false,
+                    // Trusted kernels write what they share before they read it.
+                    zero_initialize_workgroup_memory: !code.is_trusted,
                     ..wgpu::PipelineCompilationOptions::default()
                 },
                 cache: self.pipelines.as_ref().map(|pipelines| &pipelines.cache),

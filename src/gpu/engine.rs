@@ -15,18 +15,17 @@ use super::{
     faults::lock,
     flight::{Flight, Part},
     kernel::{Kernel, Offsets, Size},
-    plan::{Chunk, Cutter},
     slot::{Key, Pool, Slot},
 };
 use crate::{
     error::Error,
     host::Copier,
     mapped::Mapped,
-    op::Spec,
     options::Options,
     phases::Phases,
+    plan::{Chunk, Cutter},
+    task::{Sink, Source, Spec},
     tuning::{Transfer, Tuning},
-    work::{Sink, Source},
 };
 
 /// Submissions of one call that are on their way at the same time: while the device computes one, the host fills the
@@ -262,7 +261,7 @@ impl Engine {
             parts[0].slot.make_timer(&self.device)?;
         }
         let prepared = match parts {
-            [part] if !timed => part.slot.prepared(part.chunk.extent()),
+            [part] if !timed => part.slot.prepared(part.extent()),
             _ => None,
         };
         let commands = prepared.unwrap_or_else(|| self.record(parts, timed));
@@ -273,9 +272,9 @@ impl Engine {
     /// look whether it is done. Where sizes take turns, they would be recorded in vain: not before two calls in a row are alike.
     fn prepare(&self, part: &mut Part) {
         let is_small = part.offsets.end < Tuning::MEDIUM_FROM_BYTES;
-        if part.slot.repeats(part.chunk.extent()) && is_small && self.tuning().spin_us > 0 {
+        if part.slot.repeats(part.extent()) && is_small && self.tuning().spin_us > 0 {
             let commands = self.record(std::slice::from_ref(part), false);
-            part.slot.prepare(part.chunk.extent(), commands);
+            part.slot.prepare(part.extent(), commands);
         }
     }
 
@@ -294,7 +293,7 @@ impl Engine {
                 bind_group: &part.slot.bind_group.raw,
                 offsets: part.offsets.starts(),
                 immediates,
-                immediates_read: part.kernel.layout.spec.immediates,
+                immediates_read: part.kernel.immediates,
                 groups,
             })
         });
@@ -312,6 +311,7 @@ impl Engine {
     /// An idle slot, or a new one; idle slots of other sizes go if there is no room for it beside them.
     fn slot(&self, kernel: &Kernel, bucket: Size) -> Result<Slot, Error> {
         let key = Key {
+            kernel: kernel.number,
             operator: kernel.operator(),
             bucket,
             transfer: self.tuning().transfer(kernel.layout.inputs_bytes(bucket)),
@@ -403,22 +403,22 @@ impl Engine {
     }
 
     /// A part over `elements` whose inputs, all zero, the caller writes in place.
-    pub(super) fn seat(&self, spec: Spec, elements: usize, parameter: u32) -> Result<Part, Error> {
+    pub(super) fn seat(&self, spec: &Spec, elements: usize, parameters: [u32; 6]) -> Result<Part, Error> {
         let kernel = self.kernel(spec)?;
         let most = kernel.layout.most(&self.limits, u64::MAX);
         let chunk = Cutter::new(&[elements], most)
             .next(&[elements])
             .filter(|chunk| chunk.elements == elements)
             .ok_or(Error::NotInPlace {
-                operator: spec.operator,
+                operator: spec.operator(),
                 elements,
                 most: most.elements,
             })?;
         let size = Size::of(&chunk);
         let part = Part {
             source: 0,
-            chunk: Chunk { parameter, ..chunk },
-            slot: self.slot(&kernel, size.bucket(&spec, most))?,
+            chunk: Chunk { parameters, ..chunk },
+            slot: self.slot(&kernel, size.bucket(spec, most))?,
             offsets: kernel.layout.offsets(size),
             kernel,
         };
@@ -451,12 +451,12 @@ impl Engine {
     }
 
     /// The operator's kernel, made on first use.
-    pub(super) fn kernel(&self, spec: Spec) -> Result<Arc<Kernel>, Error> {
+    pub(super) fn kernel(&self, spec: &Spec) -> Result<Arc<Kernel>, Error> {
         let mut kernels = lock(&self.kernels);
-        if let Some(kernel) = kernels.iter().find(|k| k.operator() == spec.operator) {
+        if let Some(kernel) = kernels.iter().find(|kernel| kernel.layout.spec.is_same(spec)) {
             return Ok(Arc::clone(kernel));
         }
-        let kernel = Arc::new(Kernel::new(&self.device, spec)?);
+        let kernel = Arc::new(Kernel::new(&self.device, *spec, kernels.len())?);
         kernels.push(Arc::clone(&kernel));
         Ok(kernel)
     }

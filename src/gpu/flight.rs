@@ -5,9 +5,9 @@ use std::{ops::Range, sync::Arc};
 use super::{
     commands::MapResult,
     kernel::{Kernel, Offsets},
-    plan::Chunk,
     slot::Slot,
 };
+use crate::plan::{Chunk, Extent};
 
 /// One submission on its way: a chunk of each source that had one left.
 #[derive(Debug)]
@@ -37,6 +37,16 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// Has the kernel given other parameters.
+    pub(crate) fn set_parameters(&mut self, parameters: [u32; 6]) {
+        self.chunk.parameters = parameters;
+    }
+
+    /// What its chunk has.
+    pub(super) fn extent(&self) -> Extent {
+        self.kernel.layout.extent(&self.chunk)
+    }
+
     /// The mapped inputs, to be written.
     pub(super) fn inputs(&self) -> Result<wgpu::BufferViewMut, wgpu::MapRangeError> {
         self.slot.upload().get_mapped_range_mut(0..self.offsets.end)

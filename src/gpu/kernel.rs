@@ -1,16 +1,14 @@
 //! An operator's pipeline, and where its inputs and output lie in memory.
 
-use super::{
-    device::{BindGroup, Device},
-    plan::{self, Chunk, Most},
-};
+use super::device::{BindGroup, Code, Device};
 use crate::{
     error::Error,
-    op::{Cost, Shape, Spec, Step},
+    plan::{self, Chunk, Extent, Most},
+    task::{Cost, Shape, Spec, Step, TABLE_STRIDE, checked},
 };
 
 /// Inputs an operator may have.
-pub(crate) const MOST_INPUTS: usize = 4;
+const MOST_INPUTS: usize = 4;
 
 /// How large the buffers of a slot are: so many elements, and words of strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +32,7 @@ impl Size {
             elements: plan::bucket(self.elements).min(most.elements),
             words: match spec.inputs {
                 Shape::Numbers(_) => 0,
-                Shape::Strings { .. } => plan::bucket(self.words).min(most.longest),
+                Shape::Strings => plan::bucket(self.words).min(most.longest),
             },
         }
     }
@@ -45,6 +43,7 @@ impl Size {
 pub(super) struct Layout {
     pub(super) spec: Spec,
     alignment: usize,
+    workgroup_size: u32,
 }
 
 /// Where each input of a chunk lies, and the end of the last.
@@ -90,14 +89,14 @@ impl Layout {
     fn inputs(&self) -> usize {
         match self.spec.inputs {
             Shape::Numbers(strides) => strides.len(),
-            Shape::Strings { .. } => 2,
+            Shape::Strings => 2,
         }
     }
 
     fn input_bytes(&self, size: Size, input: usize) -> usize {
         match self.spec.inputs {
             Shape::Numbers(strides) => size.elements * strides[input],
-            Shape::Strings { .. } => [size.elements * TABLE_STRIDE, size.words * 4][input],
+            Shape::Strings => [size.elements * TABLE_STRIDE, size.words * 4][input],
         }
     }
 
@@ -113,7 +112,14 @@ impl Layout {
 
     /// Size of a buffer for the output and what lies behind it.
     pub(super) fn room_bytes(&self, size: Size) -> u64 {
-        self.output_bytes((self.spec.room)(size.elements, size.words))
+        self.output_bytes(self.spec.room(size.elements, size.words))
+    }
+
+    /// What a chunk has, as an operator's dispatches are made of.
+    pub(super) fn extent(&self, chunk: &Chunk) -> Extent {
+        let threads = chunk.elements.div_ceil(self.spec.kernel.elements_per_thread);
+        let groups = threads.div_ceil(self.workgroup_size as usize);
+        chunk.extent(u32::try_from(groups).expect("a chunk is counted in u32"))
     }
 
     /// What a chunk may have under the device's limits, no input or output being longer than `chunk_bytes`.
@@ -123,14 +129,14 @@ impl Layout {
         let groups = u64::from(limits.max_compute_workgroups_per_dimension);
         let threads = groups
             .saturating_mul(groups)
-            .saturating_mul(u64::from(self.spec.workgroup_size));
-        let per_thread = self.spec.elements_per_thread as u64;
+            .saturating_mul(u64::from(self.workgroup_size));
+        let per_thread = self.spec.kernel.elements_per_thread as u64;
         let threads = threads.saturating_mul(per_thread);
         // Kernels count in u32, and wgpu the offsets of inputs.
         let buffer = limits.max_buffer_size.min(u64::from(u32::MAX)).saturating_sub(padding);
         let binding = limits.max_storage_buffer_binding_size;
         // Elements and words together cost what a dispatch may.
-        let (cost, half) = (self.spec.cost, Cost::OF_A_DISPATCH / 2);
+        let (cost, half) = (self.spec.kernel.cost, Cost::OF_A_DISPATCH / 2);
         let (elements, words, longest) = match self.spec.inputs {
             Shape::Numbers(strides) => {
                 let longest = strides.iter().chain([&self.spec.output_stride]).max();
@@ -138,10 +144,10 @@ impl Layout {
                 let together = (strides.iter().sum::<usize>() as u64).max(longest);
                 ((binding.min(chunk_bytes) / longest).min(buffer / together), 0, 0)
             }
-            Shape::Strings { .. } => {
+            Shape::Strings => {
                 // Table and strings share a buffer.
                 let binding = binding.min(buffer / 2);
-                let room = (self.spec.room)(1024, 0).div_ceil(1024) * self.spec.output_stride;
+                let room = self.spec.room(1024, 0).div_ceil(1024) * self.spec.output_stride;
                 let stride = (room as u64).max(TABLE_STRIDE as u64);
                 // What lies behind the output is less than a hundredth of the strings.
                 let elements = (binding - binding / 100).min(chunk_bytes) / stride;
@@ -152,7 +158,7 @@ impl Layout {
         let elements = elements.min(
             match self.spec.inputs {
                 Shape::Numbers(_) => Cost::OF_A_DISPATCH,
-                Shape::Strings { .. } => half,
+                Shape::Strings => half,
             } / cost.element.max(1),
         );
         // What is bound holds whole threads' elements.
@@ -167,31 +173,28 @@ impl Layout {
     }
 }
 
-/// Bytes for each string: where it begins, and how long it is.
-pub(crate) const TABLE_STRIDE: usize = 8;
-
 /// An operator's pipeline.
 #[derive(Debug)]
 pub(super) struct Kernel {
+    /// Its place among the engine's.
+    pub(super) number: usize,
     pub(super) layout: Layout,
+    /// Words of immediates that it reads.
+    pub(super) immediates: usize,
     pub(super) pipeline: wgpu::ComputePipeline,
     bind_group_layout: wgpu::BindGroupLayout,
 }
 
 impl Kernel {
-    pub(super) fn new(device: &Device, spec: Spec) -> Result<Self, Error> {
+    pub(super) fn new(device: &Device, spec: Spec, number: usize) -> Result<Self, Error> {
+        let text = checked(&spec, device.has_int64())?;
         let layout = Layout {
             spec,
             // Mapped memory is read as whatever the operator's numbers are.
             alignment: (device.limits().min_storage_buffer_offset_alignment as usize).max(16),
+            workgroup_size: text.workgroup_size,
         };
-        let operator = spec.operator;
-        if let Shape::Numbers(strides) = spec.inputs {
-            let strides_are_whole = strides.iter().chain([&spec.output_stride]).all(|s| s % 4 == 0);
-            assert!(strides_are_whole, "{operator}: strides are multiples of 4");
-        }
         let inputs = layout.inputs();
-        assert!(inputs <= MOST_INPUTS, "{operator}: at most {MOST_INPUTS} inputs");
         let entries: Vec<_> = (0..=inputs)
             .zip(0_u32..)
             .map(|(index, binding)| wgpu::BindGroupLayoutEntry {
@@ -208,18 +211,37 @@ impl Kernel {
                 count: None,
             })
             .collect();
-        let shader = spec.shader_int64.filter(|_| device.has_int64()).unwrap_or(spec.shader);
-        let immediate_bytes = u32::try_from(spec.immediates * 4).expect("a few");
-        let (pipeline, bind_group_layout) = device.create_pipeline(operator, shader, &entries, immediate_bytes)?;
+        let immediate_bytes = u32::try_from(text.immediates * 4).expect("a few");
+        let code = Code {
+            wgsl: &text.wgsl,
+            is_trusted: spec.is_trusted(),
+        };
+        let created = device.create_pipeline(spec.operator(), &code, &entries, immediate_bytes);
+        let (pipeline, bind_group_layout) = created.map_err(|error| match error {
+            Error::Driver {
+                adapter,
+                message,
+                source,
+            } if !spec.is_trusted() => Error::Kernel {
+                operator: spec.operator(),
+                line: 0,
+                column: 0,
+                message: format!("{adapter} does not take it: {message}"),
+                source,
+            },
+            other => other,
+        })?;
         Ok(Self {
+            number,
             layout,
+            immediates: text.immediates,
             pipeline,
             bind_group_layout,
         })
     }
 
     pub(super) fn operator(&self) -> &'static str {
-        self.layout.spec.operator
+        self.layout.spec.operator()
     }
 
     /// The bind group of a slot whose buffers are of size `bucket`.
@@ -252,12 +274,12 @@ impl Kernel {
         &self,
         chunk: &Chunk,
         groups_per_dimension: u32,
-    ) -> impl Iterator<Item = ([u32; 2], [u32; Step::MOST_IMMEDIATES])> {
-        let spec = &self.layout.spec;
-        let extent = chunk.extent();
+    ) -> impl Iterator<Item = ([u32; 2], [u32; Step::MAX_IMMEDIATES])> {
+        let layout = &self.layout;
+        let extent = layout.extent(chunk);
         (0..).map_while(move |number| {
-            let mut step = (spec.step)(spec, &extent, number)?;
-            let (groups, row) = fold(step.groups, groups_per_dimension, spec.workgroup_size);
+            let mut step = layout.spec.step(&extent, number)?;
+            let (groups, row) = fold(step.groups, groups_per_dimension, layout.workgroup_size);
             step.immediates[1] = row;
             Some((groups, step.immediates))
         })
@@ -266,9 +288,10 @@ impl Kernel {
 
 /// So many workgroups in rows of at most `most`, and the threads of a row.
 fn fold(groups: u32, most: u32, workgroup_size: u32) -> ([u32; 2], u32) {
-    let columns = groups.min(most);
+    // An operator may ask for none.
+    let columns = groups.clamp(1, most.max(1));
     (
-        [columns, groups.div_ceil(columns)],
+        [columns.min(groups), groups.div_ceil(columns)],
         columns.saturating_mul(workgroup_size),
     )
 }
@@ -277,11 +300,31 @@ fn fold(groups: u32, most: u32, workgroup_size: u32) -> ([u32; 2], u32) {
 mod tests {
     use super::*;
 
-    use crate::op::{SPECS, Task, VectorAdd};
+    use crate::task::{Kernel as Declared, Task, TaskExt as _};
+
+    /// Four elements a thread.
+    #[derive(Clone, Copy, Debug)]
+    struct Four;
+
+    impl Task for Four {
+        const KERNEL: Declared = Declared::new("four", "")
+            .elements_per_thread(4)
+            .cost(Cost { element: 1, word: 0 });
+        type Inputs = (f32, f32);
+        type Parameters = ();
+        type Item = f32;
+
+        fn inputs(&self) -> (&[f32], &[f32]) {
+            (&[], &[])
+        }
+
+        fn compute(_: (&[f32], &[f32]), (): (), _: &mut [f32]) {}
+    }
 
     const LAYOUT: Layout = Layout {
-        spec: VectorAdd::SPEC,
+        spec: Four::SPEC,
         alignment: 256,
+        workgroup_size: 256,
     };
 
     const fn elements(elements: usize) -> Size {
@@ -331,11 +374,20 @@ mod tests {
             max_compute_workgroups_per_dimension: 65_535,
             ..wgpu::Limits::default()
         };
-        for spec in SPECS {
-            let layout = Layout { spec, ..LAYOUT };
-            let most = layout.most(&limits, u64::MAX);
-            let cost = spec.cost.of(most.elements, most.words, 1);
-            assert!(cost <= Cost::OF_A_DISPATCH, "{}: {most:?} cost {cost}", spec.operator);
+        for (element, word) in [(1, 0), (1000, 0), (7000, 7000), (1 << 36, 1 << 36)] {
+            for inputs in [Shape::Numbers(&[4, 4]), Shape::Strings] {
+                let mut spec = Four::SPEC;
+                spec.kernel = spec.kernel.cost(Cost { element, word });
+                let layout = Layout {
+                    spec: Spec { inputs, ..spec },
+                    ..LAYOUT
+                };
+                let most = layout.most(&limits, u64::MAX);
+                let cost = spec.kernel.cost.of(most.elements, most.words, 1);
+                // One element of each thread is the least that there is.
+                let least = element > Cost::OF_A_DISPATCH;
+                assert!(cost <= Cost::OF_A_DISPATCH || least, "{inputs:?}: {most:?} cost {cost}");
+            }
         }
     }
 

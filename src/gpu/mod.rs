@@ -9,7 +9,6 @@ mod faults;
 mod flight;
 mod kernel;
 mod pipelines;
-mod plan;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -27,10 +26,6 @@ use device::Device;
 use engine::Engine;
 use faults::{Inside, lock};
 pub(crate) use flight::{Flight, Part};
-pub(crate) use kernel::{MOST_INPUTS, TABLE_STRIDE};
-#[cfg(test)]
-pub(crate) use plan::Most;
-pub(crate) use plan::{Chunk, Cutter};
 use waker::{Request, WakerThread};
 
 use crate::{
@@ -38,13 +33,12 @@ use crate::{
     backend::Backend,
     counters::Counters,
     error::Error,
-    op::Spec,
     options::Options,
     own_device::OwnDevice,
     phases::Phases,
+    task::{Sink, Source, Spec},
     tuning::Tuning,
     turns::{Turn, Turns},
-    work::{Sink, Source},
 };
 
 /// The engine, and on GLES the turns that go with the adapter: its context belongs to one thread at a time.
@@ -258,10 +252,10 @@ impl Gpu {
     }
 
     /// A part whose inputs the caller writes in place.
-    pub(crate) fn seat(&self, spec: Spec, elements: usize, parameter: u32) -> Result<Part, Error> {
+    pub(crate) fn seat(&self, spec: &Spec, elements: usize, parameters: [u32; 6]) -> Result<Part, Error> {
         self.prepare();
         let _use = self.in_use()?;
-        self.engine().seat(spec, elements, parameter)
+        self.engine().seat(spec, elements, parameters)
     }
 
     /// The mapped inputs of a part.

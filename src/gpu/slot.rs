@@ -10,13 +10,16 @@ use super::{
 };
 use crate::{
     error::Error,
-    op::Extent,
+    plan::Extent,
     tuning::{Transfer, Way},
 };
 
 /// What a slot can be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
+    /// The number of the kernel that the bind group is for.
+    pub(super) kernel: usize,
+    /// Its operator's name.
     pub(super) operator: &'static str,
     /// What the buffers hold.
     pub(super) bucket: Size,

@@ -8,8 +8,9 @@ use crate::{
     counters::Counters,
     error::Error,
     executor::Executor,
-    op::{self, MerkleRoot, VectorAdd},
+    op::{MerkleRoot, VectorAdd},
     options::Options,
+    testkit::OPERATORS,
     tuning::{Transfer, Tuning},
 };
 
@@ -152,9 +153,9 @@ fn commands_are_recorded_ahead_where_calls_repeat_and_not_where_sizes_take_turns
     // All of them share a bucket, and so its buffers.
     let sizes = [500, 500, 500, 501, 500, 501, 500, 500, 501, 501];
     assert_eq!(sizes.map(prepared), [0, 1, 1, 0, 0, 0, 0, 1, 0, 1]);
-    let mut place = executor.in_place::<VectorAdd<'_>>(300).unwrap();
+    let mut place = executor.in_place::<VectorAdd<'_>>(300, ()).unwrap();
     for _ in 0..3 {
-        place.inputs::<f32, 2>().unwrap();
+        place.inputs().unwrap();
         drop(place.run().unwrap());
     }
     drop(place);
@@ -260,11 +261,11 @@ fn every_kernel_finds_its_place_in_a_grid_of_several_rows() {
         executor.gpu_mut().unwrap().engine_mut().narrow(3);
         // Around whole workgroups, rows and grids of 64 and of 1,024 items a workgroup.
         for size in [64, 191, 193, 257, 576, 577, 1000, 3073, 4097, 9216, 9217, 10_000] {
-            for operator in op::ALL.iter().filter(|operator| operator.probe.is_some()) {
+            for operator in OPERATORS.iter().filter(|operator| operator.calibration.is_some()) {
                 (operator.workload)(size, 1, 1).check(&executor).unwrap();
             }
         }
-        for operator in op::ALL.iter().filter(|operator| operator.probe.is_some()) {
+        for operator in OPERATORS.iter().filter(|operator| operator.calibration.is_some()) {
             (operator.workload)(97, 13, 1).check(&executor).unwrap();
         }
         let data = vec![1.0; 9 * 1024 + 1];
@@ -284,9 +285,9 @@ fn nothing_is_freed_under_a_view_when_a_driver_loses_the_device() {
     let data = [1.0_f32; 1000];
     let task = VectorAdd { a: &data, b: &data };
     for executor in executors() {
-        let mut place = executor.in_place::<VectorAdd<'_>>(1 << 22).unwrap();
+        let mut place = executor.in_place::<VectorAdd<'_>>(1 << 22, ()).unwrap();
         let [waited, dropped, polled] = [(); 3].map(|()| executor.submit(&task).unwrap());
-        let [mut a, mut b] = place.inputs::<f32, 2>().unwrap();
+        let (mut a, mut b) = place.inputs().unwrap();
         executor.gpu().unwrap().engine().device.lose_in_wgpu();
         let is_lost = |error: Error| assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
         is_lost(waited.wait().unwrap_err());
@@ -315,7 +316,7 @@ fn a_context_that_is_gone_is_a_lost_device() {
         executor.run(&task).unwrap();
         let on_its_way = executor.submit(&task).unwrap();
         let dropped = executor.submit(&task).unwrap();
-        let mut in_place = executor.in_place::<VectorAdd<'_>>(5).unwrap();
+        let mut in_place = executor.in_place::<VectorAdd<'_>>(5, ()).unwrap();
         executor.gpu().unwrap().end_context();
         let is_lost = |error: &Error| matches!(error, Error::DeviceLost { .. });
         assert!(is_lost(&on_its_way.wait().unwrap_err()));
@@ -345,7 +346,7 @@ fn a_wait_that_takes_too_long_is_an_error_and_later_calls_are_right() {
     let task = VectorAdd { a: &data, b: &data };
     for executor in hasty_executors() {
         let name = executor.adapter().name.clone();
-        let mut place = executor.in_place::<VectorAdd<'_>>(1000).unwrap();
+        let mut place = executor.in_place::<VectorAdd<'_>>(1000, ()).unwrap();
         assert_eq!(executor.run(&task).unwrap(), [2.0; 1000], "{name}");
         stand_still(&executor, true);
         let is_timeout = |error: Error| assert!(matches!(error, Error::Timeout { .. }), "{name}: {error}");

@@ -9,18 +9,21 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::table::{DecidedBy, Table};
+use super::{
+    operators::Identity,
+    table::{DecidedBy, Table},
+};
 use crate::{
     adapter::AdapterInfo,
     backend::Backend,
-    host, op,
+    env::{TUNING_ENV, flags},
+    host,
     options::Options,
-    store::{PROFILE, Store, flags, place, plain},
-    tuning::TUNING_ENV,
+    store::{PROFILE, Store, place, plain},
 };
 
 /// The number of the format, and of how calibration works. Whoever changes either raises it.
-const REVISION: u32 = 3;
+const REVISION: u32 = 4;
 
 /// What the times are of. Nothing is used whose fingerprint differs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,7 +37,7 @@ pub(super) struct Fingerprint {
     /// What it tells wgpu; files of revision 2 do not have it.
     #[serde(default)]
     flags: String,
-    /// Of the program: settings, optimisation, kernels.
+    /// Of the program: settings, optimisation.
     build: String,
     adapters: Vec<AdapterInfo>,
 }
@@ -46,7 +49,21 @@ struct Kept {
     /// Devices that tables are without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     failures: Vec<Failure>,
-    operators: BTreeMap<String, Table>,
+    operators: BTreeMap<String, KeptTable>,
+}
+
+/// An operator's table, and of which kernel it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct KeptTable {
+    #[serde(default)]
+    kernel: String,
+    #[serde(flatten)]
+    table: Table,
+}
+
+/// A kernel's number, as it is kept.
+pub(super) fn kept_kernel(operator: Identity) -> String {
+    format!("{:016x}", operator.kernel)
 }
 
 /// A device that could not be used, and so is not tried by every process.
@@ -55,6 +72,9 @@ pub(super) struct Failure {
     pub(super) backend: Backend,
     /// The operator that it fails at, or computes wrongly; absent if it cannot be opened.
     pub(super) operator: Option<String>,
+    /// The operator's kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) kernel: Option<String>,
     pub(super) error: String,
     /// Seconds since 1970.
     pub(super) at: u64,
@@ -70,8 +90,9 @@ pub(super) fn now() -> u64 {
 }
 
 impl Failure {
-    fn is_of(&self, operator: &str, backend: Backend) -> bool {
-        self.backend == backend && self.operator.as_deref().is_none_or(|name| name == operator)
+    fn is_of(&self, operator: Identity, backend: Backend) -> bool {
+        let is_its = |name: &str| name == operator.name && self.kernel == Some(kept_kernel(operator));
+        self.backend == backend && self.operator.as_deref().is_none_or(is_its)
     }
 
     /// `3 hours ago`.
@@ -139,7 +160,7 @@ impl Fingerprint {
     }
 }
 
-/// The settings that change times, and a digest of the kernels.
+/// The settings that change times.
 fn build(options: &Options) -> String {
     let Options {
         int64,
@@ -149,20 +170,17 @@ fn build(options: &Options) -> String {
     } = options;
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     let tuning = tuning.as_ref().map_or_else(String::new, ToString::to_string);
-    format!(
-        "{profile}, int64 {int64}, chunk {chunk_bytes}, tuning `{tuning}`, kernels {:016x}",
-        op::kernels().fold(FNV_OFFSET, fnv)
-    )
+    format!("{profile}, int64 {int64}, chunk {chunk_bytes}, tuning `{tuning}`")
 }
 
-const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
-
-/// FNV-1a, continued: the same in every version of the compiler.
-///
-/// Source: G. Fowler, L. C. Noll, K.-P. Vo and D. Eastlake, "The FNV Non-Cryptographic Hash Algorithm".
-fn fnv(hash: u64, text: &str) -> u64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
-    text.bytes().fold(hash, step)
+impl Kept {
+    fn put(&mut self, operator: Identity, table: &Table) {
+        let kept = KeptTable {
+            kernel: kept_kernel(operator),
+            table: table.clone(),
+        };
+        self.operators.insert(operator.name.to_owned(), kept);
+    }
 }
 
 impl Cache {
@@ -187,15 +205,23 @@ impl Cache {
     }
 
     /// The operator's table, if one is kept that can be used.
-    pub(super) fn table(&self, operator: &str) -> Option<Table> {
+    pub(super) fn table(&self, identity: Identity) -> Option<Table> {
+        let operator = identity.name;
         let mut kept = self.read();
-        let table = kept.operators.remove(operator)?;
+        let KeptTable { kernel, mut table } = kept.operators.remove(operator)?;
+        if kernel != kept_kernel(identity) {
+            log::info!("{}: {operator} was measured with another kernel", self.name());
+            table.times.clear();
+            if table.decided_by == DecidedBy::Times {
+                return None;
+            }
+        }
         if !table.is_sound() {
             log::warn!("{}: the table of {operator} cannot be used", self.name());
             return None;
         }
         let is_measured = |backend: Backend| table.times.iter().any(|times| times.backend == backend);
-        let has_failed = |backend| kept.failures.iter().any(|failure| failure.is_of(operator, backend));
+        let has_failed = |backend| kept.failures.iter().any(|failure| failure.is_of(identity, backend));
         let backends = self.fingerprint.adapters.iter().map(|adapter| adapter.backend);
         let absent = backends.filter(|&backend| !is_measured(backend) && !has_failed(backend));
         match absent.map(Backend::name).next() {
@@ -207,7 +233,7 @@ impl Cache {
                 for failure in kept
                     .failures
                     .iter()
-                    .filter(|f| f.is_of(operator, f.backend) && !is_measured(f.backend))
+                    .filter(|f| f.is_of(identity, f.backend) && !is_measured(f.backend))
                 {
                     log::warn!(
                         "{}: {operator} is not run on it, as it failed {} ({}); `Hybrid::rebuild` has it tried again",
@@ -222,7 +248,7 @@ impl Cache {
     }
 
     /// How a device failed at an operator, or to open, less than a day ago.
-    pub(super) fn failure(&self, operator: &str, backend: Backend) -> Option<Failure> {
+    pub(super) fn failure(&self, operator: Identity, backend: Backend) -> Option<Failure> {
         let failures = self.read().failures;
         failures.into_iter().find(|failure| failure.is_of(operator, backend))
     }
@@ -237,20 +263,20 @@ impl Cache {
     }
 
     /// Keeps what was measured, and the devices that it is without.
-    pub(super) fn keep_measured(&self, operator: &str, table: &Table, failures: &[Failure]) {
+    pub(super) fn keep_measured(&self, operator: Identity, table: &Table, failures: &[Failure]) {
         self.change(|kept| {
             kept.failures.extend_from_slice(failures);
-            kept.operators.insert(operator.to_owned(), table.clone());
+            kept.put(operator, table);
             true
         });
     }
 
     /// Keeps an operator's table beside the others', or none.
-    pub(super) fn keep(&self, operator: &str, table: Option<&Table>) {
+    pub(super) fn keep(&self, operator: Identity, table: Option<&Table>) {
         self.change(|kept| {
             match table {
-                Some(table) => drop(kept.operators.insert(operator.to_owned(), table.clone())),
-                None => drop(kept.operators.remove(operator)),
+                Some(table) => kept.put(operator, table),
+                None => drop(kept.operators.remove(operator.name)),
             }
             true
         });
@@ -292,8 +318,8 @@ impl Cache {
             Ok(kept) => {
                 log::info!("{}: {}", self.name(), self.fingerprint.difference(&kept.fingerprint));
                 let mut operators = kept.operators;
-                operators.retain(|_, table| table.decided_by == DecidedBy::Thresholds);
-                operators.values_mut().for_each(|table| table.times.clear());
+                operators.retain(|_, kept| kept.table.decided_by == DecidedBy::Thresholds);
+                operators.values_mut().for_each(|kept| kept.table.times.clear());
                 Kept { operators, ..empty }
             }
             // Another revision may have any format.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::times::{Curve, DeviceTimes};
-use crate::{backend::Backend, op::Load};
+use crate::{backend::Backend, task::Load};
 
 /// Numbers of items tried, ascending, as far as time allows: close together where fixed costs give way, and where operators begin
 /// to use several threads.

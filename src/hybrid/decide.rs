@@ -4,14 +4,23 @@ use std::{cell::Cell, sync::atomic::Ordering, time::Duration};
 
 use super::{
     Hybrid, NOT_FORCED,
+    device::Device,
     feedback::{Call, Candidate, Kind, LOYALTY},
+    learned,
+    operators::Operator,
     route::{Reason, Route},
     table::Prediction,
 };
-use crate::{
-    backend::Backend,
-    op::{self, Load},
-};
+use crate::{backend::Backend, task::Load};
+
+/// Where tasks go.
+pub(super) struct Decision {
+    pub(super) route: Route,
+    /// Whether devices compete for them.
+    pub(super) contest: Option<Contest>,
+    /// Whether what they take is to be learned, for an operator without a calibration.
+    pub(super) is_learning: bool,
+}
 
 /// Calls of a kind that devices compete for.
 pub(super) struct Contest {
@@ -39,23 +48,49 @@ impl Hybrid {
     /// Whether it is so little that the CPU is the fastest whatever it is: asked before anything else, as such calls take less
     /// time than to predict one.
     #[inline]
-    pub(super) fn is_small(&self, operator: usize, load: &Load) -> bool {
-        load.work() < self.small[operator].load(Ordering::Relaxed) && self.forced.load(Ordering::Relaxed) == NOT_FORCED
+    pub(super) fn is_small(&self, operator: &Operator, load: &Load) -> bool {
+        operator.is_small(load) && self.forced.load(Ordering::Relaxed) == NOT_FORCED
     }
 
     /// Where tasks go by what is known, and whether devices compete for them.
-    pub(super) fn route_of(&self, operator: usize, load: Load) -> (Route, Option<Contest>) {
+    pub(super) fn decide(&self, operator: &Operator, load: Load) -> Decision {
         let (wanted, reason) = match self.forced() {
             Some(backend) => (Some(backend), Reason::Forced),
-            None => (self.directive.of(operator), Reason::ForcedByEnvironment),
+            None => (operator.directive, Reason::ForcedByEnvironment),
         };
-        let table = match wanted {
+        let calibrated = match wanted {
             // What is forced is not measured.
-            Some(_) => self.tables[operator].get().and_then(Option::as_ref),
+            Some(_) => operator.table.get().and_then(Option::as_ref),
             None if self.devices.len() == 1 => None,
             None => self.table_of(operator),
         };
-        let kind = Kind::of(operator, &load);
+        let learns =
+            calibrated.is_none() && operator.calibration.is_none() && self.devices.len() > 1 && wanted.is_none();
+        if learns {
+            let devices = self.devices.iter().map(Device::backend);
+            let untried = operator
+                .learned()
+                .untried(&load, devices.filter(|&backend| self.is_in_use(backend)));
+            if let Some(backend) = untried {
+                return Decision {
+                    route: Route {
+                        operator: operator.identity.name,
+                        load,
+                        backend,
+                        reason: Reason::Tried,
+                        predicted_ns: Default::default(),
+                    },
+                    contest: None,
+                    is_learning: true,
+                };
+            }
+        }
+        let learned = learns.then(|| operator.learned().table());
+        let table = calibrated.or(learned.as_ref());
+        // What was learned is of loads in one number.
+        let given = load;
+        let load = if learns { learned::flat(&given) } else { given };
+        let kind = Kind::of(operator.number, &load);
         // Where the last call like this one went.
         let there = Cell::new(None);
         let factor = |backend| {
@@ -86,8 +121,8 @@ impl Hybrid {
             best_ns: prediction.ns[backend as usize],
         });
         let mut route = Route {
-            operator: op::ALL[operator].name,
-            load,
+            operator: operator.identity.name,
+            load: given,
             backend,
             reason,
             predicted_ns: prediction.ns,
@@ -107,7 +142,11 @@ impl Hybrid {
             route.reason = Reason::OutOfUse(backend);
             route.backend = next.unwrap_or(Backend::Cpu);
         }
-        (route, contest)
+        Decision {
+            route,
+            contest,
+            is_learning: false,
+        }
     }
 
     /// Once in a while a device that calls pass by is tried, for a few calls in a row: because they took longer there than calibration

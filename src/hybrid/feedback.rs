@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{backend::Backend, op::Load};
+use crate::{backend::Backend, task::Load};
 
 /// Kinds of calls that are remembered, at most: so many places of [`WAYS`] each. A newer one takes the place of an older one.
 const SETS: usize = 1 << SET_BITS;
@@ -54,10 +54,9 @@ const MOST_FACTOR: f64 = 64.0;
 pub(super) struct Kind(u32);
 
 impl Kind {
-    pub(super) fn of(operator: usize, load: &Load) -> Self {
+    pub(super) fn of(operator: u32, load: &Load) -> Self {
         let depth = load.steps / load.items.max(1);
         let octaves = [load.items, depth.max(load.longest), load.tasks].map(|n| n.max(1).ilog2());
-        let operator = u32::try_from(operator).unwrap_or(u32::MAX);
         Self(octaves.iter().fold(operator, |kind, octave| kind << 6 | octave))
     }
 }

@@ -1,24 +1,27 @@
 //! A calibration of this machine's devices: the budget, the lock, and the work that is timed.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
     Hybrid,
-    cache::{Failure, now},
+    cache::{Failure, kept_kernel, now},
     calibrate::{Measured, Timed, World, measure},
     device::Device,
+    operators::{Identity, Operator},
     table::{DecidedBy, Table},
 };
 use crate::{
     backend::Backend,
     error::Error,
     executor::Executor,
-    op::{self, Load, Operator, Probe},
-    workload::{CheckError, Workload},
+    task::{Calibration, CheckError, Load, Sample},
 };
+
+/// An operator's part of what is left of the budget: others may come, and none knows how many.
+const SHARE: u32 = 5;
 
 /// With less time than this nothing is worth beginning.
 const LEAST: Duration = Duration::from_millis(20);
@@ -31,48 +34,55 @@ const PROOF: usize = 100;
 
 impl Hybrid {
     /// Reads an operator's table, or measures it in its share of what is left of the budget.
-    pub(super) fn calibrate(&self, index: usize, spent: &mut Duration) -> Option<Table> {
-        let operator = &op::ALL[index];
-        if let Some(table) = self.kept(index) {
+    pub(super) fn calibrate(&self, operator: &Operator, spent: &mut Duration) -> Option<Table> {
+        if let Some(table) = self.kept(operator) {
             return Some(table);
         }
+        let calibration = operator.calibration.as_ref()?;
         let begin = Instant::now();
         let left = self.budget.saturating_sub(*spent);
         if left < LEAST {
-            log::warn!("{}: no time is left to calibrate it, it runs on the CPU", operator.name);
+            log::warn!(
+                "{}: no time is left to calibrate it, it runs on the CPU",
+                operator.identity.name
+            );
             return None;
         }
         // Whoever was first has measured the same devices.
         let lock = self.cache.lock(left / 2);
-        let table = self.kept(index).or_else(|| {
-            let is_to_come = |(o, table): &(&Operator, &OnceLock<_>)| o.probe.is_some() && table.get().is_none();
-            let to_come = op::ALL.iter().zip(&self.tables).filter(is_to_come).count();
-            self.measure(index, begin, left, u32::try_from(to_come).unwrap_or(1).max(1))
-        });
+        let table = self
+            .kept(operator)
+            .or_else(|| self.measure(operator, calibration, begin, left));
         drop(lock);
         *spent += begin.elapsed();
         table
     }
 
     /// The table that is kept, unless it is of thresholds that the program did away with.
-    fn kept(&self, index: usize) -> Option<Table> {
-        let table = self.cache.table(op::ALL[index].name)?;
-        let is_cleared = self.cleared[index] && table.decided_by == DecidedBy::Thresholds;
+    fn kept(&self, operator: &Operator) -> Option<Table> {
+        let table = self.cache.table(operator.identity)?;
+        let is_cleared = operator.is_cleared && table.decided_by == DecidedBy::Thresholds;
         (!is_cleared).then_some(table)
     }
 
     /// Measures an operator: all `left` may go into opening devices and making pipelines, and of what is left then one part in
-    /// `to_come`, the number of operators not measured yet.
-    fn measure(&self, index: usize, begin: Instant, left: Duration, to_come: u32) -> Option<Table> {
-        let operator = &op::ALL[index];
-        let name = operator.name;
-        let probe = operator.probe.as_ref()?;
+    /// [`SHARE`].
+    fn measure(&self, operator: &Operator, calibration: &Calibration, begin: Instant, left: Duration) -> Option<Table> {
+        let identity = operator.identity;
+        let name = identity.name;
         let backends: Vec<_> = self.devices.iter().map(|device| device.backend().name()).collect();
         log::info!("calibrating {name} on {}: {left:.1?} at most", backends.join(", "));
         // Each depth may be another path through the kernel, and more items than one dispatch takes are.
-        let several = operator.jumps.first().map(|jump| (jump + 1, probe.depths[0]));
-        let proofs = probe.depths.iter().map(|&depth| (PROOF, depth)).chain(several);
-        let proofs: Vec<_> = proofs.map(|(items, depth)| (probe.generate)(items, depth)).collect();
+        let several = calibration
+            .jumps
+            .first()
+            .map(|jump| (jump + 1, calibration.depths[0].1));
+        let proofs = calibration
+            .depths
+            .iter()
+            .map(|&(_, generate)| (PROOF, generate))
+            .chain(several);
+        let proofs: Vec<_> = proofs.map(|(items, generate)| generate(items, 1, 1)).collect();
         let mut contestants = Vec::new();
         // What is known of the others, and was found out now.
         let (mut known, mut failures) = (0, Vec::new());
@@ -80,7 +90,7 @@ impl Hybrid {
             let backend = device.backend();
             // The CPU is what everything is compared with.
             let failure_before = (backend != Backend::Cpu)
-                .then(|| self.cache.failure(name, backend))
+                .then(|| self.cache.failure(identity, backend))
                 .flatten();
             if let Some(failure) = failure_before {
                 log::warn!(
@@ -94,7 +104,7 @@ impl Hybrid {
                     Ok(executor) => contestants.push((device, executor)),
                     Err(error) => {
                         log::warn!("{backend}: {name} is not run on it: {error}");
-                        failures.extend(failure(name, device, &error));
+                        failures.extend(failure(identity, device, &error));
                     }
                 }
             }
@@ -107,15 +117,15 @@ impl Hybrid {
         let backends: Vec<Backend> = contestants.iter().map(|(device, _)| device.backend()).collect();
         let mut world = Machine {
             begin,
-            operator,
-            probe,
+            calibration,
             contestants,
             work: None,
         };
         let is_alone = backends.len() == 1;
-        let left = left.saturating_sub(begin.elapsed()) / to_come;
+        let left = left.saturating_sub(begin.elapsed()) / SHARE;
         let until = begin.elapsed() + if is_alone { left.min(ALONE) } else { left };
-        let Measured { times, is_complete } = measure(&mut world, &backends, probe.depths, operator.jumps, until);
+        let depths: Vec<usize> = calibration.depths.iter().map(|&(depth, _)| depth).collect();
+        let Measured { times, is_complete } = measure(&mut world, &backends, &depths, calibration.jumps, until);
         if times.is_empty() {
             log::warn!("{name}: no time was left to measure it, it runs on the CPU");
             return None;
@@ -123,10 +133,10 @@ impl Hybrid {
         let table = Table::measured(times);
         log::info!("{name} is calibrated, after {:.1?}: {}", begin.elapsed(), told(&table));
         // One that fails only now may have been disturbed. And thresholds that the program did away with are not its to delete in the file.
-        if self.cleared[index] {
+        if operator.is_cleared {
             log::info!("{name}: kept by `keep_tables`, in the place of the thresholds");
         } else if (is_complete || is_alone) && is_whole && table.times.len() == backends.len() {
-            self.cache.keep_measured(name, &table, &failures);
+            self.cache.keep_measured(identity, &table, &failures);
         } else {
             log::warn!("{name}: not everything could be measured, so that it is not kept");
         }
@@ -136,7 +146,7 @@ impl Hybrid {
 
 /// What there is to remember of a device that could not be used: that it cannot be opened, or is wrong. Nothing, if that was for want of
 /// memory or time, which there may be soon, or if it was lost: what loses a device need not be this operator.
-fn failure(operator: &str, device: &Device, error: &CheckError) -> Option<Failure> {
+fn failure(operator: Identity, device: &Device, error: &CheckError) -> Option<Failure> {
     let may_be_otherwise = match error {
         CheckError::Failed(Error::OutOfMemory { .. } | Error::TooManyOnTheWay { .. } | Error::Timeout { .. }) => true,
         CheckError::Failed(Error::DeviceLost { .. } | Error::Driver { .. }) => device.was_open(),
@@ -147,16 +157,17 @@ fn failure(operator: &str, device: &Device, error: &CheckError) -> Option<Failur
     }
     Some(Failure {
         backend: device.backend(),
-        operator: device.was_open().then(|| operator.to_owned()),
+        operator: device.was_open().then(|| operator.name.to_owned()),
+        kernel: device.was_open().then(|| kept_kernel(operator)),
         error: error.to_string(),
         at: now(),
     })
 }
 
 /// Opens a device and has it compute something that is compared with the CPU.
-fn prove(device: &Device, proofs: &[Box<dyn Workload>]) -> Result<Arc<Executor>, CheckError> {
+fn prove(device: &Device, proofs: &[Sample]) -> Result<Arc<Executor>, CheckError> {
     let executor = device.executor()?;
-    match proofs.iter().try_for_each(|proof| proof.check(&executor)) {
+    match proofs.iter().try_for_each(|proof| executor.check_sample(proof)) {
         Ok(()) => Ok(executor),
         Err(error) => {
             if let CheckError::Failed(error) = &error {
@@ -180,10 +191,9 @@ fn told(table: &Table) -> String {
 /// This machine.
 struct Machine<'d> {
     begin: Instant,
-    operator: &'static Operator,
-    probe: &'static Probe,
+    calibration: &'d Calibration,
     contestants: Vec<(&'d Device, Arc<Executor>)>,
-    work: Option<Box<dyn Workload>>,
+    work: Option<Sample>,
 }
 
 impl World for Machine<'_> {
@@ -195,15 +205,19 @@ impl World for Machine<'_> {
         // Before the next is made: two may be more than there is memory for.
         self.work = None;
         let work = match timed {
-            Timed::Items { items, depth } => (self.probe.generate)(items, depth),
-            Timed::Batch { size, tasks } => (self.operator.workload)(size, tasks, 1),
+            Timed::Items { items, depth } => {
+                let mut depths = self.calibration.depths.iter();
+                let (_, generate) = depths.find(|(d, _)| *d == depth).expect("one of the depths");
+                generate(items, 1, 1)
+            }
+            Timed::Batch { size, tasks } => (self.calibration.depths[0].1)(size, tasks, 1),
         };
         self.work.insert(work).load()
     }
 
     fn time(&mut self, device: usize) -> Option<Duration> {
         let (device, executor) = &self.contestants[device];
-        match self.work.as_ref()?.run(executor) {
+        match executor.run_sample(self.work.as_ref()?) {
             Ok(time) => Some(time),
             Err(error) => {
                 device.fail(executor, &error);

@@ -3,15 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::table::Threshold;
-use crate::{
-    backend::Backend,
-    error::Error,
-    op::{self, Load},
-};
-
-/// The environment variable that says where tasks run: `auto`, a backend's name, or a comma list of `<operator>=<name>`, such
-/// as `vulkan,merkle_root=cpu`. What the program says goes first.
-pub const ROUTE_ENV: &str = "GPU_EXECUTOR_ROUTE";
+use crate::{backend::Backend, env::ROUTE_ENV, error::Error, task::Load};
 
 /// An output, and where it was computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,31 +116,25 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Where the operator of this name stands in [`op::ALL`].
-pub(super) fn operator(name: &str) -> Option<usize> {
-    op::ALL.iter().position(|o| o.probe.is_some() && o.name == name)
+/// What [`ROUTE_ENV`] says of where tasks run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Directive {
+    general: Option<Backend>,
+    /// Operators' names, and where their tasks run; the last of a name counts.
+    named: Vec<(String, Option<Backend>)>,
 }
 
-/// What [`ROUTE_ENV`] says: for each operator in [`op::ALL`] where its tasks run, if anything is said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Directive([Option<Backend>; op::ALL.len()]);
-
 impl Directive {
-    pub(super) fn none() -> Self {
-        Self([None; op::ALL.len()])
-    }
-
     pub(super) fn from_env() -> Result<Self, Error> {
         match std::env::var_os(ROUTE_ENV) {
-            None => Ok(Self::none()),
+            None => Ok(Self::default()),
             Some(list) => Self::parse(&list.to_string_lossy()),
         }
     }
 
     /// Names of operators outweigh what is said for all.
     fn parse(list: &str) -> Result<Self, Error> {
-        let mut general = None;
-        let mut named = [None; op::ALL.len()];
+        let mut directive = Self::default();
         for part in list.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let wrong = || Error::BadRoute { part: part.to_owned() };
             let (operator, name) = match part.split_once('=') {
@@ -160,24 +146,32 @@ impl Directive {
                 name => Some(name.parse::<Backend>().map_err(|_| wrong())?),
             };
             match operator {
-                None => general = backend,
-                Some(operator) => {
-                    let index = self::operator(operator).ok_or_else(wrong)?;
-                    named[index] = Some(backend);
-                }
+                None => directive.general = backend,
+                Some("") => return Err(wrong()),
+                Some(operator) => directive.named.push((operator.to_owned(), backend)),
             }
         }
-        Ok(Self(named.map(|said| said.unwrap_or(general))))
+        Ok(directive)
     }
 
-    /// Where tasks of the operator at this place of [`op::ALL`] run.
-    pub(super) fn of(&self, operator: usize) -> Option<Backend> {
-        self.0[operator]
+    /// Where tasks of the operator of this name run.
+    pub(super) fn of(&self, operator: &str) -> Option<Backend> {
+        let named = self.named.iter().rev().find(|(name, _)| name == operator);
+        named.map_or(self.general, |(_, backend)| *backend)
     }
 
     /// Every backend it names.
     pub(super) fn backends(&self) -> impl Iterator<Item = Backend> {
-        self.0.into_iter().flatten()
+        self.named
+            .iter()
+            .map(|(_, backend)| *backend)
+            .chain([self.general])
+            .flatten()
+    }
+
+    /// The operators that it names: whether there are such is known once they have tasks.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().map(|(name, _)| name.as_str())
     }
 }
 
@@ -187,9 +181,8 @@ mod tests {
 
     #[test]
     fn what_the_environment_says_is_read() {
-        let vector_add = op::index_of("vector_add");
         let check = |list: &str, expected: Option<Backend>| {
-            assert_eq!(Directive::parse(list).unwrap().of(vector_add), expected, "{list}");
+            assert_eq!(Directive::parse(list).unwrap().of("vector_add"), expected, "{list}");
         };
         check("", None);
         check("auto", None);
@@ -198,20 +191,21 @@ mod tests {
         check("vulkan,vector_add=cpu", Some(Backend::Cpu));
         check("vector_add = gles , vulkan", Some(Backend::Gles));
         check("vulkan,vector_add=auto", None);
+        check("vector_add=cpu,vector_add=gles", Some(Backend::Gles));
+        // Operators of other crates have names too.
+        check("vulkan,saxpy=cpu", Some(Backend::Vulkan));
+        assert_eq!(
+            Directive::parse("vulkan,saxpy=cpu").unwrap().of("saxpy"),
+            Some(Backend::Cpu)
+        );
     }
 
     #[test]
     fn what_is_no_route_is_named() {
-        for part in [
-            "fastest",
-            "vector_add=",
-            "=cpu",
-            "vector_sub=cpu",
-            "vector_add=cpu=gles",
-        ] {
+        for part in ["fastest", "vector_add=", "=cpu", "vector_add=cpu=gles"] {
             let error = Directive::parse(&format!("cpu,{part}")).unwrap_err();
             assert_eq!(error, Error::BadRoute { part: part.to_owned() });
-            assert!(error.to_string().contains("vector_add"), "{error}");
+            assert!(error.to_string().contains("<operator>="), "{error}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::times::{Curve, DeviceTimes};
-use crate::{backend::Backend, op::Load};
+use crate::{backend::Backend, task::Load};
 
 /// What decides where an operator's tasks run: measured times, or thresholds that a person set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

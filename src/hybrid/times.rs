@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::Backend, op::Load};
+use crate::{backend::Backend, task::Load};
 
 /// How long an operator takes on one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

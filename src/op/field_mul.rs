@@ -4,11 +4,7 @@ use ark_bn254::Fr;
 use ark_ff::{BigInt, PrimeField};
 use rayon::prelude::*;
 
-use super::{Cost, Elementwise, Extent, Load, Probe, Shape, Spec, Step, Task, word};
-use crate::{
-    error::Error,
-    workload::{Generate, Random, generated},
-};
+use crate::task::{Calibration, Cost, Extent, Generate, Kernel, Random, Step, Task, generated, word};
 
 /// An element of the field in Montgomery form with R = 2^256: four limbs, the lowest first, as ark-ff keeps them.
 pub type Element = [u64; 4];
@@ -18,7 +14,7 @@ pub type Element = [u64; 4];
 /// Inputs and output are in Montgomery form with R = 2^256. Any 256 bits are taken for their residue modulo the field's order;
 /// the output is below it.
 #[derive(Clone, Copy, Debug)]
-pub struct FieldMul<'a> {
+pub struct Bn254FrMul<'a> {
     /// Shape `[n]`.
     pub a: &'a [Element],
     /// Shape `[n]`.
@@ -31,13 +27,13 @@ pub struct FieldMul<'a> {
 const MOST_PRODUCTS: u32 = 1 << 15;
 
 /// A chain that is longer goes on, in another dispatch, from what the one before it wrote.
-fn step(spec: &Spec, extent: &Extent, number: usize) -> Option<Step> {
+fn step(extent: &Extent, number: usize) -> Option<Step> {
     let done = word(number).checked_mul(MOST_PRODUCTS)?;
-    let left = extent.parameter.checked_sub(done)?;
+    let left = extent.parameters[0].checked_sub(done)?;
     if number > 0 && left == 0 {
         return None;
     }
-    let mut step = Step::only(spec, extent, 0)?;
+    let mut step = Step::only(extent, 0)?;
     step.immediates[2] = left.min(MOST_PRODUCTS);
     step.immediates[3] = u32::from(number > 0);
     Some(step)
@@ -46,97 +42,71 @@ fn step(spec: &Spec, extent: &Extent, number: usize) -> Option<Step> {
 /// Products that are computed before another thread is awake.
 const FEW_PRODUCTS: usize = 1024;
 
-impl super::sealed::Sealed for FieldMul<'_> {}
-
-impl Task for FieldMul<'_> {
-    const SPEC: Spec = Spec {
-        operator: "field_mul",
-        shader: concat!(
-            include_str!("../../shaders/field_mul_u32.wgsl"),
-            include_str!("../../shaders/field_mul.wgsl")
-        ),
-        shader_int64: Some(concat!(
-            include_str!("../../shaders/field_mul_int64.wgsl"),
-            include_str!("../../shaders/field_mul.wgsl")
-        )),
-        workgroup_size: 64,
-        elements_per_thread: 1,
-        inputs: Shape::Numbers(&[32, 32]),
-        output_stride: 32,
-        immediates: 4,
-        step,
-        room: |elements, _| elements,
-        cost: Cost { element: 1000, word: 0 },
+impl Task for Bn254FrMul<'_> {
+    const KERNEL: Kernel = {
+        let kernel = Kernel::new("field_mul", include_str!("../../shaders/field_mul.wgsl"))
+            .after(const { &[include_str!("../../shaders/field_mul_u32.wgsl")] })
+            .with_int64(
+                include_str!("../../shaders/field_mul.wgsl"),
+                const { &[include_str!("../../shaders/field_mul_int64.wgsl")] },
+            )
+            .dispatches(step, |elements, _| elements)
+            .cost(Cost { element: 1000, word: 0 });
+        #[expect(unsafe_code, reason = "a reviewed kernel")]
+        // SAFETY: each thread compares its number with that of the elements before it touches the two vectors of its element
+        // in each binding, and nothing else. Its loops have constant bounds, but for that over the products, whose number the
+        // host gives. There is no workgroup memory.
+        unsafe {
+            kernel.trusted::<Self>()
+        }
     };
-    const PARALLEL: bool = true;
+    /// Single products and chains of 100.
+    const CALIBRATION: Option<Calibration> = Some(Calibration::of_depths(&[
+        (1, generated::<Input<1>>),
+        (100, generated::<Input<100>>),
+    ]));
+    type Inputs = (Element, Element);
+    type Parameters = u32;
     type Item = Element;
 
-    fn elements(&self) -> Result<usize, Error> {
-        if self.a.len() == self.b.len() {
-            Ok(self.a.len())
+    fn inputs(&self) -> (&[Element], &[Element]) {
+        (self.a, self.b)
+    }
+
+    fn parameters(&self) -> u32 {
+        self.products.into()
+    }
+
+    fn depth(products: u32) -> usize {
+        products.max(1) as usize
+    }
+
+    fn compute((a, b): (&[Element], &[Element]), products: u32, output: &mut [Element]) {
+        let chain = |((a, b), to): ((&Element, &Element), &mut Element)| *to = chain(*a, *b, products);
+        if are_few(a.len(), products) {
+            a.iter().zip(b).zip(output).for_each(chain);
         } else {
-            Err(Error::LengthMismatch {
-                operator: Self::SPEC.operator,
-                task: 0,
-                left: self.a.len(),
-                right: self.b.len(),
-            })
+            a.par_iter().zip(b).zip(output).for_each(chain);
         }
     }
 
-    fn input(&self, index: usize) -> &[u8] {
-        bytemuck::cast_slice([self.a, self.b][index])
-    }
-
-    fn parameter(&self) -> Option<u32> {
-        Some(u32::from(self.products))
-    }
-
-    fn load(&self) -> Load {
-        Load::deep(self.a.len(), usize::from(self.products.max(1)))
-    }
-
-    fn run_on_cpu(&self, output: &mut Vec<Element>) {
-        let chain = |(a, b): (&Element, &Element)| chain(*a, *b, self.products);
-        if self.is_few() {
-            output.extend(self.a.iter().zip(self.b).map(chain));
+    fn append((a, b): (&[Element], &[Element]), products: u32, output: &mut Vec<Element>) {
+        let chain = |(a, b): (&Element, &Element)| chain(*a, *b, products);
+        if are_few(a.len(), products) {
+            output.extend(a.iter().zip(b).map(chain));
         } else {
             // Each thread faults its own part of the memory in.
-            output.par_extend(self.a.par_iter().zip(self.b).map(chain));
-        }
-    }
-
-    fn run_on_cpu_into(&self, output: &mut [Element]) {
-        let chain = |((a, b), to): ((&Element, &Element), &mut Element)| *to = chain(*a, *b, self.products);
-        if self.is_few() {
-            self.a.iter().zip(self.b).zip(output).for_each(chain);
-        } else {
-            self.a.par_iter().zip(self.b).zip(output).for_each(chain);
+            output.par_extend(a.par_iter().zip(b).map(chain));
         }
     }
 }
 
-impl FieldMul<'_> {
-    fn is_few(&self) -> bool {
-        // None at all takes the residue, which is as much as a product.
-        self.a.len().saturating_mul(usize::from(self.products.max(1))) <= FEW_PRODUCTS
-    }
+fn are_few(elements: usize, products: u32) -> bool {
+    // None at all takes the residue, which is as much as a product.
+    elements.saturating_mul(Bn254FrMul::depth(products)) <= FEW_PRODUCTS
 }
 
-/// In place there is one product per element.
-impl Elementwise for FieldMul<'_> {
-    type Over<'a> = FieldMul<'a>;
-
-    fn over<'a>(inputs: &[&'a [u8]]) -> FieldMul<'a> {
-        FieldMul {
-            a: bytemuck::cast_slice(inputs[0]),
-            b: bytemuck::cast_slice(inputs[1]),
-            products: 1,
-        }
-    }
-}
-
-fn chain(a: Element, b: Element, products: u16) -> Element {
+fn chain(a: Element, b: Element, products: u32) -> Element {
     let (mut x, b) = (residue(a), residue(b));
     for _ in 0..products {
         x *= b;
@@ -154,23 +124,15 @@ fn residue(limbs: Element) -> Fr {
     Fr::new_unchecked(limbs)
 }
 
-/// Single products and chains of 100.
-pub(super) const PROBE: Probe = Probe {
-    generate: |items, depth| match depth {
-        1 => generated::<Input<1>>(items, 1, 1),
-        _ => generated::<Input<100>>(items, 1, 1),
-    },
-    depths: &[1, 100],
-};
-
 /// Owned inputs, for tests and benches, of so many products per element.
-pub(super) struct Input<const PRODUCTS: u16> {
+#[derive(Debug)]
+pub(crate) struct Input<const PRODUCTS: u16> {
     a: Vec<Element>,
     b: Vec<Element>,
 }
 
 impl<const PRODUCTS: u16> Generate for Input<PRODUCTS> {
-    type Task<'a> = FieldMul<'a>;
+    type Task<'a> = Bn254FrMul<'a>;
 
     fn generate(size: usize, random: &mut Random) -> Self {
         // Below the field's order, which begins with 0x30.
@@ -189,16 +151,12 @@ impl<const PRODUCTS: u16> Generate for Input<PRODUCTS> {
         }
     }
 
-    fn task(&self) -> FieldMul<'_> {
-        FieldMul {
+    fn task(&self) -> Bn254FrMul<'_> {
+        Bn254FrMul {
             a: &self.a,
             b: &self.b,
             products: PRODUCTS,
         }
-    }
-
-    fn same(device: &Element, cpu: &Element) -> bool {
-        device == cpu
     }
 }
 
@@ -211,11 +169,11 @@ mod tests {
         let check = |products: u32, expected: &[[u32; 2]]| {
             let extent = Extent {
                 elements: 100,
-                words: 0,
-                longest: 0,
-                parameter: products,
+                parameters: [products, 0, 0, 0, 0, 0],
+                groups: 2,
+                ..Extent::default()
             };
-            let steps = (0..).map_while(|number| step(&FieldMul::SPEC, &extent, number));
+            let steps = (0..).map_while(|number| step(&extent, number));
             let immediates = steps.map(|step| {
                 assert_eq!((step.groups, step.immediates[0]), (2, 100));
                 [step.immediates[2], step.immediates[3]]
@@ -233,13 +191,11 @@ mod tests {
     #[test]
     fn few_products_are_few_elements_too() {
         let check = |elements, products, expected| {
-            let elements = vec![[0; 4]; elements];
-            let task = FieldMul {
-                a: &elements,
-                b: &elements,
-                products,
-            };
-            assert_eq!(task.is_few(), expected, "{products} products over {}", elements.len());
+            assert_eq!(
+                are_few(elements, products),
+                expected,
+                "{products} products over {elements}"
+            );
         };
         for products in [0, 1] {
             check(FEW_PRODUCTS, products, true);

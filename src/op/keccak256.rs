@@ -8,9 +8,9 @@ hash! {
     /// Keccak-256 of each message, with the padding of Keccak's submission that Ethereum uses: not FIPS 202's SHA3-256.
     Keccak256,
     operator: "keccak256",
-    shaders: ["../../shaders/keccak_f.wgsl", "../../shaders/messages.wgsl", "../../shaders/keccak256.wgsl"],
+    shader: "../../shaders/keccak256.wgsl" behind ["../../shaders/keccak_f.wgsl"],
     block: BLOCK,
-    probe: { 64 => 1, 2175 => 16 },
+    calibration: { 64 => 1, 2175 => 16 },
 }
 
 const BLOCK: Block = Block {

@@ -2,11 +2,7 @@
 
 use sha3::Digest as _;
 
-use super::{Cost, Extent, Load, Shape, Spec, Step, Task, word};
-use crate::{
-    error::Error,
-    workload::{Generate, Random},
-};
+use crate::task::{Calibration, Cost, Extent, Generate, Kernel, Random, Step, Task, Whole, word};
 
 /// The root of the tree over leaves of 32 bytes. A node is keccak256 of its two children, left before right; a node without
 /// a sibling moves up unchanged. The leaves are taken as they are, so that one leaf is its own root. Without leaves there is
@@ -26,7 +22,7 @@ type Node = [u8; 32];
 const LEVELS: usize = 10;
 
 /// Leaves of the largest trees of one dispatch, and of two.
-pub(super) const JUMPS: &[usize] = &[1 << LEVELS, 1 << (2 * LEVELS)];
+pub(crate) const JUMPS: &[usize] = &[1 << LEVELS, 1 << (2 * LEVELS)];
 
 /// Leaves whose tree one thread of the host computes before another is awake.
 const LEAVES_OF_A_THREAD: usize = 64;
@@ -34,52 +30,46 @@ const LEAVES_OF_A_THREAD: usize = 64;
 /// Operations of one keccak-f.
 const PERMUTATION: u64 = 7000;
 
-impl super::sealed::Sealed for MerkleRoot<'_> {}
-
 impl Task for MerkleRoot<'_> {
-    const SPEC: Spec = Spec {
-        operator: "merkle_root",
-        shader: concat!(
-            include_str!("../../shaders/keccak_f.wgsl"),
-            include_str!("../../shaders/merkle_root.wgsl")
-        ),
-        shader_int64: None,
-        workgroup_size: 256,
-        elements_per_thread: 1,
-        inputs: Shape::Strings {
-            longest: usize::MAX,
-            digest: |leaves| root(bytemuck::cast_slice(leaves)),
-        },
-        output_stride: 32,
-        immediates: 8,
-        step,
-        // Two dispatches leave nodes behind at the most: the third is over 2^20 nodes of 2^20 leaves.
-        room: |elements, words| 3 * elements + between(words, 1) + between(words, 2),
-        cost: Cost {
-            element: PERMUTATION,
-            word: PERMUTATION / 8,
-        },
+    const KERNEL: Kernel = {
+        let kernel = Kernel::new("merkle_root", include_str!("../../shaders/merkle_root.wgsl"))
+            .after(const { &[include_str!("../../shaders/keccak_f.wgsl")] })
+            .dispatches(step, room)
+            .cost(COST);
+        #[expect(unsafe_code, reason = "a reviewed kernel")]
+        // SAFETY: each workgroup looks for its tree among those of the table, and reads no leaf or node behind the last of it.
+        // Where nodes lie behind the roots is told by `step`, and `room` has the place; workgroups beyond the last are told
+        // by their number. Loops end after ten levels, or with the number of trees; shared nodes are written before they are
+        // read.
+        unsafe {
+            kernel.trusted::<Self>()
+        }
     };
-    const PARALLEL: bool = true;
+    const CALIBRATION: Option<Calibration> = Some(Calibration::of::<Input>().with_jumps(JUMPS));
+    type Inputs = Whole<Node>;
+    type Parameters = ();
     type Item = Node;
 
-    fn elements(&self) -> Result<usize, Error> {
-        Ok(usize::from(!self.leaves.is_empty()))
+    fn inputs(&self) -> &[Node] {
+        self.leaves
     }
 
-    fn input(&self, _: usize) -> &[u8] {
-        bytemuck::cast_slice(self.leaves)
-    }
-
-    fn load(&self) -> Load {
-        Load::flat(self.leaves.len())
-    }
-
-    fn run_on_cpu_into(&self, output: &mut [Node]) {
+    fn compute(leaves: &[Node], (): (), output: &mut [Node]) {
         if let [to] = output {
-            *to = root(self.leaves);
+            *to = root(leaves);
         }
     }
+}
+
+/// What the tree over one element costs.
+const COST: Cost = Cost {
+    element: PERMUTATION,
+    word: PERMUTATION / 8,
+};
+
+/// Two dispatches leave nodes behind at the most: the third is over 2^20 nodes of 2^20 leaves.
+fn room(elements: usize, words: usize) -> usize {
+    3 * elements + between(words, 1) + between(words, 2)
 }
 
 /// Nodes that stand for 1,024^level leaves each, for leaves of so many words.
@@ -88,9 +78,9 @@ fn between(words: usize, level: usize) -> usize {
 }
 
 /// Each level is one dispatch over workgroups of 1,024 nodes, or several if it would take too long.
-fn step(spec: &Spec, extent: &Extent, number: usize) -> Option<Step> {
+fn step(extent: &Extent, number: usize) -> Option<Step> {
     let trees = extent.elements;
-    let most = usize::try_from(Cost::OF_A_DISPATCH / ((spec.cost.word * 8) << LEVELS)).expect("some thousands");
+    let most = usize::try_from(Cost::OF_A_DISPATCH / ((COST.word * 8) << LEVELS)).expect("some thousands");
     let (mut from_node, mut to_node) = (0, trees);
     let mut left = number;
     for level in 0.. {
@@ -158,8 +148,9 @@ fn parent(children: &[Node]) -> Node {
     }
 }
 
-/// Leaves, for tests and benches.
-pub(super) struct Input(Vec<Node>);
+/// Leaves, for calibrations, tests and benches.
+#[derive(Debug)]
+pub(crate) struct Input(Vec<Node>);
 
 impl Generate for Input {
     type Task<'a> = MerkleRoot<'a>;
@@ -174,9 +165,5 @@ impl Generate for Input {
 
     fn task(&self) -> MerkleRoot<'_> {
         MerkleRoot { leaves: &self.0 }
-    }
-
-    fn same(device: &Node, cpu: &Node) -> bool {
-        device == cpu
     }
 }

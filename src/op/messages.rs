@@ -2,8 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Cost, Digest, Load, Shape, Spec, Step};
-use crate::workload::Random;
+use crate::task::{Cost, Digest, Kernel, Random};
 
 /// Longer messages are hashed by the host while it writes the others: on the device a message is one thread's work, for which
 /// a small GPU takes a hundred times as long as a core. Mesa's drivers for CPUs also end a kernel's loops after 65,535 rounds
@@ -27,7 +26,7 @@ pub(super) struct Block {
 
 impl Block {
     /// Blocks of a message of so many bytes.
-    const fn count(self, bytes: usize) -> usize {
+    pub(super) const fn count(self, bytes: usize) -> usize {
         (bytes + self.padding).div_ceil(self.bytes)
     }
 }
@@ -39,9 +38,9 @@ macro_rules! hash {
         $(#[$doc:meta])*
         $name:ident,
         operator: $operator:literal,
-        shaders: [$($shader:literal),+],
+        shader: $shader:literal behind [$($prelude:literal),*],
         block: $block:expr,
-        probe: { $($bytes:literal => $depth:literal),+ },
+        calibration: { $($bytes:literal => $depth:literal),+ },
     ) => {
         $(#[$doc])*
         #[derive(Debug)]
@@ -60,91 +59,74 @@ macro_rules! hash {
 
         impl<M> Copy for $name<'_, M> {}
 
-        impl<M> super::sealed::Sealed for $name<'_, M> {}
-
-        impl<M: AsRef<[u8]> + Sync> super::Task for $name<'_, M> {
-            const SPEC: super::Spec =
-                super::messages::spec($operator, concat!($(include_str!($shader)),+), digest, $block);
-            const PARALLEL: bool = true;
+        impl<M: AsRef<[u8]> + Sync> crate::task::Task for $name<'_, M> {
+            const KERNEL: crate::task::Kernel = {
+                let kernel = super::messages::kernel(
+                    crate::task::Kernel::new($operator, include_str!($shader))
+                        .after(const { &[$(include_str!($prelude),)* crate::task::MESSAGES_WGSL] }),
+                    digest,
+                    $block,
+                );
+                #[expect(unsafe_code, reason = "a reviewed kernel")]
+                // SAFETY: each thread compares its number with that of the messages before it touches an entry of the table,
+                // and reads words from that message's first to its last, or the eight of a digest; what it shares in workgroup
+                // memory it writes before the barrier behind which that is read, but for threads without a message, whose
+                // part is not read. Loops end with the message.
+                unsafe {
+                    kernel.trusted::<Self>()
+                }
+            };
+            /// Messages of one block, of the usual lengths, and of many blocks.
+            const CALIBRATION: Option<crate::task::Calibration> = Some(crate::task::Calibration::of_depths(&[
+                $(($depth, crate::task::generated::<Input<$bytes>>)),+
+            ]));
+            type Inputs = crate::task::Strings<M>;
+            type Parameters = ();
             type Item = [u8; 32];
 
-            fn elements(&self) -> Result<usize, crate::error::Error> {
-                Ok(self.messages.len())
+            fn inputs(&self) -> &[M] {
+                self.messages
             }
 
-            fn input(&self, index: usize) -> &[u8] {
-                self.messages[index].as_ref()
+            fn steps(bytes: usize) -> usize {
+                // The host hashes longer ones, whatever the device.
+                $block.count(bytes.min(super::messages::LONGEST_BYTES))
             }
 
-            fn load(&self) -> super::Load {
-                self.weighed(super::MOST_LOOKED_AT)
+            fn compute(messages: &[M], (): (), output: &mut [[u8; 32]]) {
+                super::messages::write(messages, output, digest, $block);
             }
 
-            fn weighed(&self, looks: usize) -> super::Load {
-                super::messages::load(self.messages, looks, $block)
-            }
-
-            fn run_on_cpu(&self, output: &mut Vec<[u8; 32]>) {
-                super::messages::append(self.messages, output, digest, $block);
-            }
-
-            fn run_on_cpu_into(&self, output: &mut [[u8; 32]]) {
-                super::messages::write(self.messages, output, digest, $block);
+            fn append(messages: &[M], (): (), output: &mut Vec<[u8; 32]>) {
+                super::messages::append(messages, output, digest, $block);
             }
         }
 
-        /// Messages of so many bytes, for tests and benches.
-        pub(super) struct Input<const BYTES: usize>(Vec<[u8; BYTES]>);
+        /// Messages of so many bytes, for calibrations, tests and benches.
+        #[derive(Debug)]
+        pub(crate) struct Input<const BYTES: usize>(Vec<[u8; BYTES]>);
 
-        impl<const BYTES: usize> crate::workload::Generate for Input<BYTES> {
+        impl<const BYTES: usize> crate::task::Generate for Input<BYTES> {
             type Task<'a> = $name<'a, [u8; BYTES]>;
 
-            fn generate(size: usize, random: &mut crate::workload::Random) -> Self {
+            fn generate(size: usize, random: &mut crate::task::Random) -> Self {
                 Self(super::messages::generate(size, random))
             }
 
             fn task(&self) -> Self::Task<'_> {
                 $name { messages: &self.0 }
             }
-
-            fn same(device: &[u8; 32], cpu: &[u8; 32]) -> bool {
-                device == cpu
-            }
         }
-
-        /// Messages of one block, of the usual lengths, and of many blocks.
-        pub(super) const PROBE: super::Probe = super::Probe {
-            generate: |items, depth| match depth {
-                $($depth => crate::workload::generated::<Input<$bytes>>(items, 1, 1),)+
-                other => unreachable!("{other} is none of the depths"),
-            },
-            depths: &[$($depth),+],
-        };
     };
 }
 pub(super) use hash;
 
-/// The operator of a hash.
-pub(super) const fn spec(operator: &'static str, shader: &'static str, digest: Digest, block: Block) -> Spec {
-    Spec {
-        operator,
-        shader,
-        shader_int64: None,
-        workgroup_size: 64,
-        elements_per_thread: 1,
-        inputs: Shape::Strings {
-            longest: LONGEST_BYTES,
-            digest,
-        },
-        output_stride: 32,
-        immediates: 2,
-        step: Step::only,
-        room: |elements, _| elements,
-        cost: Cost {
-            element: block.operations,
-            word: block.operations * 4 / block.bytes as u64,
-        },
-    }
+/// The kernel of a hash.
+pub(super) const fn kernel(kernel: Kernel, digest: Digest, block: Block) -> Kernel {
+    kernel.digests_longer_than(LONGEST_BYTES, digest).cost(Cost {
+        element: block.operations,
+        word: block.operations * 4 / block.bytes as u64,
+    })
 }
 
 /// Whether messages are so few that other threads would come too late.
@@ -173,36 +155,6 @@ pub(super) fn append<M: AsRef<[u8]> + Sync>(messages: &[M], output: &mut Vec<[u8
     }
 }
 
-/// How much work messages are, by a look at so many of them at the most: any of every two or three, by chance, as lengths may take turns. Compiled for each hash, whose blocks are a number to divide by.
-#[inline(always)]
-pub(super) fn load<M: AsRef<[u8]>>(messages: &[M], looks: usize, block: Block) -> Load {
-    // The host hashes longer ones, whatever the device.
-    let blocks = |message: &M| block.count(message.as_ref().len().min(LONGEST_BYTES));
-    let is_itself = |message: &&M| {
-        let bytes = message.as_ref();
-        bytes.as_ptr() == std::ptr::from_ref(*message).cast() && bytes.len() == size_of::<M>()
-    };
-    // Arrays are all of one length.
-    if let Some(first) = messages.first().filter(is_itself) {
-        return Load::deep(messages.len(), blocks(first));
-    }
-    let step = messages.len().div_ceil(looks.max(1)).max(1);
-    let mut random = Random::new(0);
-    let (mut steps, mut longest) = (0_u64, 0);
-    for some in messages.chunks(step) {
-        let any = if some.len() > 1 { random.below(some.len()) } else { 0 };
-        let blocks = blocks(&some[any]) as u64;
-        steps += blocks * some.len() as u64;
-        longest = longest.max(blocks);
-    }
-    Load {
-        items: messages.len() as u64,
-        steps,
-        longest,
-        tasks: 1,
-    }
-}
-
 /// Messages of `BYTES` bytes, for tests and benches.
 pub(super) fn generate<const BYTES: usize>(size: usize, random: &mut Random) -> Vec<[u8; BYTES]> {
     let mut message = || {
@@ -213,67 +165,4 @@ pub(super) fn generate<const BYTES: usize>(size: usize, random: &mut Random) -> 
         bytes
     };
     (0..size).map(|_| message()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{super::MOST_LOOKED_AT, *};
-
-    #[test]
-    fn a_load_is_that_of_the_blocks() {
-        let block = Block {
-            bytes: 10,
-            padding: 1,
-            operations: 0,
-            nanos: 1,
-        };
-        let check = |lengths: &[usize], expected: (u64, u64, u64)| {
-            let messages: Vec<Vec<u8>> = lengths.iter().map(|&n| vec![0; n]).collect();
-            let load = load(&messages, MOST_LOOKED_AT, block);
-            assert_eq!(
-                (load.items, load.steps, load.longest),
-                expected,
-                "{} messages",
-                lengths.len()
-            );
-        };
-        check(&[], (0, 0, 0));
-        check(&[0], (1, 1, 1));
-        check(&[0, 9, 10, 95], (4, 14, 10));
-        // Of 10,000 one of eighty is looked at.
-        check(&[25; 10_000], (10_000, 30_000, 3));
-        // Of arrays, one.
-        assert_eq!(load(&[[0; 25]; 700], 1, block), Load::deep(700, 3));
-        assert_eq!(load::<[u8; 25]>(&[], 9, block), load::<Vec<u8>>(&[], 9, block));
-        assert_eq!(load(&[[0; 0]; 7], 9, block), Load::deep(7, 1));
-        // One look at the least, whatever is asked for.
-        assert_eq!(load(&[vec![0; 25], vec![0; 25]], 0, block), Load::deep(2, 3));
-    }
-
-    #[test]
-    fn a_load_does_not_depend_on_where_long_messages_are() {
-        let block = Block {
-            bytes: 10,
-            padding: 1,
-            operations: 0,
-            nanos: 1,
-        };
-        let long = vec![0; 995];
-        for period in 2..=12 {
-            for first in 0..period {
-                let messages: Vec<&[u8]> = (0..24_000)
-                    .map(|i| if i % period == first { &long[..] } else { &[] })
-                    .collect();
-                let load = load(&messages, MOST_LOOKED_AT, block);
-                // A long one has 100 blocks, any other one.
-                let exact = (24_000 / period * 99 + 24_000) as u64;
-                assert_eq!((load.items, load.longest), (24_000, 100));
-                assert!(
-                    (exact / 3..exact * 3).contains(&load.steps),
-                    "{} steps for {exact}, one of {period} long, from {first} on",
-                    load.steps
-                );
-            }
-        }
-    }
 }

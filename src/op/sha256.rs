@@ -8,11 +8,11 @@ hash! {
     /// SHA-256 of each message, as FIPS 180-4 has it.
     Sha256,
     operator: "sha256",
-    shaders: ["../../shaders/messages.wgsl", "../../shaders/sha256.wgsl"],
+    shader: "../../shaders/sha256.wgsl" behind [],
     block: BLOCK,
     // Two digests, of which trees are made, are 64 bytes: on the way to messages of 32 blocks, whose upload is bound by memory, theirs
     // would be taken for four times as long.
-    probe: { 55 => 1, 64 => 2, 2039 => 32 },
+    calibration: { 55 => 1, 64 => 2, 2039 => 32 },
 }
 
 const BLOCK: Block = Block {

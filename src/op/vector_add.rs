@@ -1,10 +1,6 @@
 //! `vector_add`: the element-wise sum of two vectors of f32, the yardstick that no transfer pays for.
 
-use super::{Cost, Elementwise, Shape, Spec, Step, Task};
-use crate::{
-    error::Error,
-    workload::{Generate, Random},
-};
+use crate::task::{Calibration, Cost, Generate, Kernel, Random, Task};
 
 /// `sum[i] = a[i] + b[i]` over f32, rounded to nearest as IEEE 754 wants it. Overflow gives an infinity, infinities of
 /// opposite sign a NaN; the payload of a NaN is unspecified, and a GPU may flush subnormal numbers to zero.
@@ -16,67 +12,42 @@ pub struct VectorAdd<'a> {
     pub b: &'a [f32],
 }
 
-impl super::sealed::Sealed for VectorAdd<'_> {}
-
 impl Task for VectorAdd<'_> {
-    const SPEC: Spec = Spec {
-        operator: "vector_add",
-        shader: include_str!("../../shaders/vector_add.wgsl"),
-        shader_int64: Some(include_str!("../../shaders/vector_add_int64.wgsl")),
-        workgroup_size: 256,
-        elements_per_thread: 4,
-        inputs: Shape::Numbers(&[4, 4]),
-        output_stride: 4,
-        immediates: 2,
-        step: Step::only,
-        room: |elements, _| elements,
-        cost: Cost { element: 1, word: 0 },
+    const KERNEL: Kernel = {
+        let kernel = Kernel::new("vector_add", include_str!("../../shaders/vector_add.wgsl"))
+            .with_int64(include_str!("../../shaders/vector_add_int64.wgsl"), &[])
+            .elements_per_thread(4)
+            .cost(Cost { element: 1, word: 0 });
+        #[expect(unsafe_code, reason = "a reviewed kernel")]
+        // SAFETY: each thread compares its number with that of the groups of four elements, rounded up, before it touches a
+        // binding at that number and nowhere else. There is no loop and no workgroup memory.
+        unsafe {
+            kernel.trusted::<Self>()
+        }
     };
-    // A batch of a megabyte is added before another thread is awake.
-    const PARALLEL: bool = false;
+    const CALIBRATION: Option<Calibration> = Some(Calibration::of::<Input>());
+    type Inputs = (f32, f32);
+    type Parameters = ();
     type Item = f32;
 
-    fn elements(&self) -> Result<usize, Error> {
-        if self.a.len() == self.b.len() {
-            Ok(self.a.len())
-        } else {
-            Err(Error::LengthMismatch {
-                operator: Self::SPEC.operator,
-                task: 0,
-                left: self.a.len(),
-                right: self.b.len(),
-            })
-        }
+    fn inputs(&self) -> (&[f32], &[f32]) {
+        (self.a, self.b)
     }
 
-    fn input(&self, index: usize) -> &[u8] {
-        bytemuck::cast_slice([self.a, self.b][index])
-    }
-
-    fn run_on_cpu(&self, output: &mut Vec<f32>) {
-        output.extend(self.a.iter().zip(self.b).map(|(a, b)| a + b));
-    }
-
-    fn run_on_cpu_into(&self, output: &mut [f32]) {
-        for (sum, (a, b)) in output.iter_mut().zip(self.a.iter().zip(self.b)) {
+    fn compute((a, b): (&[f32], &[f32]), (): (), output: &mut [f32]) {
+        for (sum, (a, b)) in output.iter_mut().zip(a.iter().zip(b)) {
             *sum = a + b;
         }
     }
-}
 
-impl Elementwise for VectorAdd<'_> {
-    type Over<'a> = VectorAdd<'a>;
-
-    fn over<'a>(inputs: &[&'a [u8]]) -> VectorAdd<'a> {
-        VectorAdd {
-            a: bytemuck::cast_slice(inputs[0]),
-            b: bytemuck::cast_slice(inputs[1]),
-        }
+    fn append((a, b): (&[f32], &[f32]), (): (), output: &mut Vec<f32>) {
+        output.extend(a.iter().zip(b).map(|(a, b)| a + b));
     }
 }
 
 /// Owned inputs, for tests and benches.
-pub(super) struct Input {
+#[derive(Debug)]
+pub(crate) struct Input {
     a: Vec<f32>,
     b: Vec<f32>,
 }

@@ -11,7 +11,7 @@ mod submitted;
 
 use std::sync::mpsc;
 
-use gpu_executor::{Backend, Error, Executor, FieldMul, MerkleRoot, Sha256, Transfer, Tuning, VectorAdd};
+use gpu_executor::{Backend, Bn254FrMul, Error, Executor, MerkleRoot, Sha256, Transfer, Tuning, VectorAdd};
 
 /// Sizes around a workgroup's, and one of several chunks of the tests' smallest.
 const SIZES: [usize; 6] = [1, 255, 256, 1027, 70_000, 300_001];
@@ -116,7 +116,7 @@ fn small_calls(executor: &Executor, round: usize) -> Vec<Vec<u8>> {
     let (a, b) = (numbers(300, round), numbers(300, round + 5));
     let task = VectorAdd { a: &a, b: &b };
     let elements: Vec<[u64; 4]> = (0..10_u64).map(|i| [i + round as u64, i, 7, 1]).collect();
-    let products = |products| FieldMul {
+    let products = |products| Bn254FrMul {
         a: &elements,
         b: &elements[..],
         products,
@@ -126,8 +126,8 @@ fn small_calls(executor: &Executor, round: usize) -> Vec<Vec<u8>> {
     let messages = [&long[..], &long[..50], &long[..7]];
     let turned = [messages[2], messages[0], messages[1]];
     let leaves: Vec<[u8; 32]> = (0..40).map(|i| [i + round as u8; 32]).collect();
-    let mut place = executor.in_place::<VectorAdd<'_>>(300).unwrap();
-    let [mut x, mut y] = place.inputs().unwrap();
+    let mut place = executor.in_place::<VectorAdd<'_>>(300, ()).unwrap();
+    let (mut x, mut y) = place.inputs().unwrap();
     x.copy_from_slice(&b);
     y.copy_from_slice(&b);
     let bytes = |numbers: &[f32]| bytemuck::cast_slice(numbers).to_vec();
@@ -287,8 +287,8 @@ fn threads_that_do_everything_at_once_get_what_is_theirs() {
                 let expected = sums(&a, &b);
                 let pending = executor.submit(&task).unwrap();
                 assert_eq!(executor.run(&task).unwrap(), expected);
-                let mut place = executor.in_place::<VectorAdd<'_>>(n).unwrap();
-                let [mut x, mut y] = place.inputs().unwrap();
+                let mut place = executor.in_place::<VectorAdd<'_>>(n, ()).unwrap();
+                let (mut x, mut y) = place.inputs().unwrap();
                 x.copy_from_slice(&a);
                 y.copy_from_slice(&b);
                 assert_eq!(executor.run_batch_flat(&[task; 3]).unwrap()[2], expected);

@@ -23,7 +23,8 @@ fn required(selected: &[Backend]) -> &[Backend] {
 /// Every usable adapter, the CPU included, or those of the backends in `GPU_EXECUTOR_BACKENDS`. Prints which these are.
 ///
 /// # Panics
-/// Under `CI` when an adapter that CI installs is missing or unusable.
+/// Without any adapter but the CPU, unless it alone is selected; under `CI` when an adapter that CI installs is missing or
+/// unusable.
 pub(crate) fn adapters() -> Vec<Adapter> {
     let selected = Backend::selected().expect("names of backends");
     let mut all = AdapterChoice::from_env().expect("a PCI id").list(&selected);
@@ -42,6 +43,11 @@ pub(crate) fn adapters() -> Vec<Adapter> {
         );
     }
     let usable: Vec<_> = all.into_iter().filter(|a| a.info().unusable.is_none()).collect();
+    assert!(
+        selected == [Backend::Cpu] || usable.iter().any(|a| a.info().backend != Backend::Cpu),
+        "no adapter but the CPU can be used, so that these tests would prove nothing: `cargo xtask setup` installs software \
+         adapters, and {BACKENDS_ENV}=cpu tests the CPU alone"
+    );
     for backend in required(&selected) {
         assert!(
             usable.iter().any(|a| a.info().backend == *backend),

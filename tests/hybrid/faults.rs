@@ -33,7 +33,7 @@ fn a_device_that_is_lost_is_replaced_by_the_cpu_until_it_is_rebuilt() {
     for gpu in gpus() {
         let backend = gpu.info().backend;
         let mut router = hybrid(&[gpu], "");
-        router.set_thresholds("vector_add", vec![from(1, backend)]).unwrap();
+        router.set_thresholds::<VectorAdd<'_>>(vec![from(1, backend)]).unwrap();
         for call in calls {
             assert_eq!(call(&router, &task).1.backend, backend);
             router.executor(backend).unwrap().lose_device();

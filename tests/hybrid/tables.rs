@@ -11,7 +11,7 @@ fn plant(adapters: &[Adapter], folder: &Path) -> (std::path::PathBuf, serde_json
     let backend = adapters[0].info().backend;
     let folder = folder.to_str().unwrap();
     let mut router = hybrid(adapters, folder);
-    router.set_thresholds("vector_add", vec![from(1, backend)]).unwrap();
+    router.set_thresholds::<VectorAdd<'_>>(vec![from(1, backend)]).unwrap();
     router.keep_tables();
     let file = router.table_file().unwrap();
     let mut kept: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
@@ -133,7 +133,7 @@ fn a_persons_thresholds_outlive_a_new_driver() {
     let folder = folder.path().to_str().unwrap();
     let mut router = hybrid(&gpus, folder);
     router
-        .set_thresholds("vector_add", vec![from(1, gpu.info().backend)])
+        .set_thresholds::<VectorAdd<'_>>(vec![from(1, gpu.info().backend)])
         .unwrap();
     router.keep_tables();
     let file = router.table_file().unwrap();
@@ -340,9 +340,9 @@ fn what_is_too_little_for_a_gpu_is_decided_without_a_prediction() {
         router.force(Some(backend)).unwrap();
         assert_eq!(route(&router, 10).backend, backend);
         router.force(None).unwrap();
-        router.set_thresholds("vector_add", vec![from(1, backend)]).unwrap();
+        router.set_thresholds::<VectorAdd<'_>>(vec![from(1, backend)]).unwrap();
         assert_eq!(route(&router, 10).backend, backend);
-        router.set_thresholds("vector_add", Vec::new()).unwrap();
+        router.set_thresholds::<VectorAdd<'_>>(Vec::new()).unwrap();
         route(&router, 10);
         assert_eq!(route(&router, 10).reason, Reason::Small);
     }
@@ -357,11 +357,11 @@ fn thresholds_that_were_done_away_with_do_not_come_back() {
         let router = || hybrid(&adapters, folder.path().to_str().unwrap());
         let reason = |router: &Hybrid| router.route::<VectorAdd<'_>>(Load::flat(1000)).reason;
         let mut first = router();
-        first.set_thresholds("vector_add", vec![from(1, backend)]).unwrap();
+        first.set_thresholds::<VectorAdd<'_>>(vec![from(1, backend)]).unwrap();
         first.keep_tables();
         let mut second = router();
         assert_eq!(reason(&second), Reason::Threshold(from(1, backend)));
-        second.set_thresholds("vector_add", Vec::new()).unwrap();
+        second.set_thresholds::<VectorAdd<'_>>(Vec::new()).unwrap();
         assert_eq!(reason(&second), Reason::NotCalibrated);
         assert_eq!(
             reason(&router()),

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod hashes;
+mod own;
 mod products;
 mod trees;
 

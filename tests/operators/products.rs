@@ -2,7 +2,7 @@
 
 use ark_bn254::Fr;
 use ark_ff::{BigInt, Field as _, PrimeField as _};
-use gpu_executor::{Error, FieldMul};
+use gpu_executor::{Bn254FrMul, Error};
 
 use super::{bytes, executors};
 
@@ -46,7 +46,7 @@ fn products_are_those_of_ark_whatever_the_input() {
     let (a, b): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
     for executor in executors() {
         for products in [0, 1, 2, 3, 100] {
-            let task = FieldMul { a: &a, b: &b, products };
+            let task = Bn254FrMul { a: &a, b: &b, products };
             let output = executor.run(&task).unwrap();
             for (i, output) in output.iter().enumerate() {
                 let expected = product(a[i], b[i], products);
@@ -72,7 +72,7 @@ fn one_and_what_ark_computes_with_are_in_the_same_form() {
         let a = [one, x.0.0, x.0.0];
         let b = [one, one, y.0.0];
         let output = executor
-            .run(&FieldMul {
+            .run(&Bn254FrMul {
                 a: &a,
                 b: &b,
                 products: 1,
@@ -97,7 +97,7 @@ fn batches_join_only_tasks_of_as_many_products() {
         (30, 31, 0),
         (31, 50, 65_535),
     ];
-    let tasks = shapes.map(|(from, to, products)| FieldMul {
+    let tasks = shapes.map(|(from, to, products)| Bn254FrMul {
         a: &a[from..to],
         b: &b[from..to],
         products,
@@ -134,7 +134,7 @@ fn the_longest_chains_are_right_in_every_place_of_a_workgroup() {
             // Half a workgroup's output, all of it, and some of the next ones.
             for n in [64, 65, 130] {
                 let (a, b) = (&a[..n], &b[..n]);
-                let output = executor.run(&FieldMul { a, b, products }).unwrap();
+                let output = executor.run(&Bn254FrMul { a, b, products }).unwrap();
                 let wrong: Vec<_> = (0..n).filter(|&i| output[i] != expected[i]).collect();
                 assert!(
                     wrong.is_empty(),
@@ -150,7 +150,7 @@ fn the_longest_chains_are_right_in_every_place_of_a_workgroup() {
 #[test]
 fn products_of_different_numbers_of_elements_are_an_error() {
     for executor in executors() {
-        let task = FieldMul {
+        let task = Bn254FrMul {
             a: &[[0; 4]; 3],
             b: &[[0; 4]; 2],
             products: 1,
@@ -169,8 +169,8 @@ fn products_of_different_numbers_of_elements_are_an_error() {
 fn products_are_computed_in_place() {
     let a: Vec<[u64; 4]> = bytemuck::pod_collect_to_vec(&bytes(32 * 300, 5));
     for executor in executors() {
-        let mut task = executor.in_place::<FieldMul<'_>>(300).unwrap();
-        let [mut x, mut y] = task.inputs().unwrap();
+        let mut task = executor.in_place::<Bn254FrMul<'_>>(300, 1).unwrap();
+        let (mut x, mut y) = task.inputs().unwrap();
         x.copy_from_slice(&a);
         y.copy_from_slice(&a);
         let expected: Vec<_> = a.iter().map(|a| product(*a, *a, 1)).collect();

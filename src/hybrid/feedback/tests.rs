@@ -67,7 +67,7 @@ fn calls_are_alike_to_within_a_factor_of_two() {
     assert_ne!(Kind::of(1, &two), Kind::of(1, &Load::flat(16)));
     // Nothing is too much or too little.
     Kind::of(0, &Load::default());
-    Kind::of(usize::MAX, &Load::deep(usize::MAX, usize::MAX));
+    Kind::of(u32::MAX, &Load::deep(usize::MAX, usize::MAX));
 }
 
 /// What is known after calls that take so many times what calibration has.
@@ -335,7 +335,7 @@ fn decided(feedback: &Feedback, calibrated: [u64; 2]) -> (usize, Option<u64>) {
 /// Part of the calls that go to the slower device, and how many of the last 1,000, where so many threads have calls on their way.
 fn part_of_threads(threads: usize, calibrated: [u64; 2], takes: [u64; 2], calls: usize) -> (f64, usize) {
     let feedback = Feedback::default();
-    let mut random = crate::workload::Random::new(1);
+    let mut random = crate::task::Random::new(1);
     // (end, device, took, best)
     let mut flying: Vec<(u64, usize, u64, Option<u64>)> = Vec::new();
     let (mut now, mut slow, mut late) = (0, 0, 0);

@@ -74,6 +74,18 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             "cargo clippy --package gpu-executor --lib --no-default-features --locked -- -D warnings"
         ),
     )?;
+    steps.time("features", || {
+        // Each operator's alone, and all without a GPU.
+        for features in ["field", "hash", "testkit", "field,hash,testkit"] {
+            console::status("Check", &format!("lints with {features} alone"));
+            let clippy = cmd!(sh, "cargo clippy --package gpu-executor --lib --no-default-features");
+            clippy
+                .args(["--features", features, "--locked", "--", "-D", "warnings"])
+                .quiet()
+                .run()?;
+        }
+        Ok(())
+    })?;
     let tests = tests(&sh, cfg!(windows));
     // Where the drivers were installed a moment ago, a test that finds none is a failure.
     steps.check(
@@ -89,6 +101,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         cmd!(sh, "cargo doc --workspace --no-deps --locked --document-private-items")
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
+    own_operator(&sh, &mut steps)?;
     steps.time("dependencies", dependencies)?;
     steps.time("workflows", || {
         workflows::check(&sh, is_ci() && cfg!(target_os = "linux"))
@@ -119,6 +132,33 @@ fn tests(sh: &Shell, on_windows: bool) -> Cmd<'_> {
     } else {
         tests
     }
+}
+
+/// Operators of another workspace, with a path to the library and nothing else. What it builds lies beside what was built here,
+/// so that crates of the same features are built once.
+fn own_operator(sh: &Shell, steps: &mut Steps) -> Result<(), Error> {
+    let own = "examples/own-operator/Cargo.toml";
+    steps.check(
+        "format of own operators",
+        cmd!(sh, "cargo fmt --manifest-path {own} --check"),
+    )?;
+    let _there = sh.push_env("CARGO_TARGET_DIR", workspace::target());
+    steps.check(
+        "lints of own operators",
+        cmd!(
+            sh,
+            "cargo clippy --manifest-path {own} --all-targets --locked -- -D warnings"
+        ),
+    )?;
+    steps.check(
+        "tests of own operators",
+        cmd!(sh, "cargo test --manifest-path {own} --locked"),
+    )?;
+    // Each case once: that it runs, and is right. Optimised, all would be built again.
+    steps.check(
+        "bench of own operators",
+        cmd!(sh, "cargo bench --manifest-path {own} --profile dev --locked -- --test"),
+    )
 }
 
 fn dependencies() -> Result<(), Error> {

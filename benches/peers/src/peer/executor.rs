@@ -68,7 +68,7 @@ impl Peer for Executor {
                 Ok(wall)
             }),
             "in-place" => {
-                let mut task = match executor.in_place::<VectorAdd<'static>>(work.a.len()) {
+                let mut task = match executor.in_place::<VectorAdd<'static>>(work.a.len(), ()) {
                     Ok(task) => task,
                     Err(error @ Error::NotInPlace { .. }) => return Ok(Contestant::Absent(error.to_string())),
                     Err(error) => return Err(error.to_string()),
@@ -77,7 +77,7 @@ impl Peer for Executor {
                 Box::new(move |output, keep| {
                     seed += 1;
                     let start = Instant::now();
-                    let [a, b] = task.inputs::<f32, 2>().map_err(|error| error.to_string())?;
+                    let (a, b) = task.inputs().map_err(|error| error.to_string())?;
                     write(a, seed);
                     write(b, !seed);
                     let sum = task.run().map_err(|error| error.to_string())?;

@@ -1,13 +1,15 @@
 //! Strings of bytes on their way to the device: a table of where each begins and how long it is, and their words.
 
+use super::{Inputs as _, Kernel, Load, Random, Task, TaskExt as _, source::Batch, word};
 use crate::{
     error::Error,
-    gpu::{Chunk, Cutter, TABLE_STRIDE},
     host::{Copier, Target as _, map_each},
     mapped::Mapped,
-    op::{Digest, Shape, Task, word},
-    work::Inputs,
+    plan::{Chunk, Cutter},
 };
+
+/// Bytes for each string: where it begins, and how long it is.
+pub(crate) const TABLE_STRIDE: usize = 8;
 
 /// Strings longer than this on average are copied one after the other, each by all threads.
 const LONG_BYTES: usize = 64 << 10;
@@ -50,11 +52,14 @@ impl Sum {
     }
 }
 
-impl<T: Task> Inputs<'_, T> {
+impl<T: Task> Batch<'_, T> {
     /// The strings of a part of a chunk.
     fn strings(&self, part: Chunk) -> impl Iterator<Item = &[u8]> {
         let pieces = part.pieces(self.lengths);
-        pieces.flat_map(move |piece| piece.elements.map(move |element| self.tasks[piece.task].input(element)))
+        pieces.flat_map(move |piece| {
+            let inputs = self.tasks[piece.task].inputs();
+            piece.elements.map(move |element| T::Inputs::bytes(inputs, element))
+        })
     }
 
     fn sum(&self, part: Chunk, longest: usize) -> Sum {
@@ -119,11 +124,11 @@ struct Part {
 
 /// Cuts off as many strings as a chunk may have.
 pub(crate) fn next<T: Task>(
-    inputs: &Inputs<'_, T>,
+    inputs: &Batch<'_, T>,
     cutter: &mut Cutter,
-    longest: usize,
     copier: Copier,
 ) -> Result<Option<Chunk>, Error> {
+    let longest = T::SPEC.longest();
     let most = cutter.most;
     let Some(next) = cutter.peek() else {
         return Ok(None);
@@ -140,7 +145,7 @@ pub(crate) fn next<T: Task>(
             let words = words(string, longest);
             if words > most.longest {
                 return Err(Error::TooLong {
-                    operator: T::SPEC.operator,
+                    operator: T::SPEC.operator(),
                     bytes: string.len(),
                     most: most.longest * 4,
                 });
@@ -163,18 +168,13 @@ pub(crate) fn next<T: Task>(
 }
 
 /// Writes where each string begins, in words, and its length in bytes.
-pub(crate) fn write_table<T: Task>(
-    inputs: &Inputs<'_, T>,
-    chunk: Chunk,
-    to: Mapped<'_, u8>,
-    longest: usize,
-    copier: Copier,
-) {
+pub(crate) fn write_table<T: Task>(inputs: &Batch<'_, T>, chunk: Chunk, to: Mapped<'_, u8>, copier: Copier) {
+    let longest = T::SPEC.longest();
     let bytes = |part: Part| part.chunk.elements * TABLE_STRIDE;
     inputs.share_out((chunk, longest, copier), to, bytes, |part, mut first, to| {
         to.cast::<[u32; 2]>().write_iter(inputs.strings(part).map(|string| {
             let length = if string.len() > longest {
-                Shape::DIGESTED
+                Kernel::DIGESTED
             } else {
                 word(string.len())
             };
@@ -191,15 +191,10 @@ pub(crate) fn write_table<T: Task>(
 }
 
 /// Writes each string, filled up with zeros; in place of one that is too long, its digest.
-pub(crate) fn write_words<T: Task>(
-    inputs: &Inputs<'_, T>,
-    chunk: Chunk,
-    mut to: Mapped<'_, u8>,
-    (longest, digest): (usize, Digest),
-    copier: Copier,
-) {
-    let some_are_too_long = chunk.longest * 4 > longest;
-    if !some_are_too_long && chunk.words / chunk.elements * 4 < LONG_BYTES {
+pub(crate) fn write_words<T: Task>(inputs: &Batch<'_, T>, chunk: Chunk, mut to: Mapped<'_, u8>, copier: Copier) {
+    let longest = T::SPEC.longest();
+    let too_long = T::KERNEL.longest.filter(|_| chunk.longest * 4 > longest);
+    if too_long.is_none() && chunk.words / chunk.elements * 4 < LONG_BYTES {
         let bytes = |part: Part| part.sum.words * 4;
         return inputs.share_out((chunk, longest, copier), to, bytes, |part, _, mut to| {
             for string in inputs.strings(part) {
@@ -207,13 +202,11 @@ pub(crate) fn write_words<T: Task>(
             }
         });
     }
-    let mut digests = if some_are_too_long {
+    let digests = too_long.map_or_else(Vec::new, |(_, digest)| {
         let too_long: Vec<_> = inputs.strings(chunk).filter(|string| string.len() > longest).collect();
         map_each(&too_long, |string| digest(string))
-    } else {
-        Vec::new()
-    }
-    .into_iter();
+    });
+    let mut digests = digests.into_iter();
     for string in inputs.strings(chunk) {
         to = if string.len() > longest {
             put(to, &digests.next().expect("one for each"), copier)
@@ -236,4 +229,90 @@ fn put<'m>(to: Mapped<'m, u8>, string: &[u8], copier: Copier) -> Mapped<'m, u8> 
     let (to_last, rest) = rest.split_at(UNIT);
     to_last.write(&last);
     rest
+}
+
+/// How much work strings are, by a look at so many of them at the most: any of every two or three, by chance, as lengths may take turns.
+/// Compiled for each operator, whose steps may be a number to divide by.
+#[inline(always)]
+pub(crate) fn load<M: AsRef<[u8]>>(strings: &[M], looks: usize, steps: impl Fn(usize) -> usize) -> Load {
+    let steps_of = |string: &M| steps(string.as_ref().len());
+    let is_itself = |string: &&M| {
+        let bytes = string.as_ref();
+        bytes.as_ptr() == std::ptr::from_ref(*string).cast() && bytes.len() == size_of::<M>()
+    };
+    // Arrays are all of one length.
+    if let Some(first) = strings.first().filter(is_itself) {
+        return Load::deep(strings.len(), steps_of(first));
+    }
+    let step = strings.len().div_ceil(looks.max(1)).max(1);
+    let mut random = Random::new(0);
+    let (mut all, mut longest) = (0_u64, 0);
+    for some in strings.chunks(step) {
+        let any = if some.len() > 1 { random.below(some.len()) } else { 0 };
+        let steps = steps_of(&some[any]) as u64;
+        all += steps * some.len() as u64;
+        longest = longest.max(steps);
+    }
+    Load {
+        items: strings.len() as u64,
+        steps: all,
+        longest,
+        tasks: 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blocks of ten bytes, with one of padding at least.
+    fn blocks(bytes: usize) -> usize {
+        (bytes + 1).div_ceil(10)
+    }
+
+    #[test]
+    fn a_load_is_that_of_the_blocks() {
+        let check = |lengths: &[usize], expected: (u64, u64, u64)| {
+            let messages: Vec<Vec<u8>> = lengths.iter().map(|&n| vec![0; n]).collect();
+            let load = load(&messages, Load::MAX_LOOKS, blocks);
+            assert_eq!(
+                (load.items, load.steps, load.longest),
+                expected,
+                "{} messages",
+                lengths.len()
+            );
+        };
+        check(&[], (0, 0, 0));
+        check(&[0], (1, 1, 1));
+        check(&[0, 9, 10, 95], (4, 14, 10));
+        // Of 10,000 one of eighty is looked at.
+        check(&[25; 10_000], (10_000, 30_000, 3));
+        // Of arrays, one.
+        assert_eq!(load(&[[0; 25]; 700], 1, blocks), Load::deep(700, 3));
+        assert_eq!(load::<[u8; 25]>(&[], 9, blocks), load::<Vec<u8>>(&[], 9, blocks));
+        assert_eq!(load(&[[0; 0]; 7], 9, blocks), Load::deep(7, 1));
+        // One look at the least, whatever is asked for.
+        assert_eq!(load(&[vec![0; 25], vec![0; 25]], 0, blocks), Load::deep(2, 3));
+    }
+
+    #[test]
+    fn a_load_does_not_depend_on_where_long_messages_are() {
+        let long = vec![0; 995];
+        for period in 2..=12 {
+            for first in 0..period {
+                let messages: Vec<&[u8]> = (0..24_000)
+                    .map(|i| if i % period == first { &long[..] } else { &[] })
+                    .collect();
+                let load = load(&messages, Load::MAX_LOOKS, blocks);
+                // A long one has 100 blocks, any other one.
+                let exact = (24_000 / period * 99 + 24_000) as u64;
+                assert_eq!((load.items, load.longest), (24_000, 100));
+                assert!(
+                    (exact / 3..exact * 3).contains(&load.steps),
+                    "{} steps for {exact}, one of {period} long, from {first} on",
+                    load.steps
+                );
+            }
+        }
+    }
 }

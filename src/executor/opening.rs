@@ -9,7 +9,8 @@ use std::{
     thread,
 };
 
-use crate::{error::Error, executor::Executor};
+use super::Executor;
+use crate::error::Error;
 
 /// An executor that is being opened: a [`Future`], for any executor of futures. Drivers take tenths of a second to open and
 /// offer no way to wait for them but to block, so that a thread does that which ends with it. Dropped, it leaves the thread

@@ -8,11 +8,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use super::Executor;
 use crate::{
     error::Error,
-    executor::Executor,
-    op::Task,
-    work::{Appended, Inputs, Sink, Source, lengths, run_on_cpu},
+    task::{Appended, Batch, Sink, Source, Task, lengths, run_on_cpu},
 };
 
 /// The outputs of a batch, end to end.
@@ -196,7 +195,7 @@ struct TypedLane<'a, T: Task> {
 
 impl<T: Task> Lane for TypedLane<'_, T> {
     fn split(&mut self) -> (Box<dyn Source + '_>, &mut dyn Sink) {
-        let inputs = Inputs {
+        let inputs = Batch {
             tasks: self.tasks,
             lengths: &self.lengths,
         };

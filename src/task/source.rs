@@ -1,22 +1,21 @@
-//! What a call works on: where inputs come from, and where the output goes.
+//! Between types and bytes: where a call's inputs come from, and where its output goes.
 
 use std::fmt;
 
 use rayon::prelude::*;
 
+use super::{Cost, Inputs as _, Shape, Task, TaskExt as _, kernel::Spec, strings};
 use crate::{
     error::Error,
-    gpu::{Chunk, Cutter},
     host::{Copier, reserve},
     mapped::Mapped,
-    op::{Cost, Shape, Spec, Task},
-    strings,
+    plan::{Chunk, Cutter},
 };
 
 /// The inputs of tasks of one operator, as an executor without types sees them.
 pub(crate) trait Source {
     /// The operator.
-    fn spec(&self) -> Spec;
+    fn spec(&self) -> &Spec;
 
     /// The number of elements of each task.
     fn lengths(&self) -> &[usize];
@@ -39,14 +38,14 @@ pub(crate) trait Sink {
 
 /// Borrowed tasks.
 #[derive(Debug)]
-pub(crate) struct Inputs<'a, T> {
+pub(crate) struct Batch<'a, T> {
     pub(crate) tasks: &'a [T],
     pub(crate) lengths: &'a [usize],
 }
 
-impl<T: Task> Source for Inputs<'_, T> {
-    fn spec(&self) -> Spec {
-        T::SPEC
+impl<T: Task> Source for Batch<'_, T> {
+    fn spec(&self) -> &Spec {
+        const { &T::SPEC }
     }
 
     fn lengths(&self) -> &[usize] {
@@ -56,38 +55,40 @@ impl<T: Task> Source for Inputs<'_, T> {
     fn next(&self, cutter: &mut Cutter, copier: Copier) -> Result<Option<Chunk>, Error> {
         match T::SPEC.inputs {
             Shape::Numbers(_) => Ok(self.next_numbers(cutter)),
-            Shape::Strings { longest, .. } => strings::next(self, cutter, longest, copier),
+            Shape::Strings => strings::next(self, cutter, copier),
         }
     }
 
     fn write(&self, chunk: Chunk, index: usize, to: Mapped<'_, u8>, copier: Copier) {
         match T::SPEC.inputs {
             Shape::Numbers(strides) => self.write_numbers(chunk, index, strides[index], to, copier),
-            Shape::Strings { longest, .. } if index == 0 => strings::write_table(self, chunk, to, longest, copier),
-            Shape::Strings { longest, digest } => strings::write_words(self, chunk, to, (longest, digest), copier),
+            Shape::Strings if index == 0 => strings::write_table(self, chunk, to, copier),
+            Shape::Strings => strings::write_words(self, chunk, to, copier),
         }
     }
 }
 
-impl<T: Task> Inputs<'_, T> {
-    /// Cuts off as many elements as a dispatch may cost, of tasks with one parameter.
+impl<T: Task> Batch<'_, T> {
+    /// Cuts off as many elements as a dispatch may cost, of tasks with the same parameters.
     fn next_numbers(&self, cutter: &mut Cutter) -> Option<Chunk> {
-        let Some(parameter) = self.tasks.get(cutter.task).and_then(Task::parameter) else {
+        if size_of::<T::Parameters>() == 0 {
             return cutter.next(self.lengths);
-        };
-        let each = T::SPEC.cost.of(1, 0, parameter).max(1);
+        }
+        let task = self.tasks.get(cutter.task)?;
+        let parameters = task.parameter_words();
+        let each = T::KERNEL.cost.of(1, 0, T::depth(task.parameters())).max(1);
         let most = usize::try_from(Cost::OF_A_DISPATCH / each).unwrap_or(usize::MAX).max(1);
         let most = most.min(cutter.most.elements);
         let same = self.tasks[cutter.task..].iter().zip(&self.lengths[cutter.task..]);
         let mut together = 0;
         for (task, elements) in same {
-            if together >= cutter.first + most || (task.parameter() != Some(parameter) && *elements > 0) {
+            if together >= cutter.first + most || (*elements > 0 && task.parameter_words() != parameters) {
                 break;
             }
             together += elements;
         }
         let chunk = cutter.next_of(self.lengths, most.min(together - cutter.first))?;
-        Some(Chunk { parameter, ..chunk })
+        Some(Chunk { parameters, ..chunk })
     }
 
     fn write_numbers(&self, chunk: Chunk, index: usize, stride: usize, mut to: Mapped<'_, u8>, copier: Copier) {
@@ -113,8 +114,8 @@ impl<T: Task> Inputs<'_, T> {
     /// Writes a part of input `index` on this thread.
     fn write_here(&self, part: Chunk, index: usize, stride: usize, mut to: Mapped<'_, u8>) {
         for piece in part.pieces(self.lengths) {
-            let bytes =
-                &self.tasks[piece.task].input(index)[piece.elements.start * stride..piece.elements.end * stride];
+            let bytes = T::Inputs::bytes(self.tasks[piece.task].inputs(), index);
+            let bytes = &bytes[piece.elements.start * stride..piece.elements.end * stride];
             let (mut mine, rest) = to.split_at(bytes.len());
             mine.copy_from_slice(bytes);
             to = rest;
@@ -128,10 +129,45 @@ pub(crate) fn lengths<T: Task>(tasks: &[T]) -> Result<Vec<usize>, Error> {
     tasks.iter().enumerate().map(number).collect()
 }
 
+/// Has a device take a source's work and hand its output to a sink; `None` where the CPU computes.
+pub(crate) type Device<'d> = Option<&'d mut dyn FnMut(&dyn Source, &mut dyn Sink) -> Result<(), Error>>;
+
+/// Runs one task.
+pub(crate) fn run_one<T: Task>(task: &T, device: Device<'_>) -> Result<Vec<T::Item>, Error> {
+    let lengths = &[task.elements()?];
+    let mut output = Appended::new(lengths)?;
+    match device {
+        None => task.run_on_cpu(&mut output.0),
+        Some(device) => {
+            let tasks = std::slice::from_ref(task);
+            device(&Batch { tasks, lengths }, &mut output)?;
+        }
+    }
+    Ok(output.0)
+}
+
+/// Runs tasks, and returns the output of each.
+pub(crate) fn run_batch<T: Task>(tasks: &[T], device: Device<'_>) -> Result<Vec<Vec<T::Item>>, Error> {
+    let lengths = &lengths(tasks)?;
+    let mut each = Each::new(lengths)?;
+    match device {
+        None if T::IS_HEAVY => {
+            let each = tasks.par_iter().zip(&mut each.outputs);
+            each.for_each(|(task, output)| task.run_on_cpu(output));
+        }
+        None => {
+            let each = tasks.iter().zip(&mut each.outputs);
+            each.for_each(|(task, output)| task.run_on_cpu(output));
+        }
+        Some(device) => device(&Batch { tasks, lengths }, &mut each)?,
+    }
+    Ok(each.outputs)
+}
+
 /// Appends the outputs of tasks, computed by the CPU, to a vector that has the room.
 pub(crate) fn run_on_cpu<T: Task>(tasks: &[T], lengths: &[usize], output: &mut Vec<T::Item>) {
     // Large tasks are shared out by themselves.
-    let is_shared = T::PARALLEL && tasks.len() > 1 && lengths.iter().sum::<usize>() / tasks.len() < 4096;
+    let is_shared = T::IS_HEAVY && tasks.len() > 1 && lengths.iter().sum::<usize>() / tasks.len() < 4096;
     if !is_shared {
         return tasks.iter().for_each(|task| task.run_on_cpu(output));
     }
@@ -143,7 +179,7 @@ pub(crate) fn run_on_cpu<T: Task>(tasks: &[T], lengths: &[usize], output: &mut V
         each.push((task, rest.split_off_mut(..length).expect("as long as all outputs")));
     }
     each.into_par_iter()
-        .for_each(|(task, output)| task.run_on_cpu_into(output));
+        .for_each(|(task, output)| T::compute(task.inputs(), task.parameters(), output));
 }
 
 /// Appends every task's output to one vector.
@@ -225,25 +261,48 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{gpu::Most, op::FieldMul};
+    use crate::{plan::Most, task::Kernel};
+
+    /// `a` and its parameter, which is never run.
+    #[derive(Clone, Copy, Debug)]
+    struct Tagged<'a>(&'a [u32], u32);
+
+    impl Task for Tagged<'_> {
+        const KERNEL: Kernel = Kernel::new("tagged", "");
+        type Inputs = (u32,);
+        type Parameters = u32;
+        type Item = u32;
+
+        fn inputs(&self) -> (&[u32],) {
+            (self.0,)
+        }
+
+        fn parameters(&self) -> u32 {
+            self.1
+        }
+
+        fn compute((a,): (&[u32],), tag: u32, output: &mut [u32]) {
+            for (to, a) in output.iter_mut().zip(a) {
+                *to = a ^ tag;
+            }
+        }
+    }
 
     proptest! {
         #[test]
         fn chunks_of_numbers_have_elements_of_one_parameter(
-            batch in prop::collection::vec((0_usize..4, 0_u16..3), 0..12),
+            batch in prop::collection::vec((0_usize..4, 0_u32..3), 0..12),
             most in 1_usize..6,
         ) {
-            let ones = [[1; 4]; 4];
-            let task = |&(n, products): &(usize, u16)| FieldMul { a: &ones[..n], b: &ones[..n], products };
-            let tasks: Vec<_> = batch.iter().map(task).collect();
+            let tasks: Vec<_> = batch.iter().map(|&(n, tag)| Tagged(&[1; 4][..n], tag)).collect();
             let lengths = &lengths(&tasks).unwrap();
-            let inputs = Inputs { tasks: &tasks, lengths };
+            let inputs = Batch { tasks: &tasks, lengths };
             let mut cutter = Cutter::new(lengths, Most::elements(most));
             let mut seen = Vec::new();
             while let Some(chunk) = inputs.next(&mut cutter, Copier::ALONE).unwrap() {
                 prop_assert!((1..=most).contains(&chunk.elements));
                 for piece in chunk.pieces(lengths) {
-                    prop_assert_eq!(chunk.parameter, u32::from(batch[piece.task].1));
+                    prop_assert_eq!(chunk.parameters, [batch[piece.task].1, 0, 0, 0, 0, 0]);
                     seen.extend(piece.elements.map(|element| (piece.task, element)));
                 }
             }

@@ -2,7 +2,23 @@
 
 use std::ops::Range;
 
-use crate::op::Extent;
+/// Threads per workgroup that every adapter must allow.
+pub(crate) const MAX_WORKGROUP_SIZE: u32 = 256;
+
+/// What a chunk has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Elements of the output.
+    pub elements: usize,
+    /// Words of all strings.
+    pub words: usize,
+    /// Words of the longest string.
+    pub longest: usize,
+    /// The tasks' parameters.
+    pub parameters: [u32; 6],
+    /// Workgroups whose threads take all elements.
+    pub groups: u32,
+}
 
 /// A part of one task that lies in one chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,17 +42,19 @@ pub(crate) struct Chunk {
     pub(crate) words: usize,
     /// Words of the longest.
     pub(crate) longest: usize,
-    /// The parameter of its tasks.
-    pub(crate) parameter: u32,
+    /// The parameters of its tasks.
+    pub(crate) parameters: [u32; 6],
 }
 
 impl Chunk {
-    pub(super) fn extent(&self) -> Extent {
+    /// What it has, whose elements take so many workgroups.
+    pub(crate) fn extent(&self, groups: u32) -> Extent {
         Extent {
             elements: self.elements,
             words: self.words,
             longest: self.longest,
-            parameter: self.parameter,
+            parameters: self.parameters,
+            groups,
         }
     }
 
@@ -136,7 +154,7 @@ impl Cutter {
             elements: self.left.min(self.most.elements),
             words: 0,
             longest: 0,
-            parameter: 0,
+            parameters: [0; 6],
         })
     }
 
