@@ -260,7 +260,7 @@ fn audit_lock(flags: &Flags, command: &str, place: &Place) -> Result<Exit, Error
     let mut warnings = except(&mut findings, &place.config, flags.crates.is_empty());
     warnings.extend(absent(flags, &place.lock));
     warnings.extend(place.config.hint.clone());
-    warnings.extend(dangling(&place.lock, &crates)?);
+    warnings.extend(dangling(&place.lock, &crates, &interop)?);
     warnings.extend(place.config.hint.clone());
     warnings.extend(baseline(flags, &mut findings)?);
     let report = Report {
@@ -308,7 +308,7 @@ fn baseline(flags: &Flags, findings: &mut [finding::Finding]) -> Result<Vec<Stri
 }
 
 /// What is to be said of edges that lead nowhere; where one concerns an audited crate, nothing can be said at all.
-fn dangling(lock: &Lock, crates: &[String]) -> Result<Vec<String>, Error> {
+fn dangling(lock: &Lock, crates: &[String], interop: &Interop) -> Result<Vec<String>, Error> {
     let mut warnings = Vec::new();
     for edge in &lock.dangling {
         let what = format!(
@@ -316,10 +316,11 @@ fn dangling(lock: &Lock, crates: &[String]) -> Result<Vec<String>, Error> {
             edge.entry, edge.package
         );
         let name = edge.entry.split(' ').next().unwrap_or_default();
-        if crates
-            .iter()
-            .any(|audited| *audited == name || *audited == edge.package.name)
-        {
+        let is_audited = |known: &str| match crates {
+            [] => interop.is_shared(known),
+            _ => crates.iter().any(|audited| audited == known),
+        };
+        if is_audited(name) || is_audited(&edge.package.name) {
             return Err(Error::Lock {
                 lock: lock.label.clone(),
                 line: edge.line,

@@ -35,6 +35,8 @@ struct Party<'g> {
     /// The version of X.
     x: usize,
     evidence: Vec<Evidence>,
+    /// Its source was read.
+    looked: bool,
 }
 
 /// Every name with at least two packages that two versions of it can break, with these packages.
@@ -141,7 +143,10 @@ impl<'a> Judge<'_, '_, 'a> {
         if direct.len() > 1 {
             return Vec::new();
         }
-        let wants_sources = graph.packages[parent].is_member || self.can_agree_roughly(parent, link, &direct, name);
+        let is_known = self.interop.is_shared(name) || self.asked.iter().any(|asked| asked == name);
+        let wants_sources =
+            graph.packages[parent].is_member || is_known || self.can_agree_roughly(parent, link, &direct, name);
+        let looked = wants_sources && self.apis.is_some_and(|apis| apis.sources.root(link.to).is_some());
         let evidence = match self.apis.filter(|_| wants_sources) {
             Some(apis) => apis.of(link.to, name),
             None => Default::default(),
@@ -158,7 +163,14 @@ impl<'a> Judge<'_, '_, 'a> {
             by_version.extend(direct.into_iter().map(|x| (x, Vec::new())));
         }
         let parties = by_version.into_iter();
-        parties.map(|(x, evidence)| Party { link, x, evidence }).collect()
+        parties
+            .map(|(x, evidence)| Party {
+                link,
+                x,
+                evidence,
+                looked,
+            })
+            .collect()
     }
 
     /// Whether a published package could be built without the split at all: what its requirements rule out, its authors
@@ -251,9 +263,6 @@ impl<'a> Judge<'_, '_, 'a> {
             (Some(sources), None) => Some(uses_both(sources, own, party)),
             (Some(sources), Some(other)) => Some(exchange(sources, other, party)),
         };
-        let names_x = sources
-            .as_ref()
-            .is_none_or(|files| files.is_empty() || files.iter().any(|f| f.names(&own.extern_name)));
         let proof = match (self.apis, other) {
             (Some(apis), None) if !party.evidence.is_empty() => proof::implements(apis, parent, own_x, &party.evidence),
             _ => None,
@@ -273,7 +282,7 @@ impl<'a> Judge<'_, '_, 'a> {
             let source = row.source.clone();
             if row.is_facade() && !a.is_member && self.is_split_by_design(own, party) {
                 (Level::Warn, Ground::SplitByDesign)
-            } else if row.is_facade() && names_x {
+            } else if row.is_facade() {
                 (Level::Error, Ground::Facade { source })
             } else if a.is_member {
                 (Level::Warn, Ground::Member)
@@ -336,7 +345,7 @@ impl<'a> Judge<'_, '_, 'a> {
             package: id(party.link.to),
             holder: id(self.holder(party.link.to, party.x)),
             requirement: party.link.requirement(),
-            looked: self.apis.is_some_and(|apis| apis.sources.root(party.link.to).is_some()),
+            looked: party.looked,
             evidence: party.evidence.clone(),
         };
         let parent_requirement = match other {

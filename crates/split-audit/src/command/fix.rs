@@ -99,9 +99,11 @@ impl Fix<'_> {
                         .unwrap_or(graphs[0]);
                     let mut blocker = Blocker::find(&situation, graph, &releases);
                     let before = (lock, findings.as_slice(), contexts.as_slice());
+                    let places = audited.contexts.as_slice();
                     blocker.advice = self.advice(
                         &shadow,
                         before,
+                        places,
                         &situation,
                         blocker.raise.as_ref(),
                         &releases,

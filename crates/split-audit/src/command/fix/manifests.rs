@@ -26,10 +26,16 @@ const MAX_ADVICE: usize = 2;
 impl Fix<'_> {
     /// The lines that help, tried one after the other: cargo resolves them, everything they split is audited, and the items
     /// that the member uses are still there.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is another thing that a line is tried against"
+    )]
     pub(super) fn advice(
         &self,
         shadow: &Shadow,
         (lock, findings, contexts): (&Lock, &[Finding], &[resolve::Context]),
+        // Those of the workspace itself: after a cure, the others are the copy's.
+        places: &[resolve::Context],
         situation: &Situation,
         raise: Option<&Edit>,
         releases: Releases<'_>,
@@ -50,7 +56,7 @@ impl Fix<'_> {
         }
         let mut found = Vec::new();
         for edits in candidates {
-            let Some((advice, texts)) = self.fit(&edits, contexts) else {
+            let Some((advice, texts)) = self.fit(&edits, places) else {
                 continue;
             };
             match self.try_edits(shadow, (lock, findings, contexts), situation, &texts)? {
