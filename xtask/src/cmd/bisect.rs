@@ -294,7 +294,7 @@ mod tests {
                 control_percent: 0.0,
                 deviation_percent: 1.0,
                 floor_percent: 1.0,
-                bound_percent: 5.0,
+                bound_percent: Some(5.0),
                 detectable_percent: 2.0,
             }],
             settle: None,
