@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Report(cmd::report::Flags),
     /// Compare two backends of one run, of two runs, or of two threshold scans
     Compare(cmd::compare::Flags),
+    /// Find from how many elements on a GPU is faster than the CPU, or why it never is
+    Scan(cmd::scan::Flags),
     /// Tell what each case took, commit by commit, and where it changed
     History(cmd::history::Flags),
     /// Measure this project, wgpu as tutorials use it, cubecl, the CPU and CUDA against each other

@@ -21,6 +21,7 @@ mod quantile;
 mod report;
 mod rows;
 mod run;
+mod scan;
 mod scan_file;
 mod shard;
 mod table;

@@ -151,10 +151,7 @@ impl Report<'_> {
             );
         }
         if self.verdicts.iter().any(|v| v.change_percent.is_some()) {
-            sentences.push(
-                "*change of the fastest tenth of the calls, or of the statistic that it names"
-                    .to_owned(),
-            );
+            sentences.push("*change of the fastest tenth of the calls, or of the statistic that it names".to_owned());
         }
         sentences.push(self.conclusion());
         sentences

@@ -13,8 +13,9 @@ use std::{
 };
 
 /// What GitHub's expressions stand for.
-const EXPRESSIONS: [(&str, &str); 9] = [
+const EXPRESSIONS: [(&str, &str); 10] = [
     ("matrix.adapters", "vulkan,gles"),
+    ("matrix.name", "linux"),
     ("matrix.shard", "1/2"),
     ("strategy.job-index", "0"),
     ("steps.base.outputs.commit", "HEAD"),
@@ -176,6 +177,8 @@ fn every_command_of_a_workflow_runs() {
         // What earlier steps leave behind.
         fs::create_dir_all(clone.join("baselines")).unwrap();
         fs::write(clone.join("baselines/new.csv"), format!("{count}\n")).unwrap();
+        fs::create_dir_all(clone.join("scans")).unwrap();
+        fs::write(clone.join("scans/scan.md"), "").unwrap();
         let result = Command::new("bash")
             .args(["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", &step.script])
             .current_dir(&clone)

@@ -13,6 +13,7 @@ pub(crate) mod history;
 pub(crate) mod merge;
 pub(crate) mod peers;
 pub(crate) mod report;
+pub(crate) mod scan;
 pub(crate) mod setup;
 pub(crate) mod validate_gate;
 pub(crate) mod windows;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Merge(flags) => merge::run(&flags).map(Into::into),
         Command::Report(flags) => report::run(&flags).map(Into::into),
         Command::Compare(flags) => compare::run(&flags).map(Into::into),
+        Command::Scan(flags) => scan::run(&flags).map(Into::into),
         Command::Completions(flags) => completions::run(&flags).map(Into::into),
         Command::History(flags) => history::run(&flags).map(Into::into),
         Command::Peers(flags) => peers::run(&flags).map(Into::into),
