@@ -1,5 +1,8 @@
 //! The command line: one variant per command, whose flags live in the command's own file.
 
+#[cfg(test)]
+mod documents;
+
 use clap::{Parser, Subcommand};
 
 use crate::cmd;
@@ -26,10 +29,18 @@ pub(crate) enum Command {
     ValidateGate(cmd::validate_gate::Flags),
     /// Join the shards of a run, and judge the whole
     Merge(cmd::merge::Flags),
+    /// Show a run to people: a page with figures, from what size a GPU pays, what changed
+    Report(cmd::report::Flags),
+    /// Compare two backends of one run, of two runs, or of two threshold scans
+    Compare(cmd::compare::Flags),
+    /// Tell what each case took, commit by commit, and where it changed
+    History(cmd::history::Flags),
     /// Measure this project, wgpu as tutorials use it, cubecl, the CPU and CUDA against each other
     Peers(cmd::peers::Flags),
     /// Find the version split that would break a build, and prove the cure
     AuditDeps(cmd::audit_deps::Flags),
+    /// Write what a shell needs to complete commands and flags
+    Completions(cmd::completions::Flags),
     /// List the adapters of this machine, and why some cannot be used
     Adapters(cmd::adapters::Flags),
     /// Install what the software adapters need (Debian and Ubuntu), or say what to install

@@ -11,7 +11,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::{
     cli::{Cli, Command},
-    cmd::{audit_deps, bench, setup, windows, workflows},
+    cmd::{audit_deps, bench, report, setup, windows, workflows},
     error::Error,
     exit::Exit,
     host::{console, windows::toolchain, workspace},
@@ -99,6 +99,10 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let exit = steps.time("bench", || {
         console::status("Bench", "quick; results, counters and errors count, times are shown");
         bench::run(&bench::Flags::quick_for_ci())
+    })?;
+    steps.time("report", || {
+        console::status("Check", "the report in a browser");
+        report::browser::check(&sh, is_ci())
     })?;
     if exit == Exit::Pass {
         console::status("Passed", &steps.to_string());

@@ -6,9 +6,13 @@ pub(crate) mod audit_deps;
 pub(crate) mod bench;
 pub(crate) mod bisect;
 pub(crate) mod ci;
+pub(crate) mod compare;
+pub(crate) mod completions;
 pub(crate) mod gate;
+pub(crate) mod history;
 pub(crate) mod merge;
 pub(crate) mod peers;
+pub(crate) mod report;
 pub(crate) mod setup;
 pub(crate) mod validate_gate;
 pub(crate) mod windows;
@@ -27,6 +31,10 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Bisect(flags) => bisect::run(&flags).map(Into::into),
         Command::ValidateGate(flags) => validate_gate::run(&flags).map(Into::into),
         Command::Merge(flags) => merge::run(&flags).map(Into::into),
+        Command::Report(flags) => report::run(&flags).map(Into::into),
+        Command::Compare(flags) => compare::run(&flags).map(Into::into),
+        Command::Completions(flags) => completions::run(&flags).map(Into::into),
+        Command::History(flags) => history::run(&flags).map(Into::into),
         Command::Peers(flags) => peers::run(&flags).map(Into::into),
         Command::AuditDeps(flags) => audit_deps::run(&flags).map(Into::into),
         Command::Adapters(flags) => adapters::run(&flags).map(Into::into),

@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use bench_gate::files;
+
+use crate::error::Error;
+
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
     // Cargo sets the variable when it runs this program; the other is for a program that was copied elsewhere and
@@ -23,6 +27,21 @@ pub(crate) fn target() -> PathBuf {
 /// Where runs are kept.
 pub(crate) fn runs() -> PathBuf {
     target().join("bench")
+}
+
+/// The latest run.
+///
+/// # Errors
+/// [`Error::Usage`] if there is none.
+pub(crate) fn latest_run() -> Result<PathBuf, Error> {
+    let latest = runs().join("latest");
+    match files::read(&latest) {
+        Ok(text) => Ok(PathBuf::from(text.trim_end())),
+        Err(_) => Err(Error::Usage(format!(
+            "{} names no run: make one with `cargo xtask bench`, or name a folder",
+            latest.display()
+        ))),
+    }
 }
 
 /// Where baselines are kept unless told otherwise.

@@ -232,9 +232,9 @@ impl Assessment {
 /// Blocks after which the case passes or is slower, if the change is as estimated.
 fn settle(view: &View, blocks: usize, plan: &Plan, tests: usize) -> Option<Settle> {
     let estimate = view.effect.estimate - view.accepted;
-    let room = view.bound - estimate;
     // Wide enough for the estimate to come out higher, as it does once in twenty times.
     let width = (view.effect.high - view.effect.estimate) * (1.0 + power::Z_POWER / view::z());
+    let room = view.bound - estimate;
     let pass = (room > 0.0 && !view.is_suspicious()).then(|| {
         let needed = blocks as f64 * (width / room).powi(2);
         (needed.ceil() as usize, Verdict::Pass)

@@ -15,8 +15,16 @@ pub struct Gate {
     pub short_bound: f64,
 }
 
+/// What a statistic that bounds no pass may be slower by: ten times, which every other would show.
+const UNBOUNDED: f64 = 9.0;
+
 /// The statistics judged. A case is slower if it is in one of them, and passes if it does in all.
-pub const GATES: [Gate; 3] = [
+///
+/// The fastest tenth and the median are steady. What they leave out is calls that are slow now and
+/// then: mean and 95th percentile find those (of one call in twelve that takes twice as long, the mean
+/// shows 8 %, the percentile up to 70 %), as well as their noise allows. They confirm a slowdown and
+/// bound none: on a shared machine one preempted call moves a window's mean by more than any bound.
+pub const GATES: [Gate; 4] = [
     Gate {
         statistic: Statistic::Fast,
         floor: 0.01,
@@ -31,8 +39,14 @@ pub const GATES: [Gate; 3] = [
     },
     Gate {
         statistic: Statistic::Mean,
-        floor: 0.02,
-        bound: 0.15,
-        short_bound: 0.15,
+        floor: 0.03,
+        bound: UNBOUNDED,
+        short_bound: UNBOUNDED,
+    },
+    Gate {
+        statistic: Statistic::Upper,
+        floor: 0.05,
+        bound: UNBOUNDED,
+        short_bound: UNBOUNDED,
     },
 ];

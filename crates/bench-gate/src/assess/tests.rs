@@ -247,15 +247,15 @@ fn the_phase_that_changed_is_named() {
     );
 }
 
-/// 200 suites of 6 unchanged cases with noise of 2 %, and as many in which one case is 5 % slower.
+/// 50 suites of 6 unchanged cases with noise of 2 %, and as many in which one case is 5 % slower.
 #[test]
 fn unchanged_cases_are_called_slower_in_less_than_one_suite_in_a_hundred_and_five_per_cent_are_found() {
     let mut random = Rng::with_seed(10);
     let (mut slower, mut faster, mut found) = (0, 0, 0);
-    for suite in 0..400 {
+    for suite in 0..100 {
         let cases: Vec<Case> = (0..6)
             .map(|index| {
-                let effect = if suite >= 200 && index == 0 {
+                let effect = if suite >= 50 && index == 0 {
                     0.05_f64.ln_1p()
                 } else {
                     0.0
@@ -264,7 +264,7 @@ fn unchanged_cases_are_called_slower_in_less_than_one_suite_in_a_hundred_and_fiv
             })
             .collect();
         let assessed = assess(&cases, &Plan::default());
-        let skipped = usize::from(suite >= 200);
+        let skipped = usize::from(suite >= 50);
         let any = |word| {
             assessed.cases[skipped..]
                 .iter()
@@ -272,8 +272,9 @@ fn unchanged_cases_are_called_slower_in_less_than_one_suite_in_a_hundred_and_fiv
         };
         slower += usize::from(any(Verdict::Slower));
         faster += usize::from(any(Verdict::Faster));
-        found += usize::from(suite >= 200 && assessed.cases[0].verdict == Verdict::Slower);
+        found += usize::from(suite >= 50 && assessed.cases[0].verdict == Verdict::Slower);
     }
-    assert!(slower <= 4 && faster <= 4, "{slower} slower, {faster} faster of 400");
-    assert!(found >= 190, "{found} of 200");
+    // At a rate of 1 %, four or more of 100 come once in 50 times.
+    assert!(slower < 4 && faster < 4, "{slower} slower, {faster} faster of 100");
+    assert!(found >= 47, "{found} of 50");
 }

@@ -59,21 +59,16 @@ impl View {
             .iter()
             .map(|[head, base, control]| [head - accepted, *base, *control])
             .collect();
-        let effect = aligned::effect(&blocks, INTERVAL_ERROR);
+        let (effect, error) = aligned::effect(&blocks, INTERVAL_ERROR);
         let base_ns = median(&of(|block| f64::midpoint(block[BASE], block[CONTROL]))).exp();
         let layout = case.layout.unwrap_or_else(|| Layout::assumed(base_ns));
-        let shifted = |by: f64| Effect {
-            estimate: effect.estimate - by,
-            low: effect.low - by,
-            high: effect.high - by,
-        };
         Self {
             p_slower: aligned::p_greater_and_less(&beyond)
                 .0
-                .max(layout.p_greater_and_less(&shifted(accepted), z(), n).0),
+                .max(layout.p_greater_and_less(effect.estimate - accepted, error, n).0),
             p_faster: aligned::p_greater_and_less(&blocks)
                 .1
-                .max(layout.p_greater_and_less(&effect, z(), n).1),
+                .max(layout.p_greater_and_less(effect.estimate, error, n).1),
             p_control: signed_rank::p_greater(&control)
                 .min(signed_rank::p_greater(&control.iter().map(|d| -d).collect::<Vec<_>>())),
             control: signed_rank::effect(&control, INTERVAL_ERROR),

@@ -45,8 +45,9 @@ pub fn p_greater_and_less(blocks: &[[f64; 3]]) -> (f64, f64) {
 }
 
 /// The effect that, subtracted from the treated, leaves the sum of ranks at its mean, with all
-/// effects that the same test would not reject at the two-sided `error` (normal approximation).
-pub fn effect(blocks: &[[f64; 3]], error: f64) -> Effect {
+/// effects that the same test would not reject at the two-sided `error` (normal approximation); and
+/// its standard error, half of what lies within one standard deviation of the sum's mean.
+pub fn effect(blocks: &[[f64; 3]], error: f64) -> (Effect, f64) {
     let z = Normal::standard().inverse_cdf(1.0 - error / 2.0);
     let differences = blocks.iter().flat_map(|[head, a, b]| [head - a, head - b]);
     let (low, high) = differences.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), d| {
@@ -67,11 +68,12 @@ pub fn effect(blocks: &[[f64; 3]], error: f64) -> Effect {
         }
         f64::midpoint(below, above)
     };
-    Effect {
+    let effect = Effect {
         estimate: crossing(0.0),
         low: crossing(z),
         high: crossing(-z),
-    }
+    };
+    (effect, f64::midpoint(crossing(-1.0), -crossing(1.0)))
 }
 
 /// How many standard deviations the sum of the treated's ranks lies above its mean.
@@ -208,7 +210,9 @@ mod tests {
         let normal = |random: &mut Rng| 0.02 * ((0..12).map(|_| random.f64()).sum::<f64>() - 6.0);
         let mut held = 0;
         for _ in 0..200 {
-            let effect = effect(&blocks(&mut random, 24, 0.05, normal), 0.05);
+            let (effect, error) = effect(&blocks(&mut random, 24, 0.05, normal), 0.05);
+            // 0.02 · √(1.5 / 24), and what a rank test loses.
+            assert!((0.003..0.009).contains(&error), "{error}");
             assert!(
                 effect.low <= effect.estimate && effect.estimate <= effect.high,
                 "{effect:?}"
@@ -218,7 +222,7 @@ mod tests {
         }
         // 190 are expected, with a standard deviation of 3.1.
         assert!((180..=199).contains(&held), "{held} of 200");
-        let constant = effect(&[[0.07, 0.02, 0.02]; 16], 0.01);
+        let (constant, _) = effect(&[[0.07, 0.02, 0.02]; 16], 0.01);
         assert!(
             [constant.low, constant.estimate, constant.high]
                 .iter()

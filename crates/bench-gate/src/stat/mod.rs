@@ -1,6 +1,7 @@
 //! Statistics: pure functions of numbers, without clocks and files.
 
 pub mod aligned;
+pub mod change_points;
 pub mod holm;
 pub mod layout;
 pub mod mann_whitney;
