@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -49,6 +50,9 @@ impl Wanted<'_> {
         }
     }
 }
+
+/// Makes the command of a program.
+type Starter = Box<dyn Fn() -> Command>;
 
 /// Blocks of a comparison at the most.
 const BLOCKS: usize = 40;
@@ -138,12 +142,12 @@ impl Asked<'_> {
                     ids: [case.base.id.clone(), case.head.id.clone()],
                 });
         }
-        let starts: BTreeMap<[usize; 2], [Box<dyn Fn() -> std::process::Command + '_>; 2]> = by_programs
+        let starts: BTreeMap<[usize; 2], [Starter; 2]> = by_programs
             .keys()
             .map(|&[ours, theirs]| {
                 let start = |program: &'_ Program| {
                     let program = program.clone();
-                    Box::new(move || program.command()) as Box<dyn Fn() -> std::process::Command>
+                    Box::new(move || program.command()) as Starter
                 };
                 (
                     [ours, theirs],
@@ -155,7 +159,7 @@ impl Asked<'_> {
         for (programs, cases) in by_programs {
             let commands = starts[&programs]
                 .each_ref()
-                .map(|start| &**start as &dyn Fn() -> std::process::Command);
+                .map(|start| &**start as &dyn Fn() -> Command);
             let is_serving = |index: usize| lists[index].kinds[programs[index]] == Kind::Serving;
             let serving = is_serving(0) && is_serving(1);
             let threads = [&base.programs[programs[0]], &head.programs[programs[1]]]
