@@ -111,7 +111,7 @@ mod tests {
         check(Unit::Nanos, 1.5e9, "1.5 s");
         check(Unit::Count, 1_000_000.0, "1,000,000");
         check(Unit::Count, 999.0, "999");
-        check(Unit::Change, -3.14159, "\u{2212}3.14 %");
+        check(Unit::Change, -3.456, "\u{2212}3.46 %");
         check(Unit::Change, 12.0, "+12 %");
         check(Unit::Change, 0.0, "0 %");
         check(Unit::Share, 0.995, "99.5 %");

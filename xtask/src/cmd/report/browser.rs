@@ -18,7 +18,8 @@ const FILES: [&str; 3] = ["check.mjs", "package.json", "package-lock.json"];
 /// installed if `with_setup` says so and the system has apt; else it is said that nothing was checked.
 pub(crate) fn check(sh: &Shell, with_setup: bool) -> Result<(), Error> {
     let lacking = setup::lacking(sh, &[NODE, NPM, CHROMIUM]);
-    if !lacking.is_empty() && !(with_setup && setup::is_possible()) {
+    let is_installed = with_setup && setup::is_possible();
+    if !lacking.is_empty() && !is_installed {
         console::warning(&format!(
             "the report was not opened in a browser: {} missing here",
             lacking.join(", ")
