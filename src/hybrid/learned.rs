@@ -62,7 +62,6 @@ impl Learned {
             .map(|times| times.ns(&flat(load)))
             .fold(f64::INFINITY, f64::min);
         devices
-            .into_iter()
             .filter(|&backend| ns(backend).is_none_or(|ns| ns <= least * HOPELESS))
             .find(|&backend| self.seen(backend, load).is_none_or(|seen| seen.calls < CALLS))
     }

@@ -35,7 +35,10 @@ pub trait Inputs: sealed::Sealed {
     #[doc(hidden)]
     const WHOLE: Option<usize> = None;
 
-    /// Number of elements of the output; of two inputs that differ in length, these.
+    /// Number of elements of the output.
+    ///
+    /// # Errors
+    /// The lengths of two inputs that differ.
     #[doc(hidden)]
     fn elements(slices: Self::Slices<'_>) -> Result<usize, [usize; 2]>;
 

@@ -102,9 +102,10 @@ fn validate(module: &Module) -> Result<(), (At, String)> {
 
 /// Threads per workgroup, and words of immediates.
 fn reflect(spec: &Spec, module: &Module) -> Result<(u32, usize), (At, String)> {
-    let mut mains = module.entry_points.iter().filter(|entry| entry.name == "main");
-    let main = mains
-        .find(|entry| entry.stage == ShaderStage::Compute)
+    let main = module
+        .entry_points
+        .iter()
+        .find(|entry| entry.name == "main" && entry.stage == ShaderStage::Compute)
         .ok_or((None, "it has no `@compute fn main`".to_owned()))?;
     let [size, 1, 1] = main.workgroup_size else {
         let [x, y, z] = main.workgroup_size;

@@ -20,7 +20,7 @@ pub(crate) enum Error {
     Command(#[from] xshell::Error),
     /// An audit of dependencies could not be done.
     #[error(transparent)]
-    Audit(#[from] crate::audit::error::Error),
+    Audit(#[from] split_audit::Error),
     /// Anything that only its own words describe.
     #[error("{0}")]
     Failed(String),

@@ -3,7 +3,6 @@
 //! Only `cmd` and `host` run other programs and read clocks; every other module is a function of its arguments.
 
 mod ab;
-mod audit;
 mod baseline;
 mod case;
 mod cli;

@@ -166,7 +166,7 @@ fn dependencies() -> Result<(), Error> {
     let root = workspace::root();
     let audit = Cli::parse_from([OsStr::new("cargo xtask"), OsStr::new("audit-deps"), root.as_os_str()]);
     if let Command::AuditDeps(flags) = &audit.command
-        && audit_deps::run(flags)? != audit_deps::Exit::Clean
+        && audit_deps::run(flags)? != split_audit::Exit::Clean
     {
         return Err(Error::Failed("the audit of dependencies found errors".to_owned()));
     }

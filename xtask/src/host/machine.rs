@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, path::Path};
 
 use xshell::{Shell, cmd};
 
+use split_audit::lock::Lock;
+
 use crate::{
-    audit::lock::Lock,
     error::Error,
     fingerprint::{AdapterPrint, Affinity, Fingerprint, SCHEMA},
 };

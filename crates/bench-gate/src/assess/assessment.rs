@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     GATES, Views,
+    gates::UNBOUNDED,
     input::{Accepted, BASE, CONTROL, Case, Counters, HEAD, Statistic, Three},
     view::{self, INTERVAL_ERROR, View},
 };
@@ -69,8 +70,8 @@ pub struct Figures {
     pub deviation_percent: f64,
     /// Changes up to this may be layout alone, or are too small to matter.
     pub floor_percent: f64,
-    /// A case passes if it surely is slower by less.
-    pub bound_percent: f64,
+    /// A case passes if it surely is slower by less; none if the statistic holds up no pass.
+    pub bound_percent: Option<f64>,
     /// The smallest slowdown that all blocks of the plan find with a probability of 95 %.
     pub detectable_percent: f64,
 }
@@ -125,7 +126,7 @@ impl Assessment {
                 control_percent: percent(view.control.estimate),
                 deviation_percent: percent(view.deviation),
                 floor_percent: percent(floor),
-                bound_percent: percent(view.bound + view.accepted),
+                bound_percent: (GATES[gate].bound < UNBOUNDED).then(|| percent(view.bound + view.accepted)),
                 detectable_percent: percent(
                     view.accepted + power::detectable(view.deviation, plan.last().blocks, level).max(floor),
                 ),
@@ -200,11 +201,11 @@ impl Assessment {
                 figures.change_percent, figures.low_percent, figures.high_percent
             ));
             if self.verdict == Verdict::Inconclusive {
-                let grounds = if figures.high_percent < figures.bound_percent {
-                    "looks slower, which so few blocks do not confirm".to_owned()
-                } else {
-                    format!("a slowdown above {:.0} % is not excluded", figures.bound_percent)
-                };
+                let exceeded = figures.bound_percent.filter(|bound| figures.high_percent >= *bound);
+                let grounds = exceeded.map_or_else(
+                    || "looks slower, which so few blocks do not confirm".to_owned(),
+                    |bound| format!("a slowdown above {bound:.0} % is not excluded"),
+                );
                 write(format!(": {grounds}"));
             }
             write(format!(", {} blocks", self.blocks));

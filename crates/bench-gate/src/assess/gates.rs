@@ -16,7 +16,7 @@ pub struct Gate {
 }
 
 /// What a statistic that bounds no pass may be slower by: ten times, which every other would show.
-const UNBOUNDED: f64 = 9.0;
+pub(super) const UNBOUNDED: f64 = 9.0;
 
 /// The statistics judged. A case is slower if it is in one of them, and passes if it does in all.
 ///

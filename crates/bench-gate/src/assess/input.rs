@@ -47,9 +47,7 @@ impl Statistic {
     }
 }
 
-/// The four statistics of one process: natural logarithms of nanoseconds. Fastest tenth and median are
-/// means over its windows, mean and 95th percentile those of the window where they are lowest: a
-/// neighbour that takes the core for a while is in one window, the program's own slow calls in all.
+/// The four statistics of one process: natural logarithms of nanoseconds, means over its windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Times([f64; 4]);
 
@@ -61,14 +59,11 @@ impl Times {
         if windows.is_empty() || !windows.iter().all(is_good) {
             return None;
         }
-        let of = |statistic: Statistic| {
+        let mean = |statistic: Statistic| {
             let logarithms = windows.iter().map(|window| window[statistic as usize].ln());
-            match statistic {
-                Statistic::Fast | Statistic::Median => logarithms.sum::<f64>() / windows.len() as f64,
-                Statistic::Mean | Statistic::Upper => logarithms.fold(f64::INFINITY, f64::min),
-            }
+            logarithms.sum::<f64>() / windows.len() as f64
         };
-        Some(Self(Statistic::ALL.map(of)))
+        Some(Self(Statistic::ALL.map(mean)))
     }
 }
 
@@ -150,9 +145,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_the_mean_of_its_windows_or_the_least_disturbed_one() {
+    fn a_process_is_the_mean_of_its_windows_logarithms() {
         let times = Times::of_windows(&[[100.0, 200.0, 300.0, 400.0], [400.0, 200.0, 1200.0, 900.0]]).unwrap();
-        let expected = [200.0_f64, 200.0, 300.0, 400.0];
+        let expected = [200.0_f64, 200.0, 600.0, 600.0];
         for (statistic, expected) in Statistic::ALL.into_iter().zip(expected) {
             assert!((times[statistic].exp() - expected).abs() < 1e-9, "{statistic:?}");
         }

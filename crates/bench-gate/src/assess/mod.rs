@@ -1,4 +1,4 @@
-//! From blocks to verdicts.
+//! From blocks to verdicts. docs/gate-statistics.md says what the rules rest on.
 
 mod assessment;
 mod gates;

@@ -37,11 +37,11 @@ const LIMITS: Limits = Limits {
 };
 
 /// Programs of xtask's tests that run cargo, of which there is none in Wine; on Windows they run.
-const NEED_CARGO: [&str; 2] = ["audit_deps", "audit_deps_formats"];
+const NEED_CARGO: [&str; 2] = ["formats", "worlds"];
 
 /// Tests that run cargo or git, likewise.
 const NEED_PROGRAMS: [&str; 3] = [
-    "cmd::audit_deps::certainty::every_certain_edge_is_one_that_cargo_tree_prints",
+    "command::certainty::every_certain_edge_is_one_that_cargo_tree_prints",
     "cmd::bench::appeal::tests::no_other_commit_takes_the_place_of_one_that_is_not_known",
     "cmd::validate_gate::rebuilt::tests::a_function_more_is_all_that_a_commit_adds",
 ];
