@@ -270,6 +270,9 @@ impl<'a> Reading<'_, '_, 'a> {
 
     fn examine_impl(&mut self, module: usize, block: &syn::ItemImpl) {
         let owner = last_name(&block.self_ty).unwrap_or_default();
+        if self.apis.sources.is_private(module, &owner) {
+            return;
+        }
         if let Some((path, _)) = &block.trait_ {
             let of = path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
             let item = format!("impl {of} for {}", if owner.is_empty() { "…" } else { &owner });

@@ -284,6 +284,13 @@ impl<'a> Sources<'a> {
         self.resolve_at(module, path, 0)
     }
 
+    /// Whether a module declares a name and keeps it to itself.
+    pub(crate) fn is_private(&self, module: usize, name: &str) -> bool {
+        let bindings = self.module(module).names.get(name).into_iter().flatten();
+        let mut declared = bindings.filter(|(_, binding)| matches!(binding, Binding::Item)).peekable();
+        declared.peek().is_some() && declared.all(|(is_public, _)| !is_public)
+    }
+
     /// Whether a path that begins with a dependency's name leads to something its source shows.
     pub(crate) fn has(&self, package: usize, path: &[String]) -> bool {
         let Some((first, rest)) = path.split_first() else {
