@@ -409,7 +409,7 @@ mod tests {
         assert_eq!(
             comparison.csv().unwrap(),
             "op,size,left,left_ns,right,right_ns,ratio,ratio_lo,ratio_hi,faster\n\
-             add,1000,vulkan,30000.0,gles,20000.0,0.6667,0.6573,0.6761,gles\n"
+             add,1000,vulkan,30000.0,gles,20000.0,0.6667,0.6573,0.6762,gles\n"
         );
         let json: serde_json::Value = serde_json::from_str(&comparison.json()).unwrap();
         assert_eq!(json["cases"][0]["faster"], "right");

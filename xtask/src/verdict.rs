@@ -130,7 +130,10 @@ mod tests {
                     size: 1,
                     tasks: 1,
                 };
-                CaseVerdict::new(case, verdict)
+                CaseVerdict {
+                    p50_ns: Some(1000.0),
+                    ..CaseVerdict::new(case, verdict)
+                }
             })
             .collect()
     }

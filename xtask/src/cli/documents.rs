@@ -76,7 +76,12 @@ fn every_example_of_a_document_is_one() {
         let text = fs::read_to_string(&path).unwrap();
         for (line, command) in commands(&text, "cargo run --release --example ") {
             let name = command.split_whitespace().next().unwrap_or_default();
-            let exists = [format!("examples/{name}.rs"), format!("examples/{name}/main.rs")]
+            let places = [
+                format!("examples/{name}.rs"),
+                format!("examples/{name}/main.rs"),
+                format!("examples/own-operator/examples/{name}.rs"),
+            ];
+            let exists = places
                 .iter()
                 .any(|file| root.join(file).is_file());
             assert!(exists, "{}:{line}: there is no example `{name}`", path.display());

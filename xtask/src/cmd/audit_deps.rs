@@ -8,6 +8,8 @@ use crate::error::Error;
 const COMMAND: &str = "cargo xtask audit-deps";
 
 #[derive(Debug, clap::Args)]
+// The flags of the library are a group of that name.
+#[group(skip)]
 #[command(after_help = split_audit::help(COMMAND))]
 pub(crate) struct Flags {
     #[command(flatten)]

@@ -170,7 +170,9 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
                 let of_case = verdicts
                     .iter_mut()
                     .find(|verdict| verdict.case == fresh.case && left.contains(&fresh.case));
-                of_case.map_or((), |verdict| *verdict = fresh);
+                if let Some(verdict) = of_case {
+                    *verdict = fresh;
+                }
             }
         }
     }

@@ -176,12 +176,6 @@ impl Project {
         Ok(side(keep(&built, &kept)?))
     }
 
-    /// Whether the program of a commit needs no build.
-    pub(crate) fn has(&self, revision: &str) -> bool {
-        let kept = self.resolve(revision).and_then(|commit| self.kept(&commit));
-        kept.is_ok_and(|kept| kept.exists())
-    }
-
     /// Where the program of a commit is kept: other compilers, flags, targets and dependencies make other programs.
     fn kept(&self, name: &str) -> Result<PathBuf, Error> {
         let sh = self.git()?;

@@ -190,7 +190,7 @@ mod tests {
         assert_eq!((read[0].case.as_str(), read[0].percent), ("a/cpu/1", 5.0));
         for (from, to, line) in [
             ("5.0", "\"x\"", 3),
-            ("until", "til", 1),
+            ("until", "til", 5),
             ("2026-12-31", "soon", 5),
             ("slower", "slow", 1),
         ] {
