@@ -106,7 +106,7 @@ fn a_case_that_crashes_leaves_the_others_their_verdicts() {
     let fault = "[ $case = o/cpu/2 ] && [ $verb = measure ] && { echo 'device lost' >&2; exit 9; }";
     repository.commit("crash", Program { fault, ..PLAIN });
     let said = [
-        "o/cpu/2: not measured: head cannot run it",
+        "o/cpu/2: not measured; head cannot run it",
         "device lost",
         "1 pass, 1 not measured",
     ];

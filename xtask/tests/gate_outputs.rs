@@ -15,7 +15,7 @@ use support::check;
 #[test]
 fn an_unchanged_case_passes_and_the_files_say_so() {
     let machine = Machine::with_baseline();
-    check(&machine.gate(&["--strict", "--require-baseline"]), 0, &["pass: 1 pass"]);
+    check(&machine.gate(&["--strict", "--require-baseline"]), 0, &["pass: 6 pass"]);
     let summary = fs::read_to_string(machine.run_dir().join("summary.md")).unwrap();
     assert!(summary.starts_with("# Bench: pass"), "{summary}");
     let verdicts = fs::read_to_string(machine.run_dir().join("verdicts.json")).unwrap();
@@ -24,11 +24,11 @@ fn an_unchanged_case_passes_and_the_files_say_so() {
     let junit = roxmltree::Document::parse(&junit).unwrap();
     let suite = junit.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
     let counts = ["name", "tests", "failures", "skipped"].map(|name| suite.attribute(name).unwrap());
-    assert_eq!(counts, ["vector_add/cpu", "1", "0", "0"]);
+    assert_eq!(counts, ["vector_add/cpu", "6", "0", "0"]);
     let history = fs::read_to_string(machine.run_dir().join("benchmark.json")).unwrap();
     let history: serde_json::Value = serde_json::from_str(&history).unwrap();
     assert_eq!(history[0]["name"], "vector_add/cpu/1000 (fastest tenth)");
-    assert_eq!(history[0]["value"], 100.0);
+    assert_eq!(history[0]["value"], 10_000.0);
 }
 
 #[test]
@@ -37,14 +37,14 @@ fn counters_are_told_before_times() {
     check(
         &machine.gate(&[]),
         0,
-        &["counters: as they were in all of 1 cases\ncase "],
+        &["counters: as they were in all of 6 cases\ncase "],
     );
-    machine.write_run(&[row("screen", 1, 100.0, 2)]);
+    machine.write_run(&[row("screen", 1, 10_000.0, 2)]);
     check(
         &machine.gate(&[]),
         3,
         &[
-            "counters: changed in 1 of 1 cases; if that is meant, `cargo xtask bench --save-baseline`",
+            "counters: changed in 1 of 6 cases; if that is meant, `cargo xtask bench --save-baseline`",
             "shows it\n  vector_add/cpu/1000: dispatches 1 → 2\ncase ",
         ],
     );
@@ -91,14 +91,14 @@ fn verdicts_follow_their_documented_schema() {
     };
     let machine = Machine::with_baseline();
     hold(&machine, &[], 0);
-    machine.write_run(&[row("screen", 1, 100.0, 2)]);
+    machine.write_run(&[row("screen", 1, 10_000.0, 2)]);
     hold(&machine, &[], 3);
-    machine.write_run(&[row("screen", 1, 130.0, 1)]);
+    machine.write_run(&[row("screen", 1, 13_000.0, 1)]);
     hold(&machine, &["--strict"], 4);
-    let confirming = (2..=4).map(|run| row("confirm", run, 130.0, 1));
-    machine.write_run(&confirming.chain([row("screen", 1, 130.0, 1)]).collect::<Vec<_>>());
+    let confirming = (2..=4).map(|run| row("confirm", run, 13_000.0, 1));
+    machine.write_run(&confirming.chain([row("screen", 1, 13_000.0, 1)]).collect::<Vec<_>>());
     hold(&machine, &[], 3);
-    machine.write_run(&[row("screen", 1, 100.0, 1).replace(",1000,1,screen", ",2000,1,screen")]);
+    machine.write_run(&[row("screen", 1, 10_000.0, 1).replace(",1000,1,screen", ",7000,1,screen")]);
     hold(&machine, &[], 0);
     hold(&machine, &["--strict"], 4);
     let machine = Machine::new();
@@ -109,7 +109,7 @@ fn verdicts_follow_their_documented_schema() {
 #[test]
 fn github_is_told_in_annotations_and_in_the_jobs_summary_and_nobody_else_is() {
     let machine = Machine::with_baseline();
-    machine.write_run(&[row("screen", 1, 100.0, 2)]);
+    machine.write_run(&[row("screen", 1, 10_000.0, 2)]);
     let summary = machine.0.path().join("step-summary");
     let told = |actions: Option<&str>| {
         let mut command = command(&machine.run_dir(), &machine.baselines(), &[]);

@@ -34,7 +34,7 @@ fn shard(machine: &Machine) {
         let out = machine.path(&format!("shard-{shard}"));
         let part = format!("{shard}/2");
         let flags = ["--no-gate", "--shard", &part, "--out", out.to_str().unwrap()];
-        check(&machine.bench(&flags), 0, &["measured, not judged: 1 cases"]);
+        check(&machine.bench(&flags), 0, &["measured, not judged: 3 cases"]);
     }
 }
 
@@ -56,12 +56,12 @@ fn merge(machine: &Machine, flags: &[&str]) -> Output {
 #[test]
 fn shards_are_judged_as_one_run_with_what_they_had_compared() {
     let machine = shards();
-    let whole = "counters: as they were in all of 4 cases, 2 of them without a driver (noop)";
-    check(&merge(&machine, &["--strict"]), 0, &[whole, "pass: 2 pass"]);
+    let whole = "counters: as they were in all of 8 cases, 2 of them without a driver (noop)";
+    check(&merge(&machine, &["--strict"]), 0, &[whole, "pass: 6 pass"]);
 
     machine.set("time_ns", "130");
     shard(&machine);
-    check(&merge(&machine, &["--strict"]), 4, &["2 inconclusive"]);
+    check(&merge(&machine, &["--strict"]), 4, &["6 inconclusive"]);
     // Both shards had their case compared with the baseline's revision.
     for (shard, verdict, percent) in [("1", "pass", 0.2), ("2", "slower", 7.0)] {
         let runs = fs::read_to_string(machine.path(&format!("shard-{shard}/runs.csv"))).unwrap();
