@@ -48,10 +48,13 @@ pub(crate) enum Role {
     Both,
 }
 
+/// A package, and the crate it is asked about.
+type Asked = (usize, String);
+
 /// The public interfaces of packages, as far as they concern one crate's name, each read once.
 pub(crate) struct Apis<'s, 'a> {
     pub(crate) sources: &'s Sources<'a>,
-    known: RefCell<HashMap<(usize, String), Rc<Vec<Evidence>>>>,
+    known: RefCell<HashMap<Asked, Rc<Vec<Evidence>>>>,
     reaching: RefCell<HashMap<String, Rc<Vec<bool>>>>,
 }
 
@@ -143,7 +146,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(item: String, owner: impl ToString, keys: &[&dyn ToString]) -> Self {
+    fn new(item: String, owner: &(impl ToString + ?Sized), keys: &[&dyn ToString]) -> Self {
         Self {
             item,
             owner: owner.to_string(),
@@ -164,13 +167,12 @@ impl<'a> Reading<'_, '_, 'a> {
         for item in items {
             match item {
                 Item::Mod(m) => {
-                    if is_public(&m.vis)
+                    if (is_public(&m.vis)
                         || published.contains(&m.ident.to_string())
-                        || is_re_exported_at_root(self, &m.ident)
+                        || is_re_exported_at_root(self, &m.ident))
+                        && let Some(child) = sources.child(module, m)
                     {
-                        if let Some(child) = sources.child(module, m) {
-                            self.visit(child);
-                        }
+                        self.visit(child);
                     }
                 }
                 _ => self.examine(module, item),
@@ -182,12 +184,12 @@ impl<'a> Reading<'_, '_, 'a> {
         match item {
             Item::Fn(f) if is_public(&f.vis) => {
                 let name = &f.sig.ident;
-                self.signature(module, Subject::new(format!("fn {name}"), name, &[name]), &f.sig, &[]);
+                self.signature(module, &Subject::new(format!("fn {name}"), name, &[name]), &f.sig, &[]);
             }
             Item::Struct(s) if is_public(&s.vis) => {
                 let subject = Subject::new(format!("struct {}", s.ident), &s.ident, &[&s.ident]);
                 self.note(module, &subject, &s.generics, Role::Takes, |p| {
-                    p.visit_generics(&s.generics)
+                    p.visit_generics(&s.generics);
                 });
                 for (index, field) in s.fields.iter().enumerate().filter(|(_, field)| is_public(&field.vis)) {
                     let name = field.ident.as_ref().map_or(index.to_string(), Ident::to_string);
@@ -214,7 +216,7 @@ impl<'a> Reading<'_, '_, 'a> {
             Item::Static(s) if is_public(&s.vis) => {
                 let subject = Subject::new(format!("static {}", s.ident), &s.ident, &[&s.ident]);
                 self.note(module, &subject, &syn::Generics::default(), Role::Gives, |p| {
-                    p.visit_type(&s.ty)
+                    p.visit_type(&s.ty);
                 });
             }
             Item::Trait(t) if is_public(&t.vis) => self.examine_trait(module, t),
@@ -291,12 +293,12 @@ impl<'a> Reading<'_, '_, 'a> {
                 let methods: Vec<String> = methods.collect();
                 let mut subject = Subject::new(subject.item, &of, &[&of]);
                 self.note(module, &subject, &block.generics, Role::Takes, |p| {
-                    p.visit_type(&block.self_ty)
+                    p.visit_type(&block.self_ty);
                 });
                 for method in methods.into_iter().take(8) {
                     subject.keys = vec![method];
                     self.note(module, &subject, &block.generics, Role::Takes, |p| {
-                        p.visit_type(&block.self_ty)
+                        p.visit_type(&block.self_ty);
                     });
                 }
             }
@@ -311,7 +313,7 @@ impl<'a> Reading<'_, '_, 'a> {
                         Some(_) => Subject::new(shown, &owner, &[name]),
                         None => Subject::new(shown, &owner, &[&owner, name]),
                     };
-                    self.signature(module, subject, &f.sig, &[&block.generics]);
+                    self.signature(module, &subject, &f.sig, &[&block.generics]);
                 }
                 syn::ImplItem::Const(c) if is_public(&c.vis) => {
                     let subject = Subject::new(format!("const {owner}::{}", c.ident), &owner, &[&owner, &c.ident]);
@@ -362,7 +364,7 @@ impl<'a> Reading<'_, '_, 'a> {
         def.is_some_and(|def| def.package == self.package)
     }
 
-    fn signature(&mut self, module: usize, subject: Subject, sig: &syn::Signature, outer: &[&syn::Generics]) {
+    fn signature(&mut self, module: usize, subject: &Subject, sig: &syn::Signature, outer: &[&syn::Generics]) {
         let mut paths = Paths::default();
         for generics in outer.iter().copied().chain([&sig.generics]) {
             paths.shadow(generics);
@@ -377,7 +379,7 @@ impl<'a> Reading<'_, '_, 'a> {
         }
         paths.role = Some(Role::Gives);
         paths.visit_return_type(&sig.output);
-        self.take(module, &subject, paths.found);
+        self.take(module, subject, paths.found);
     }
 
     fn note(

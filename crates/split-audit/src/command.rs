@@ -484,5 +484,5 @@ fn explain(asked: &str, graphs: Vec<(&str, &Graph)>) -> Result<Exit, Error> {
 /// Reads and parses a lock.
 fn read_lock(path: &std::path::Path, label: &str) -> Result<Lock, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-    Ok(Lock::parse(label, &text)?)
+    Lock::parse(label, &text)
 }

@@ -24,7 +24,7 @@ const MAX_DEPTH: usize = 24;
 pub(crate) struct Files {
     texts: FrozenMap<PathBuf, Box<Option<String>>>,
     parsed: FrozenMap<PathBuf, Box<Option<syn::File>>>,
-    inline: FrozenVec<Box<Vec<Item>>>,
+    inline: FrozenVec<Vec<Item>>,
 }
 
 impl Files {
@@ -239,8 +239,7 @@ impl<'a> Sources<'a> {
         } else {
             syn::parse2::<syn::File>(tokens).ok()?.items
         };
-        let kept = self.files.inline.push_get(Box::new(items));
-        Some(kept.as_slice())
+        Some(self.files.inline.push_get(items))
     }
 
     /// A module declared in another.
@@ -287,7 +286,9 @@ impl<'a> Sources<'a> {
     /// Whether a module declares a name and keeps it to itself.
     pub(crate) fn is_private(&self, module: usize, name: &str) -> bool {
         let bindings = self.module(module).names.get(name).into_iter().flatten();
-        let mut declared = bindings.filter(|(_, binding)| matches!(binding, Binding::Item)).peekable();
+        let mut declared = bindings
+            .filter(|(_, binding)| matches!(binding, Binding::Item))
+            .peekable();
         declared.peek().is_some() && declared.all(|(is_public, _)| !is_public)
     }
 

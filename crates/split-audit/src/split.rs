@@ -39,6 +39,9 @@ struct Party<'g> {
     looked: bool,
 }
 
+/// A meeting and what tells it apart: the package, the dependency, the version of X that the dependency brings.
+type Found = (Level, Meeting, (usize, usize, usize));
+
 /// Every name with at least two packages that two versions of it can break, with these packages.
 pub(crate) fn duplicated(graph: &Graph) -> BTreeMap<&str, Vec<usize>> {
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -89,7 +92,7 @@ impl<'a> Judge<'_, '_, 'a> {
         found.into_iter().map(|(_, finding)| finding).collect()
     }
 
-    fn in_package(&self, parent: usize, name: &str, in_library: bool) -> Vec<(Level, Meeting, (usize, usize, usize))> {
+    fn in_package(&self, parent: usize, name: &str, in_library: bool) -> Vec<Found> {
         let graph = self.graph;
         let is_built = |edge: &&Edge| {
             if in_library {
@@ -211,8 +214,8 @@ impl<'a> Judge<'_, '_, 'a> {
         to_one(from, to) || to_one(to, from)
     }
 
-    fn siblings(&self, parent: usize, parties: &[Party<'a>]) -> Vec<(Level, Meeting, (usize, usize, usize))> {
-        let mut best: BTreeMap<(usize, usize), (Level, Meeting, (usize, usize, usize))> = BTreeMap::new();
+    fn siblings(&self, parent: usize, parties: &[Party<'a>]) -> Vec<Found> {
+        let mut best: BTreeMap<(usize, usize), Found> = BTreeMap::new();
         for (index, first) in parties.iter().enumerate() {
             for second in &parties[index + 1..] {
                 let (one, two) = if self.graph.packages[first.x].id < self.graph.packages[second.x].id {

@@ -199,7 +199,6 @@ impl Cargo {
                         target: target.to_owned(),
                         profile: Some(profile.name.clone()).filter(|name| !name.is_empty()),
                     }
-                    .into()
                 });
             }
         };
@@ -244,7 +243,6 @@ fn failed(command: &Command, status: &str, stderr: &str) -> Error {
         }
         .to_owned(),
     }
-    .into()
 }
 
 fn unexpected(command: &Command, what: &str) -> Error {
@@ -252,7 +250,6 @@ fn unexpected(command: &Command, what: &str) -> Error {
         command: shown(command),
         what: what.to_owned(),
     }
-    .into()
 }
 
 /// The command as a person would type it.

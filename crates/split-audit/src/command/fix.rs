@@ -165,8 +165,7 @@ impl Fix<'_> {
             std::fs::remove_file(&backup).map_err(Error::io("remove", &backup))?;
             Err(Error::LockChanged {
                 lock: original.label.clone(),
-            }
-            .into())
+            })
         };
         replace(&path, &fixed.lock.text, &unchanged)?;
         let checked = resolve::audit(self.cargo, &self.place.manifest, self.plan)
@@ -190,8 +189,7 @@ impl Fix<'_> {
             return Err(Error::Restored {
                 lock: original.label.clone(),
                 why,
-            }
-            .into());
+            });
         }
         let name = backup.file_name().unwrap_or_default();
         fixed.outcome.backup = Some(name.to_string_lossy().into_owned());

@@ -26,7 +26,7 @@ pub(super) fn locate(given: Option<&Path>, is_lock_only: bool, is_offline: bool)
     };
     let path = std::path::absolute(path).map_err(Error::io("find", path))?;
     if !path.exists() {
-        return Err(missing().into());
+        return Err(missing());
     }
     if is_lock_only {
         let lock = if given.is_none() {
@@ -66,7 +66,7 @@ pub(super) fn locate(given: Option<&Path>, is_lock_only: bool, is_offline: bool)
 fn place(manifest: &Path, lock_path: &Path) -> Result<Place, Error> {
     let lock_label = label(lock_path);
     if !lock_path.exists() {
-        return Err(Error::NoLock { lock: lock_label }.into());
+        return Err(Error::NoLock { lock: lock_label });
     }
     let manifest_label = label(manifest);
     let config = if manifest.exists() {

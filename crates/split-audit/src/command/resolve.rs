@@ -204,8 +204,7 @@ fn check_features(metadata: &Metadata, profile: &Profile) -> Result<(), Error> {
                     known.join(", ")
                 },
                 profile: Some(profile.name.clone()).filter(|name| !name.is_empty()),
-            }
-            .into());
+            });
         }
     }
     Ok(())
