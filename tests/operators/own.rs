@@ -100,7 +100,18 @@ fn a_kernel_that_reaches_beyond_its_buffers_reaches_nothing() {
 #[test]
 fn a_wrong_kernel_is_an_error_with_its_place_and_ends_no_executor() {
     let is_expected = |error: Error| {
-        assert!(matches!(error, Error::Kernel { operator: "scaled", line: 8, column: 37, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::Kernel {
+                    operator: "scaled",
+                    line: 8,
+                    column: 37,
+                    ..
+                }
+            ),
+            "{error}"
+        );
         assert!(error.to_string().contains("seven"), "{error}");
     };
     is_expected(check_kernel::<Wrong<'_>>().unwrap_err());
@@ -137,7 +148,12 @@ fn an_operator_without_a_calibration_is_learned_from_its_calls() {
         let expected = [Backend::Cpu, Backend::Cpu, backend, backend];
         assert_eq!(tried, expected.map(|backend| (backend, &Reason::Tried)));
         let least = routes[4].predicted().min_by_key(|(_, time)| *time).unwrap().0;
-        assert_eq!((routes[4].backend, &routes[4].reason), (least, &Reason::Fastest), "{}", routes[4]);
+        assert_eq!(
+            (routes[4].backend, &routes[4].reason),
+            (least, &Reason::Fastest),
+            "{}",
+            routes[4]
+        );
         assert_eq!(router.table::<Twice<'_>>(), None);
         // A device that is forced is used, whatever was learned.
         router.force(Some(backend)).unwrap();
@@ -163,7 +179,11 @@ impl Generate for Numbers {
 /// The same for a kernel that is not what its CPU function says.
 struct Off(Vec<u32>);
 
-scaled!(OffByOne, 2, "if i < call.elements { output[i] = 2 * x[i] + u32(i == 255); }");
+scaled!(
+    OffByOne,
+    2,
+    "if i < call.elements { output[i] = 2 * x[i] + u32(i == 255); }"
+);
 
 impl Generate for Off {
     type Task<'a> = OffByOne<'a>;
@@ -182,7 +202,10 @@ fn the_test_kit_passes_what_is_right_and_names_the_element_that_is_not() {
     let checked = testkit::check::<Numbers>().unwrap();
     testkit::check_in_place::<Numbers>().unwrap();
     assert!(checked.iter().any(|name| name.ends_with("(cpu)")), "{checked:?}");
-    if common::adapters().iter().any(|adapter| adapter.info().backend != Backend::Cpu) {
+    if common::adapters()
+        .iter()
+        .any(|adapter| adapter.info().backend != Backend::Cpu)
+    {
         assert!(checked.len() > 1, "{checked:?}");
         let error = testkit::check::<Off>().unwrap_err().to_string();
         assert!(error.contains("element 255 is 9, the CPU has 8"), "{error}");

@@ -185,24 +185,55 @@ pub(crate) fn audit(judge: &Judge<'_, '_, '_>, crates: &[String], context: &str)
         let name = name.to_owned();
         finding(Level::Info, What::Duplicate { name, versions });
     }
-    drop_consequences(&mut findings);
+    drop_consequences(graph, &mut findings);
     findings
 }
 
-/// Where A's own X meets B's, what X and B bring further apart follows from it: one cure ends both.
-fn drop_consequences(findings: &mut Vec<Finding>) {
+/// Where A's own X meets B's, what X brings further apart follows from it: one cure ends both. So it is between X and B,
+/// and over a crate that both have by way of their X.
+fn drop_consequences(graph: &Graph, findings: &mut Vec<Finding>) {
     let direct: HashSet<(PackageId, PackageId, PackageId)> = findings
         .iter()
         .filter_map(Finding::meeting)
         .filter(|m| m.other.is_none())
         .map(|m| (m.parent.clone(), m.child.clone(), m.parent_uses.clone()))
         .collect();
+    // A's own X by A, B and B's X, with the level of their meeting.
+    let over: HashMap<(PackageId, PackageId, PackageId), (PackageId, Level)> = findings
+        .iter()
+        .filter_map(|finding| Some((finding.meeting()?, finding.level)))
+        .filter(|(m, _)| m.other.is_none())
+        .map(|(m, level)| {
+            let key = (m.parent.clone(), m.child.clone(), m.child_uses.clone());
+            (key, (m.parent_uses.clone(), level))
+        })
+        .collect();
+    let depends = |from: &PackageId, to: &PackageId| {
+        let from = graph.packages.iter().position(|p| p.id == *from);
+        from.is_some_and(|from| graph.edges[from].iter().any(|e| graph.packages[e.to].id == *to))
+    };
+    let follows = |m: &Meeting, level: Level| match &m.other {
+        Some(other) => {
+            let meet = |b: &PackageId, c: &PackageId| direct.contains(&(m.parent.clone(), b.clone(), c.clone()));
+            meet(&m.child, &other.package) || meet(&other.package, &m.child)
+        }
+        None => {
+            let over = over.get(&(m.parent.clone(), m.child.clone(), m.holder.clone()));
+            over.is_some_and(|(own, of_over)| *of_over >= level && depends(own, &m.parent_uses))
+        }
+    };
+    let mut dropped: HashSet<String> = HashSet::new();
     findings.retain(|finding| {
-        let Some((m, other)) = finding.meeting().and_then(|m| Some((m, m.other.as_ref()?))) else {
-            return true;
-        };
-        let follows = |b: &PackageId, c: &PackageId| direct.contains(&(m.parent.clone(), b.clone(), c.clone()));
-        !follows(&m.child, &other.package) && !follows(&other.package, &m.child)
+        let is_told = finding.meeting().is_some_and(|m| follows(m, finding.level));
+        if is_told {
+            dropped.insert(finding.shared().to_owned());
+        }
+        !is_told
+    });
+    // Two versions that meet by way of others are not apart from each other.
+    findings.retain(|finding| match &finding.what {
+        What::Meeting(_) => true,
+        What::Duplicate { name, versions } => versions.len() > 2 || !dropped.contains(name),
     });
 }
 

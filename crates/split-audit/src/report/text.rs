@@ -149,7 +149,7 @@ fn blocker(out: &mut String, blocked: &Blocked) {
     if !b.advice.is_empty() {
         let _ = writeln!(
             out,
-            "  = tried: each of these on a copy: cargo resolves it, and an audit of everything it splits finds nothing new"
+            "  = tried: each of these on a copy: cargo resolves it, and an audit of all it splits finds nothing that could break"
         );
     }
     out.push('\n');

@@ -140,12 +140,17 @@ fn is_better(before: &[Finding], after: &[Finding], cured: &Meeting, deny_warn: 
     }
 }
 
-/// The same for changed manifests, where every split that could break something counts: whatever exposes its X.
-pub(super) fn is_better_exposed(before: &[Finding], after: &[Finding], cured: &Meeting) -> Result<(), String> {
+/// The same for changed manifests. There a new split counts only where it can break something: a rule found it, or public
+/// items name its X, or nobody could look. A mere pair of versions is none, unless warnings are denied.
+pub(super) fn is_better_exposed(
+    before: &[Finding],
+    after: &[Finding],
+    cured: &Meeting,
+    deny_warn: bool,
+) -> Result<(), String> {
     let counts = |f: &Finding| {
-        f.level > Level::Info
-            || f.meeting()
-                .is_some_and(|m| m.is_exposed && m.is_confirmed != Some(false))
+        let is_loud = f.level == Level::Error || f.level == Level::Warn && deny_warn;
+        is_loud || f.meeting().is_some_and(|m| can_break(f.level, m))
     };
     let (before, after) = (count(before, &counts), count(after, &counts));
     let n = |counts: &HashMap<String, usize>, names: &str| counts.get(names).copied().unwrap_or(0);
@@ -157,6 +162,12 @@ pub(super) fn is_better_exposed(before: &[Finding], after: &[Finding], cured: &M
         Some((names, _)) => Err(format!("another split appears: {names}")),
         None => Ok(()),
     }
+}
+
+/// Whether two versions that meet could be exchanged at all, as far as is known.
+fn can_break(level: Level, m: &Meeting) -> bool {
+    let is_unread = !m.theirs.looked || m.other.as_ref().is_some_and(|other| !other.looked);
+    m.is_exposed && m.is_confirmed != Some(false) || level > Level::Info && is_unread
 }
 
 /// The first line of cargo's reason, for a list of what was tried.

@@ -137,7 +137,7 @@ impl Fix<'_> {
         };
         except(&mut audited.findings, &self.place.config, false);
         let m = &situation.meeting;
-        if let Err(why) = is_better_exposed(findings, &audited.findings, m) {
+        if let Err(why) = is_better_exposed(findings, &audited.findings, m, self.deny_warn) {
             return Ok(Err(why));
         }
         // What a member calls must be there in the release it is led to.
