@@ -71,6 +71,7 @@ pub(crate) fn cold_ns(subject: &mut dyn Subject) -> Result<BTreeMap<String, u64>
     for name in ["first", "second"] {
         parts.push((name, subject.call()?));
     }
+    subject.check()?;
     Ok(parts
         .into_iter()
         .map(|(name, time)| (name.to_owned(), nanos(time)))
