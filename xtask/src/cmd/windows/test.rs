@@ -36,8 +36,13 @@ const LIMITS: Limits = Limits {
     bytes: 8 << 30,
 };
 
-/// Programs of xtask's tests that run cargo, of which there is none in Wine; on Windows they run.
-const NEED_CARGO: [&str; 2] = ["formats", "worlds"];
+/// Test programs, by package, that run cargo, of which there is none in Wine; on Windows they run.
+const NEED_CARGO: [&str; 4] = [
+    "split-audit/formats",
+    "split-audit/worlds",
+    "bench-gate/gate",
+    "bench-gate/programs",
+];
 
 /// Tests that run cargo or git, likewise.
 const NEED_PROGRAMS: [&str; 3] = [
@@ -46,10 +51,11 @@ const NEED_PROGRAMS: [&str; 3] = [
     "cmd::validate_gate::rebuilt::tests::a_function_more_is_all_that_a_commit_adds",
 ];
 
-/// Programs of xtask's tests whose stand-ins are shell scripts: there are no tests in them outside of Unix.
-const UNIX_ONLY: [&str; 9] = [
+/// Test programs whose stand-ins are shell scripts: there are no tests in them outside of Unix.
+const UNIX_ONLY: [&str; 10] = [
     "ab",
     "ab_faults",
+    "action",
     "appeal",
     "baseline",
     "bench",
@@ -161,7 +167,10 @@ impl Tests<'_> {
             Place::Here => 1,
             Place::Wine(_) => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let needs_cargo = |built: &Built| NEED_CARGO.contains(&built.name.as_str());
+        let needs_cargo = |built: &Built| {
+            let package = built.folder.file_name().unwrap_or_default().to_string_lossy();
+            NEED_CARGO.contains(&format!("{package}/{}", built.name).as_str())
+        };
         let programs = programs
             .iter()
             .filter(|built| matches!(self.place, Place::Here) || !needs_cargo(built));
@@ -289,9 +298,10 @@ mod tests {
 
     #[test]
     fn programs_without_tests_on_windows_are_those_that_say_so() {
-        let folder = workspace::root().join("xtask/tests");
-        let mut found: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
+        let folders = ["xtask/tests", "crates/bench-gate/tests", "crates/split-audit/tests"];
+        let mut found: Vec<String> = folders
+            .into_iter()
+            .flat_map(|folder| std::fs::read_dir(workspace::root().join(folder)).unwrap())
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
             .filter(|path| std::fs::read_to_string(path).unwrap().contains("#![cfg(unix)]"))
