@@ -247,7 +247,11 @@ fn shards_merged_are_the_run_that_one_machine_makes() {
 fn a_failing_bench_fails_the_tool_and_leaves_no_run() {
     let machine = Machine::new();
     machine.set("broken", "");
-    check(&machine.bench(&[]), 1, &["the device is on fire", "at its list of benchmarks"]);
+    check(
+        &machine.bench(&[]),
+        1,
+        &["the device is on fire", "at its list of benchmarks"],
+    );
     assert!(!machine.path("target/bench/latest").exists());
 }
 

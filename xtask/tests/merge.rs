@@ -67,9 +67,10 @@ fn shards_are_judged_as_one_run_with_what_they_had_compared() {
         let runs = fs::read_to_string(machine.path(&format!("shard-{shard}/runs.csv"))).unwrap();
         let size = runs.lines().nth(1).unwrap().split(',').nth(2).unwrap();
         let judged = format!(
-            r#"{{"case":"vector_add/cpu/{size}","verdict":"{verdict}","blocks":16,"base_ns":100.0,"head_ns":100.0,"quantile":"fastest tenth",
-            "change_percent":{percent},"low_percent":-1.0,"high_percent":1.0,"p_adjusted":1.0,"detectable_percent":2.0,
-            "sentinel_percent":0.0,"counters":null,"phases":[],"note":null,"fails":false}}"#
+            r#"{{"case":"vector_add/cpu/{size}","verdict":"{verdict}","statistic":"fast","blocks":16,"figures":[{{"statistic":"fast",
+            "base_ns":10000.0,"head_ns":10000.0,"change_percent":{percent},"low_percent":-1.0,"high_percent":1.0,"p_adjusted":1.0,
+            "control_percent":0.0,"deviation_percent":1.0,"floor_percent":1.0,"bound_percent":5.0,"detectable_percent":2.0}}],
+            "settle":null,"accepted":null,"counters":null,"phases":[],"note":null,"fails":false}}"#
         );
         let side = r#"{"revision":"0123456","commit":"0123456","program":"x"}"#;
         let compared = format!(r#"{{"base":{side},"head":{side},"verdicts":[{judged}]}}"#);
@@ -78,7 +79,7 @@ fn shards_are_judged_as_one_run_with_what_they_had_compared() {
     let said = [
         "slower by 7.0 %",
         "A/B with 0123456 in 16 blocks",
-        "regression: 1 slower, 1 pass",
+        "regression: 1 slower, 4 inconclusive, 1 pass",
     ];
     check(&merge(&machine, &[]), 3, &said);
     assert!(machine.path("merged/ab.json").exists() && machine.path("merged/ab-2.json").exists());

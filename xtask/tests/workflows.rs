@@ -212,7 +212,10 @@ fn every_command_of_a_workflow_runs() {
     }
     let output = fs::read_to_string(&output).unwrap();
     let commits: Vec<_> = output.lines().filter_map(|line| line.strip_prefix("commit=")).collect();
-    assert!(!commits.is_empty() && commits.iter().all(|commit| commit.len() == 40), "{output}");
+    assert!(
+        !commits.is_empty() && commits.iter().all(|commit| commit.len() == 40),
+        "{output}"
+    );
 }
 
 #[test]

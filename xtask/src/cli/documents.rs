@@ -81,9 +81,7 @@ fn every_example_of_a_document_is_one() {
                 format!("examples/{name}/main.rs"),
                 format!("examples/own-operator/examples/{name}.rs"),
             ];
-            let exists = places
-                .iter()
-                .any(|file| root.join(file).is_file());
+            let exists = places.iter().any(|file| root.join(file).is_file());
             assert!(exists, "{}:{line}: there is no example `{name}`", path.display());
             count += 1;
         }
