@@ -114,12 +114,12 @@ fn a_case_that_crashes_leaves_the_others_their_verdicts() {
     check(
         &repository.ab(&["crash", "plain"]),
         0,
-        &["o/cpu/2: not measured: base cannot run it"],
+        &["o/cpu/2: not measured; base cannot run it"],
     );
     check(
         &repository.ab(&["crash", "crash"]),
         0,
-        &["o/cpu/2: not measured: base cannot run it"],
+        &["o/cpu/2: not measured; base cannot run it"],
     );
 }
 
