@@ -52,7 +52,11 @@ impl Subject for Tasks {
         let Some(phases) = self.workload.run_timed(&self.executor)? else {
             return Ok(Vec::new());
         };
-        let mut named = vec![("upload", phases.upload), ("queue", phases.queue), ("readback", phases.readback)];
+        let mut named = vec![
+            ("upload", phases.upload),
+            ("queue", phases.queue),
+            ("readback", phases.readback),
+        ];
         named.extend(phases.device.map(|device| ("device", device)));
         Ok(named)
     }

@@ -1,6 +1,4 @@
-use gpu_executor::task::{
-    Calibration, Cost, Generate, Kernel, MESSAGES_WGSL, Random, Strings, Task, generated,
-};
+use gpu_executor::task::{Calibration, Cost, Generate, Kernel, MESSAGES_WGSL, Random, Strings, Task, generated};
 
 /// BLAKE3 of each message, 32 bytes of it.
 ///
@@ -34,7 +32,10 @@ impl<M: AsRef<[u8]> + Sync> Task for Blake3<'_, M> {
     const KERNEL: Kernel = Kernel::new("blake3", include_str!("blake3.wgsl"))
         .after(&[MESSAGES_WGSL])
         .digests_longer_than(LONGEST_BYTES, digest)
-        .cost(Cost { element: 1000, word: 60 });
+        .cost(Cost {
+            element: 1000,
+            word: 60,
+        });
     const CALIBRATION: Option<Calibration> = Some(Calibration::of_depths(&[
         (1, generated::<Messages<64>>),
         (16, generated::<Messages<1024>>),

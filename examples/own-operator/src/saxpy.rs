@@ -24,7 +24,9 @@ const WGSL: &str = "
     }";
 
 impl Task for Saxpy<'_> {
-    const KERNEL: Kernel = Kernel::new("saxpy", WGSL).elements_per_thread(4).cost(Cost { element: 1, word: 0 });
+    const KERNEL: Kernel = Kernel::new("saxpy", WGSL)
+        .elements_per_thread(4)
+        .cost(Cost { element: 1, word: 0 });
     const CALIBRATION: Option<Calibration> = Some(Calibration::of::<Vectors>());
     type Inputs = (f32, f32);
     type Parameters = f32;
@@ -59,6 +61,10 @@ impl Generate for Vectors {
 
     fn task(&self) -> Saxpy<'_> {
         // A power of two: rounded once or twice, the result is the same.
-        Saxpy { a: 2.0, x: &self.0, y: &self.1 }
+        Saxpy {
+            a: 2.0,
+            x: &self.0,
+            y: &self.1,
+        }
     }
 }

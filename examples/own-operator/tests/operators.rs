@@ -65,13 +65,20 @@ fn blake3_has_the_official_vectors() {
 #[test]
 fn messages_of_every_number_of_chunks_are_hashed_by_the_device_or_the_host() {
     // To the last that the kernel takes, and one that it does not.
-    let lengths = (0..=64).map(|chunks| chunks * 1024).chain([1, 63, 64, 65, 40_001, 65_535, 65_537, 100_000]);
+    let lengths = (0..=64)
+        .map(|chunks| chunks * 1024)
+        .chain([1, 63, 64, 65, 40_001, 65_535, 65_537, 100_000]);
     let messages: Vec<Vec<u8>> = lengths.map(|bytes| vec![0x5A; bytes]).collect();
     for executor in executors() {
         let hashes = executor.run(&Blake3 { messages: &messages }).unwrap();
         for (hash, message) in hashes.iter().zip(&messages) {
             let bytes = message.len();
-            assert_eq!(hash, blake3::hash(message).as_bytes(), "{bytes} bytes on {}", executor.adapter().name);
+            assert_eq!(
+                hash,
+                blake3::hash(message).as_bytes(),
+                "{bytes} bytes on {}",
+                executor.adapter().name
+            );
         }
     }
 }
