@@ -15,7 +15,7 @@
 //!   its way, [`InPlace`] one whose inputs and output are never copied by the host.
 //! - [`Hybrid`] runs each task where it is the fastest, and says where that was and why.
 //! - [`Tuning`] says how tasks reach the adapter: calibrated, stored, and open to be read and set.
-//! - [`Counters`] tell how often wgpu was called, [`Phases`] where a call's time went; [`workload`] generates work for
+//! - [`Counters`] tell how often wgpu was called, [`Phases`] where a call's time went; `testkit`, a feature, generates work for
 //!   tests and benches.
 
 mod adapter;
