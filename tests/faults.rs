@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use gpu_executor::{Adapter, AdapterChoice, Backend, Error, Executor, Options, VectorAdd};
+use gpu_executor::{AdapterChoice, Backend, Error, Executor, Options, VectorAdd};
 
 #[test]
 fn slices_of_different_lengths_name_the_task() {
@@ -146,7 +146,7 @@ fn a_time_out_of_zero_is_one_where_the_device_works_on_its_own() {
     let data = vec![1.0_f32; 1 << 22];
     let options = common::options().timeout(Duration::ZERO);
     // lavapipe computes on other threads, so that the host always gets to the wait first.
-    let Ok(adapter) = Adapter::pick(Backend::Vulkan) else {
+    let Ok(adapter) = gpu_executor::Adapter::pick(Backend::Vulkan) else {
         return;
     };
     let error = Executor::on(&adapter, options)
@@ -273,7 +273,7 @@ fn running_out_of_memory_is_an_error() {
         }
         return;
     };
-    let adapter = Adapter::pick(backend.parse().unwrap()).unwrap();
+    let adapter = gpu_executor::Adapter::pick(backend.parse().unwrap()).unwrap();
     let executor = Executor::on(&adapter, common::options().chunk_bytes(128 << 20)).unwrap();
     let large = vec![1.0_f32; 1 << 25];
     let small = VectorAdd {
