@@ -75,7 +75,7 @@ impl Figure {
                     strong id=(label) { (self.title) }
                     " " span.summary { (self.summary) }
                 }
-                div.scroll tabindex="0" role="region" aria-label={ (self.title) ", picture" } {
+                div.scroll tabindex="0" role="group" aria-label={ (self.title) ", picture" } {
                     svg.figure style={ "min-width:" (self.min_width.round()) "px" } viewBox={ "0 0 " (self.width) " " (self.height) } role=(role) aria-label={ (self.title) ". " (self.summary) } {
                         (self.body)
                     }
