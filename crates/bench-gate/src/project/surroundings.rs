@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_tree_has_the_names_of_the_folders_around_the_repository() {
         let check = |top: &str, expected: &str| assert_eq!(place(Path::new(top)), Path::new(expected));
-        check("/home/me/work/project", "me/work/project");
+        check("/home/me/code/project", "me/code/project");
         check("/project", "project");
         check("/a/project", "a/project");
         check("/", "top");
