@@ -41,6 +41,7 @@ pub(super) fn copy(of_registries: &[PathBuf], from: &Path, to: &Path) -> Result<
     }
     let info = from.join(".rustc_info.json");
     if info.is_file() {
+        fs::create_dir_all(to).map_err(Error::io("create", to))?;
         files::copy_with_times(&info, &to.join(".rustc_info.json"))?;
     }
     Ok(())
@@ -135,5 +136,22 @@ impl Unit {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_without_dependencies_has_only_the_compilers_facts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir(&from).unwrap();
+        copy(&[], &from, &to).unwrap();
+        assert!(!to.exists(), "cargo wrote nothing");
+        fs::write(from.join(".rustc_info.json"), "{}").unwrap();
+        copy(&[], &from, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join(".rustc_info.json")).unwrap(), "{}");
     }
 }
