@@ -1,4 +1,4 @@
-//! Whether the machine was steady enough to record what everything later is held against.
+//! Which cases of a baseline differ too much between processes for the stored times to tell anything.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::{case::CaseId, rows::Row};
 /// Largest standard deviation of ln p10 between processes: with 5 of them a change is then noticed from 42 %.
 const MAX_SPREAD: f64 = 0.15;
 
-/// What speaks against keeping these rows as a baseline, each with its case.
+/// A warning for each case whose processes differ too much.
 pub(crate) fn noise(rows: &[Row]) -> Vec<String> {
     let mut times: BTreeMap<&CaseId, Vec<f64>> = BTreeMap::new();
     for row in rows {
@@ -17,9 +17,9 @@ pub(crate) fn noise(rows: &[Row]) -> Vec<String> {
         let spread = deviation(&times);
         (spread > MAX_SPREAD).then(|| {
             format!(
-                "{case}: its processes differ by {:.0} % (standard deviation); {:.0} % is the most",
-                100.0 * spread.exp_m1(),
-                100.0 * MAX_SPREAD.exp_m1()
+                "{case}: its processes differ by {:.0} % (standard deviation): the baseline alone tells nothing of it, so \
+                 `cargo xtask bench` compares it in turns each time",
+                100.0 * spread.exp_m1()
             )
         })
     };

@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// What all cases of a backend may be measured for in a process, with `--quick` and without.
-const MEASURING: [Duration; 2] = [Duration::from_secs(12), Duration::from_secs(50)];
+const MEASURING: [Duration; 2] = [Duration::from_secs(8), Duration::from_secs(40)];
 /// What one case is measured for, at least and at most.
 const CASE: [Duration; 2] = [Duration::from_millis(60), Duration::from_secs(2)];
 /// What is spent on comparing in turns what the baseline leaves open, with `--quick` and without.
@@ -210,7 +210,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     github::tell(&report);
     console::status("Wrote", &place.display().to_string());
     if flags.save_baseline {
-        return record::save(flags, &folder, &run, replaced);
+        record::save(flags, &folder, &run, replaced)?;
     }
     Ok(report.exit)
 }

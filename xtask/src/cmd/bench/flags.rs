@@ -19,8 +19,7 @@ Examples:
   cargo xtask bench --save-baseline --backend noop   record counters that are the same on every machine, in a second
 
 Exit codes: 0 pass, 1 failed, 2 usage, 3 regression, 4 none of the cases judged, or one of them not (--strict),
-5 no baseline (--require-baseline).
-`--save-baseline` ends with 4 where the machine is too noisy, and records nothing.")]
+5 no baseline (--require-baseline).")]
 pub(crate) struct Flags {
     /// Install what is missing for the software adapters first
     #[arg(long)]
@@ -53,7 +52,7 @@ pub(crate) struct Flags {
     /// Record the result as this machine's baseline, replacing the cases measured
     #[arg(long, conflicts_with_all = ["no_gate", "strict", "require_baseline"])]
     pub(super) save_baseline: bool,
-    /// Record it though the machine is noisy, or of fewer than 5 processes; the baseline says so
+    /// Record it of fewer than 5 processes; the baseline says so
     #[arg(long, requires = "save_baseline")]
     pub(super) force: bool,
     /// Do not compare in turns with the baseline's revision: judge by the baseline and fresh processes

@@ -7,7 +7,6 @@ use crate::{
     baseline::{self, Baseline},
     case::in_words,
     error::Error,
-    exit::Exit,
     files,
     fingerprint::Fingerprint,
     host::console,
@@ -23,14 +22,12 @@ pub(super) fn replaced(folder: &Path, fingerprint: &Fingerprint) -> Option<Basel
     })
 }
 
-/// Records what was asked for: nothing at all if the machine was too noisy to record its times.
-pub(super) fn save(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Result<Exit, Error> {
-    let exit = if run.plan.backends.is_empty() {
-        Exit::Pass
-    } else {
-        save_times(flags, folder, run, old)?
-    };
-    if let Some(noop) = run.noop.as_ref().filter(|_| exit == Exit::Pass && flags.wants_noop()) {
+/// Records what was asked for: times, counters without a driver, or both.
+pub(super) fn save(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Result<(), Error> {
+    if !run.plan.backends.is_empty() {
+        save_times(flags, folder, run, old)?;
+    }
+    if let Some(noop) = run.noop.as_ref().filter(|_| flags.wants_noop()) {
         let path = noop::path(folder);
         // Whoever records a machine's times has not asked for the counters of all machines. A file that is damaged is replaced.
         let recorded = if flags.names_noop() {
@@ -47,34 +44,29 @@ pub(super) fn save(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline
                 path.display(),
                 noop::RECORD
             ));
-            return Ok(exit);
+            return Ok(());
         }
         files::write(&path, noop.render().as_bytes())?;
         console::status("Recorded", &path.display().to_string());
     }
-    Ok(exit)
+    Ok(())
 }
 
-/// Writes the run into this machine's baseline, unless the machine was too noisy. Cases that were not to be measured
-/// this time stay as they are.
-fn save_times(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Result<Exit, Error> {
-    let mut objections = baseline::noise(&run.rows);
-    for objection in &objections {
-        console::warning(objection);
+/// Writes the run into this machine's baseline. Cases that were not to be measured this time stay as they are.
+///
+/// A baseline only nominates: a case whose processes differ much is compared in turns each time, so a noisy case is
+/// recorded with a warning.
+fn save_times(flags: &Flags, folder: &Path, run: &Run, old: Option<Baseline>) -> Result<(), Error> {
+    for noisy in baseline::noise(&run.rows) {
+        console::warning(&noisy);
     }
-    if !objections.is_empty() && !flags.force {
-        console::warning(
-            "nothing was recorded: the machine is too noisy to hold others against it; try again when it is quiet, or record \
-             with --force, which the baseline will say",
-        );
-        return Ok(Exit::Inconclusive);
-    }
-    if flags.runs() < baseline::RUNS {
-        objections.push(format!("{} of {} processes", flags.runs(), baseline::RUNS));
-    }
-    let baseline = Baseline::updated(old, &run.fingerprint, &run.plan, &run.rows, objections)?;
+    let forced = (flags.runs() < baseline::RUNS)
+        .then(|| format!("{} of {} processes", flags.runs(), baseline::RUNS))
+        .into_iter()
+        .collect();
+    let baseline = Baseline::updated(old, &run.fingerprint, &run.plan, &run.rows, forced)?;
     let path = baseline::path(folder, &run.fingerprint);
     files::write(&path, baseline::render(&baseline).as_bytes())?;
     console::status("Recorded", &path.display().to_string());
-    Ok(Exit::Pass)
+    Ok(())
 }
