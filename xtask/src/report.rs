@@ -139,6 +139,9 @@ impl Report<'_> {
             sentences.push(format!("{}: {}", verdict.case, explanation(verdict)));
         }
         sentences.extend(self.crossovers.iter().map(ToString::to_string));
+        if !self.crossovers.is_empty() {
+            sentences.push(self.cores());
+        }
         let adapters = &self.fingerprint.adapters;
         let is_measured = |backend: &String| self.plan.backends.contains(backend);
         if adapters
@@ -155,6 +158,28 @@ impl Report<'_> {
         }
         sentences.push(self.conclusion());
         sentences
+    }
+
+    /// What the two sides of each crossover could use of the machine.
+    fn cores(&self) -> String {
+        if self.fingerprint.affinity == Affinity::Free {
+            return "crossovers: every process could use all cores".to_owned();
+        }
+        let of_kind = |is_software: bool| -> Vec<&str> {
+            let adapters = self.fingerprint.adapters.iter();
+            adapters
+                .filter(|a| (a.kind == "software") == is_software && self.plan.backends.contains(&a.backend))
+                .map(|a| a.backend.as_str())
+                .collect()
+        };
+        let (whole, caller) = (of_kind(true).join(", "), of_kind(false).join(", "));
+        match (whole.as_str(), caller.as_str()) {
+            (whole, "") => format!("crossovers: {whole}: each process with all its threads on one core"),
+            (whole, caller) => format!(
+                "crossovers: {whole}: each process with all its threads on one core; {caller}: only the calling thread \
+                 on one core"
+            ),
+        }
     }
 
     /// The outcome in one sentence.
