@@ -46,6 +46,19 @@ pub mod testkit;
 mod tuning;
 mod turns;
 
+/// The Rust code of the documents, as tests.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/own-operators.md")]
+    struct OwnOperators;
+    #[doc = include_str!("../docs/hybrid.md")]
+    struct Hybrid;
+    #[doc = include_str!("../docs/operators.md")]
+    struct Operators;
+}
+
 pub use adapter::{Adapter, AdapterChoice, AdapterInfo, AdapterKind, AdapterLimits, PciId};
 pub use backend::Backend;
 pub use counters::Counters;

@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Windows(cmd::windows::Flags),
     /// Lint the workflows of GitHub Actions with actionlint and zizmor
     Workflows(cmd::workflows::Flags),
+    /// Write the tables and pictures of the documents from the CSV files in docs/data
+    Docs(cmd::docs::Flags),
     /// Run what CI runs: set-up, format, lints, tests, documentation, dependencies, and a quick bench
     Ci(cmd::ci::Flags),
 }
