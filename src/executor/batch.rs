@@ -16,13 +16,13 @@ use crate::{
 
 /// The outputs of a batch, end to end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Flat<I> {
+pub struct FlatBatch<I> {
     items: Vec<I>,
     /// Where each task's output begins, and behind them the end of the last.
     offsets: Vec<usize>,
 }
 
-impl<I> Flat<I> {
+impl<I> FlatBatch<I> {
     pub(crate) fn new(items: Vec<I>, lengths: &[usize]) -> Self {
         let mut offsets = Vec::with_capacity(lengths.len() + 1);
         let mut offset = 0;
@@ -52,8 +52,8 @@ impl<I> Flat<I> {
         &self.items
     }
 
-    /// Where each task's output begins in [`items`](Self::items), and behind them the end of the last; of shape
-    /// `[tasks + 1]`.
+    /// Where each task's output begins in [`items`](Self::items), and behind them the end of the
+    /// last; of shape `[tasks + 1]`.
     #[must_use]
     pub fn offsets(&self) -> &[usize] {
         &self.offsets
@@ -72,7 +72,7 @@ impl<I> Flat<I> {
 }
 
 /// The output of a task.
-impl<I> Index<usize> for Flat<I> {
+impl<I> Index<usize> for FlatBatch<I> {
     type Output = [I];
 
     fn index(&self, task: usize) -> &[I] {
@@ -80,8 +80,8 @@ impl<I> Index<usize> for Flat<I> {
     }
 }
 
-/// Tasks of one operator or several that run together: each operator's are one dispatch with an output of its own, and
-/// all are one submission, as far as the adapter's limits allow.
+/// Tasks of one operator or several that run together: each operator's are one dispatch with an
+/// output of its own, and all are one submission, as far as the adapter's limits allow.
 ///
 /// ```
 /// # use gpu_executor::{Backend, Executor, VectorAdd};
@@ -173,7 +173,7 @@ impl Outputs {
     ///
     /// # Errors
     /// [`Error::WrongTicket`] if the ticket is another call's, or was used before.
-    pub fn take<I: bytemuck::Pod + Send>(&mut self, ticket: &Ticket<I>) -> Result<Flat<I>, Error> {
+    pub fn take<I: bytemuck::Pod + Send>(&mut self, ticket: &Ticket<I>) -> Result<FlatBatch<I>, Error> {
         let lane = self.lanes.get_mut(ticket.lane).filter(|_| ticket.call == self.call);
         let flat = lane.and_then(Option::take).and_then(|flat| flat.downcast().ok());
         flat.map(|flat| *flat).ok_or(Error::WrongTicket)
@@ -207,6 +207,6 @@ impl<T: Task> Lane for TypedLane<'_, T> {
     }
 
     fn finish(self: Box<Self>) -> Box<dyn Any + Send> {
-        Box::new(Flat::new(self.output.0, &self.lengths))
+        Box::new(FlatBatch::new(self.output.0, &self.lengths))
     }
 }

@@ -5,7 +5,7 @@ use std::{cell::Cell, sync::atomic::Ordering, time::Duration};
 use super::{
     Hybrid, NOT_FORCED,
     device::Device,
-    feedback::{Call, Candidate, Kind, LOYALTY},
+    feedback::{Call, Candidate, HYSTERESIS, Kind},
     learned,
     operators::Operator,
     route::{Reason, Route},
@@ -45,21 +45,21 @@ impl Contest {
 }
 
 impl Hybrid {
-    /// Whether it is so little that the CPU is the fastest whatever it is: asked before anything else, as such calls take less
-    /// time than to predict one.
+    /// Whether it is so little that the CPU is the fastest whatever it is: asked before anything
+    /// else, as such calls take less time than to predict one.
     #[inline]
     pub(super) fn is_small(&self, operator: &Operator, load: &Load) -> bool {
         operator.is_small(load) && self.forced.load(Ordering::Relaxed) == NOT_FORCED
     }
 
-    /// Where tasks go by what is known, and whether devices compete for them.
+    /// The device that the predictions choose, and whether devices compete for the tasks.
     pub(super) fn decide(&self, operator: &Operator, load: Load) -> Decision {
         let (wanted, reason) = match self.forced() {
             Some(backend) => (Some(backend), Reason::Forced),
             None => (operator.directive, Reason::ForcedByEnvironment),
         };
         let calibrated = match wanted {
-            // What is forced is not measured.
+            // Forced calls are not measured.
             Some(_) => operator.table.get().and_then(Option::as_ref),
             None if self.devices.len() == 1 => None,
             None => self.table_of(operator),
@@ -101,7 +101,7 @@ impl Hybrid {
             known.factor
         };
         let mut prediction = table.map_or(Prediction::default(), |table| table.predict(&load, factor));
-        prediction.stay(there.get(), LOYALTY);
+        prediction.stay(there.get(), HYSTERESIS);
         let (backend, reason) = match (wanted, table) {
             (Some(backend), _) => (backend, reason),
             (None, None) if self.devices.len() == 1 => (Backend::Cpu, Reason::OnlyDevice),
@@ -149,8 +149,8 @@ impl Hybrid {
         }
     }
 
-    /// Once in a while a device that calls pass by is tried, for a few calls in a row: because they took longer there than calibration
-    /// has it, or to see whether they take less.
+    /// Once in a while a device that calls pass by is tried, for a few calls in a row: because they
+    /// took longer there than calibration has it, or to see whether they take less.
     pub(super) fn try_another(&self, contest: &Contest, route: &mut Route) {
         if route.reason != Reason::Fastest {
             return;
@@ -158,7 +158,8 @@ impl Hybrid {
         let candidates = self.devices.iter().filter_map(|device| {
             let backend = device.backend();
             let [calibrated_ns, ns] = [contest.calibrated_ns, route.predicted_ns].map(|ns| ns[backend as usize]);
-            // To open one takes longer than any trial, and so is done for those alone that promise to be faster.
+            // To open one takes longer than any trial, and so is done for those alone that promise
+            // to be faster.
             let is_ready = ns <= contest.best_ns || backend == Backend::Cpu || device.was_open();
             let competes = backend != route.backend && ns > 0 && is_ready && self.is_in_use(backend);
             competes.then_some(Candidate {
