@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "tests have helpers")]
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+mod layers;
 
-/// The modules of `src/`, from the bottom to the top. Those of one layer may import each other, as long as there is no cycle.
+use std::path::Path;
+
+use layers::{Imports, imports_of, read, wrong};
+
+/// The modules of `src/`, from the bottom to the top. Those of one layer may import each other, as
+/// long as there is no cycle.
 const LAYERS: &[(&str, &[&str])] = &[
     (
         "words",
@@ -18,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "host and adapters",
         &[
             "adapter",
+            "context_lock",
             "host",
             "mapped",
             "options",
@@ -25,7 +28,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "selection",
             "store",
             "tuning",
-            "turns",
         ],
     ),
     ("what an operator is", &["task"]),
@@ -35,107 +37,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("router", &["hybrid"]),
     ("test kit", &["testkit"]),
 ];
-
-/// Which modules import which, by `crate::` in what is not a test, a comment or documentation.
-type Imports = BTreeMap<String, BTreeSet<String>>;
-
-fn imports_of(text: &str) -> BTreeSet<String> {
-    let code: String = text
-        .split("#[cfg(test)]\nmod tests")
-        .next()
-        .unwrap()
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .flat_map(|line| [line, "\n"])
-        .collect();
-    let mut found = BTreeSet::new();
-    for (at, _) in code.match_indices("crate::") {
-        // `pub(in crate::hybrid)` says who may see something.
-        if code[..at].ends_with("in ") || code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
-            continue;
-        }
-        let rest = &code[at + "crate::".len()..];
-        match rest.strip_prefix('{') {
-            None => found.extend(name(rest)),
-            Some(list) => {
-                let (mut depth, mut is_begin) = (0, true);
-                for (at, c) in list.char_indices() {
-                    match c {
-                        '{' => depth += 1,
-                        '}' if depth == 0 => break,
-                        '}' => depth -= 1,
-                        ',' if depth == 0 => is_begin = true,
-                        c if c.is_whitespace() => {}
-                        _ if is_begin => {
-                            is_begin = false;
-                            found.extend(name(&list[at..]));
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-    found
-}
-
-fn name(text: &str) -> Option<String> {
-    let name: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    (!name.is_empty()).then_some(name)
-}
-
-fn read(folder: &Path, module: Option<&str>, imports: &mut Imports) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let module = module.unwrap_or(&stem);
-        if path.is_dir() {
-            read(&path, Some(module), imports);
-        } else if stem != "lib" && stem != "tests" {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let mut of_file = imports_of(&text);
-            of_file.remove(module);
-            imports.entry(module.to_owned()).or_default().extend(of_file);
-        }
-    }
-}
-
-/// What is wrong with the imports.
-fn wrong(layers: &[(&str, &[&str])], imports: &Imports) -> Vec<String> {
-    let layer = |module: &str| layers.iter().position(|(_, modules)| modules.contains(&module));
-    let mut wrong = Vec::new();
-    for (module, imported) in imports {
-        let Some(from) = layer(module) else {
-            wrong.push(format!("`{module}` is in no layer"));
-            continue;
-        };
-        for other in imported {
-            match layer(other) {
-                None => wrong.push(format!("`{module}` imports `{other}`, which is in no layer")),
-                Some(to) if to > from => wrong.push(format!(
-                    "`{module}` ({}) imports `{other}` ({}), which is above it",
-                    layers[from].0, layers[to].0
-                )),
-                Some(_) => {}
-            }
-        }
-    }
-    // What imports nothing that is left is taken away, until nothing is left but cycles.
-    let mut left = imports.clone();
-    loop {
-        let names: BTreeSet<String> = left.keys().cloned().collect();
-        let before = left.len();
-        left.retain(|_, imported| imported.iter().any(|other| names.contains(other)));
-        if left.len() == before {
-            break;
-        }
-    }
-    if !left.is_empty() {
-        let names: Vec<_> = left.keys().map(String::as_str).collect();
-        wrong.push(format!("a cycle: {}", names.join(", ")));
-    }
-    wrong
-}
 
 #[test]
 fn imports_go_down() {
