@@ -109,7 +109,11 @@ impl Marker {
             Some((word, value)) if CLAUSES.contains(&word) => Ok((word.to_owned(), value.to_owned())),
             _ => Err(format!("`{part}` is not one of {} with a value", CLAUSES.join(", "))),
         });
-        Some(clauses.collect::<Result<_, _>>().map(|clauses| Self { kind, file, clauses }))
+        Some(
+            clauses
+                .collect::<Result<_, _>>()
+                .map(|clauses| Self { kind, file, clauses }),
+        )
     }
 
     fn get(&self, word: &str) -> Option<&str> {
@@ -199,10 +203,16 @@ mod tests {
     fn a_wrong_mark_is_told_with_its_line() {
         let check = |mark: &str, expected: &str| {
             let error = rendered(&format!("\n{mark}\n<!-- end -->\n")).unwrap_err();
-            assert!(error.starts_with("docs/x.md:2: ") && error.contains(expected), "{error}");
+            assert!(
+                error.starts_with("docs/x.md:2: ") && error.contains(expected),
+                "{error}"
+            );
         };
         check("<!-- table: data/a.csv; sort x -->", "`sort x`");
-        check("<!-- table: data/a.csv; rows operator; columns backend -->", "`; cells …`");
+        check(
+            "<!-- table: data/a.csv; rows operator; columns backend -->",
+            "`; cells …`",
+        );
         check("<!-- table: data/a.csv; show operator, size -->", "no column `size`");
         check("<!-- table: data/a.csv; where operator -->", "COLUMN=VALUE");
         check("<!-- table: data/a.csv; where operator=div -->", "no row");
@@ -210,7 +220,10 @@ mod tests {
         check("<!-- picture: data/a.csv; name n; title T -->", "no column `cpu_ns`");
         let error = rendered("<!-- table: data/a.csv -->\ntext\n").unwrap_err();
         assert!(error.starts_with("docs/x.md:1: `<!-- end -->` is missing"), "{error}");
-        assert_eq!(rendered("<!-- table: b.csv -->\n<!-- end -->\n").unwrap_err(), "no b.csv");
+        assert_eq!(
+            rendered("<!-- table: b.csv -->\n<!-- end -->\n").unwrap_err(),
+            "no b.csv"
+        );
     }
 
     #[test]
