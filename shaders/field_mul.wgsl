@@ -1,21 +1,22 @@
-// products[i] = a[i] * b[i] * b[i] * … in the scalar field of BN254, in Montgomery form with R =
-// 2^256: x * y stands for x * y / R mod p. Read behind field_mul_int64.wgsl, or field_mul_u32.wgsl
-// for adapters without 64-bit integers, which have
+// products[i] = a[i] * b[i] * b[i] * … in the scalar field of BN254, in Montgomery form with R = 2^256: x * y stands for
+// x * y / R mod p. Read behind field_mul_int64.wgsl, or field_mul_u32.wgsl for adapters without 64-bit integers, which have
 //
-// cut(low, high)   x = eight words, the lowest first less(shift)      takes 2^shift * p from x,
-// unless that is negative prepare()        y = 2^(bits - 256) * x multiply()       x = x * y /
-// 2^bits mod p, below 0.4 x + p for x < 2^256 and y < 2^(bits - 256) * 2p low(), high()    four
-// words each of x < 2^256
+//   cut(low, high)   x = eight words, the lowest first
+//   less(shift)      takes 2^shift * p from x, unless that is negative
+//   prepare()        y = 2^(bits - 256) * x
+//   multiply()       x = x * y / 2^bits mod p, below 0.4 x + p for x < 2^256 and y < 2^(bits - 256) * 2p
+//   low(), high()    four words each of x < 2^256
 //
-// Bindings (group 0), eight words for each element, the lowest first; any 256 bits are taken for
-// their residue, what is written is below p: 0  a         read            shape [n, 2] or longer 1
-// b         read            shape [n, 2] or longer 2  products  read and write  shape [n, 2] or
-// longer One thread per element, 64 per workgroup. Grids of more than 65,535 workgroups are folded
-// into rows: thread (x, y) has element y * row + x.
+// Bindings (group 0), eight words for each element, the lowest first; any 256 bits are taken for their residue, what is written
+// is below p:
+//   0  a         read            shape [n, 2] or longer
+//   1  b         read            shape [n, 2] or longer
+//   2  products  read and write  shape [n, 2] or longer
+// One thread per element, 64 per workgroup. Grids of more than 65,535 workgroups are folded into rows: thread (x, y) has
+// element y * row + x.
 //
-// Montgomery's form has some bits more here than 256, as many as the limbs that numbers are cut
-// into, for which b is shifted by the difference once. As b < 2p, nothing is subtracted until the
-// end, whatever a was.
+// Montgomery's form has some bits more here than 256, as many as the limbs that numbers are cut into, for which b is shifted by
+// the difference once. As b < 2p, nothing is subtracted until the end, whatever a was.
 
 struct Params {
     // Number of elements.
@@ -34,8 +35,7 @@ var<immediate> params: Params;
 @group(0) @binding(1) var<storage, read> b: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read_write> products: array<vec4<u32>>;
 
-// The workgroup's output, to be written end to end: where that is the host's memory, pieces of 16
-// bytes would cross the bus.
+// The workgroup's output, to be written end to end: where that is the host's memory, pieces of 16 bytes would cross the bus.
 var<workgroup> together: array<vec4<u32>, 128>;
 
 @compute @workgroup_size(64)
@@ -61,8 +61,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocat
         together[2u * me + 1u] = high();
     }
     workgroupBarrier();
-    // No loop: Mesa's drivers for CPUs end the loops of a kernel after 65,535 rounds altogether,
-    // and one before may take them all.
+    // No loop: Mesa's drivers for CPUs end the loops of a kernel after 65,535 rounds altogether, and one before may take them all.
     let at = 2u * (i - me) + me;
     if at < 2u * params.n {
         products[at] = together[me];

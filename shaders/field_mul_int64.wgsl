@@ -1,7 +1,6 @@
-// field_mul's product with 64-bit integers: 9 limbs of 29 bits. Sums of 18 products of limbs fit 64
-// bits, so that carries wait until a product is complete. Every index is a constant, so that limbs
-// lie in registers, and every factor a u32 made longer, so that a multiplication is that of 32 bits
-// by 32.
+// field_mul's product with 64-bit integers: 9 limbs of 29 bits. Sums of 18 products of limbs fit 64 bits, so that carries wait
+// until a product is complete. Every index is a constant, so that limbs lie in registers, and every factor a u32 made
+// longer, so that a multiplication is that of 32 bits by 32.
 
 const BITS = 29u;
 const LIMBS = 9u;

@@ -1,6 +1,5 @@
-// field_mul's product without 64-bit integers: 20 limbs of 13 bits. Sums of 40 products of limbs
-// fit 32 bits, so that carries wait until a product is complete. Every index is a constant, so that
-// limbs lie in registers.
+// field_mul's product without 64-bit integers: 20 limbs of 13 bits. Sums of 40 products of limbs fit 32 bits, so that carries
+// wait until a product is complete. Every index is a constant, so that limbs lie in registers.
 
 const BITS = 13u;
 const LIMBS = 20u;

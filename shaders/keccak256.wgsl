@@ -1,5 +1,4 @@
-// keccak256, with Keccak's padding (0x01, as Ethereum has it; SHA3-256 has 0x06). Read behind
-// keccak_f.wgsl and messages.wgsl.
+// keccak256, with Keccak's padding (0x01, as Ethereum has it; SHA3-256 has 0x06). Read behind keccak_f.wgsl and messages.wgsl.
 
 const FIRST_OF_PADDING = 0x01u;
 

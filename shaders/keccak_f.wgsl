@@ -1,9 +1,7 @@
-// keccak-f[1600] over 25 lanes of 64 bits, each a pair of u32, low half first. Lane (x, y) is a[5 *
-// y + x].
+// keccak-f[1600] over 25 lanes of 64 bits, each a pair of u32, low half first. Lane (x, y) is a[5 * y + x].
 //
-// A part of keccak256.wgsl and merkle_root.wgsl, which are read behind it. Every index is a
-// constant, so that the state lies in registers; the rounds are a loop, so that its code lies in
-// the instruction cache.
+// A part of keccak256.wgsl and merkle_root.wgsl, which are read behind it. Every index is a constant, so that the state
+// lies in registers; the rounds are a loop, so that its code lies in the instruction cache.
 
 var<private> a: array<vec2<u32>, 25>;
 

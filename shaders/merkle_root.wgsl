@@ -1,14 +1,13 @@
-// The root of each of n trees of keccak256 over leaves of 32 bytes. One dispatch replaces every
-// 1,024 nodes of a tree, or the nodes that remain, by the node above them; the next goes on with
-// those, until each tree has one. A node is keccak256 of its two children; one without a sibling
-// moves up unchanged.
+// The root of each of n trees of keccak256 over leaves of 32 bytes. One dispatch replaces every 1,024 nodes of a tree, or
+// the nodes that remain, by the node above them; the next goes on with those, until each tree has one. A node is keccak256 of
+// its two children; one without a sibling moves up unchanged.
 //
-// Bindings (group 0): 0  trees   read            shape [n] or longer: the first word and the length
-// in bytes of each tree's leaves 1  leaves  read            shape [leaves, 2] or longer 2  nodes
-// read and write  shape [n + nodes between dispatches, 2] or longer: the roots, and behind them
-// those nodes One workgroup of 256 threads per 1,024 nodes. The nodes of tree t that stand for 2^s
-// leaves each lie from (the tree's first leaf >> s) + t on, so that no two trees overlap;
-// workgroups for the gaps between trees do nothing.
+// Bindings (group 0):
+//   0  trees   read            shape [n] or longer: the first word and the length in bytes of each tree's leaves
+//   1  leaves  read            shape [leaves, 2] or longer
+//   2  nodes   read and write  shape [n + nodes between dispatches, 2] or longer: the roots, and behind them those nodes
+// One workgroup of 256 threads per 1,024 nodes. The nodes of tree t that stand for 2^s leaves each lie from
+// (the tree's first leaf >> s) + t on, so that no two trees overlap; workgroups for the gaps between trees do nothing.
 
 struct Params {
     // Number of trees.

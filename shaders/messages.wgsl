@@ -1,16 +1,16 @@
-// What the hashes of messages of any lengths have in common: where messages lie, one thread for
-// each, digests written together. Behind it is read the hash, which has the first byte of the
-// padding and the digest:
+// What the hashes of messages of any lengths have in common: where messages lie, one thread for each, digests written together.
+// Behind it is read the hash, which has the first byte of the padding and the digest:
 //
 //   const FIRST_OF_PADDING: u32
 //   fn digest(message: Message) -> Digest
 //
-// Bindings (group 0): 0  messages  read            shape [n] or longer: the first word and the
-// length in bytes of each 1  words     read            the messages, two words to an element, each
-// filled up to whole elements with zeros; a length of
+// Bindings (group 0):
+//   0  messages  read            shape [n] or longer: the first word and the length in bytes of each
+//   1  words     read            the messages, two words to an element, each filled up to whole elements with zeros; a length of
 //                                2^32 - 1 stands for eight words that are the digest
-// 2  digests   read and write  shape [n, 2] or longer One thread per message, 64 per workgroup.
-// Grids of more than 65,535 workgroups are folded into rows: thread (x, y) has message y * row + x.
+//   2  digests   read and write  shape [n, 2] or longer
+// One thread per message, 64 per workgroup. Grids of more than 65,535 workgroups are folded into rows: thread (x, y) has
+// message y * row + x.
 
 struct Params {
     // Number of messages.
@@ -25,8 +25,7 @@ var<immediate> params: Params;
 @group(0) @binding(1) var<storage, read> words: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read_write> digests: array<vec4<u32>>;
 
-// The workgroup's output, to be written end to end: where that is the host's memory, pieces of 16
-// bytes would cross the bus.
+// The workgroup's output, to be written end to end: where that is the host's memory, pieces of 16 bytes would cross the bus.
 var<workgroup> together: array<vec4<u32>, 128>;
 
 // A message, and where to find it.
@@ -55,8 +54,8 @@ fn message(entry: vec2<u32>) -> Message {
     );
 }
 
-// Eight bytes of the message and the first of its padding from byte `at` on. Always loads, so that
-// the loads of a block do not wait for each other.
+// Eight bytes of the message and the first of its padding from byte `at` on. Always loads, so that the loads of a block do not
+// wait for each other.
 fn padded(message: Message, at: u32) -> vec2<u32> {
     let loaded = words[message.first + min(at / 8u, message.last)];
     return select(vec2(0u), loaded, at < message.length) | select(vec2(0u), message.mark, at / 8u == message.length / 8u);
@@ -78,8 +77,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocat
         }
     }
     workgroupBarrier();
-    // No loop: Mesa's drivers for CPUs end the loops of a kernel after 65,535 rounds altogether,
-    // and one before may take them all.
+    // No loop: Mesa's drivers for CPUs end the loops of a kernel after 65,535 rounds altogether, and one before may take them all.
     let at = 2u * (i - me) + me;
     if at < 2u * params.n {
         digests[at] = together[me];

@@ -1,8 +1,11 @@
 // sum[i] = a[i] + b[i], element-wise over f32.
 //
-// Bindings (group 0), each of shape [n / 4] or longer, rounded up; of the last four, those beyond n
-// are written without a meaning: 0  a    read 1  b    read 2  sum  read and write One thread per 4
-// elements, 256 threads per workgroup. Grids of more than 65,535 workgroups are folded into rows:
+// Bindings (group 0), each of shape [n / 4] or longer, rounded up; of the last four, those beyond n are written without
+// a meaning:
+//   0  a    read
+//   1  b    read
+//   2  sum  read and write
+// One thread per 4 elements, 256 threads per workgroup. Grids of more than 65,535 workgroups are folded into rows:
 // thread (x, y) computes the four elements from 4 * (y * row + x) on.
 
 struct Params {

@@ -1,13 +1,14 @@
-// sum[i] = a[i] + b[i], element-wise over f32, for adapters with 64-bit integers: two elements a
-// load. Drivers that compute on the CPU load for each thread and component by itself, in a loop;
-// half as many take a fifth less of the time.
+// sum[i] = a[i] + b[i], element-wise over f32, for adapters with 64-bit integers: two elements a load. Drivers that compute
+// on the CPU load for each thread and component by itself, in a loop; half as many take a fifth less of the time.
 //
-// Bindings (group 0), each of shape [n / 4] or longer, rounded up; of the last four elements, those
-// beyond n are written without a meaning. The element with the lower number is in the lower half: 0
-// a    read 1  b    read 2  sum  read and write One thread per 4 elements, 256 threads per
-// workgroup. Grids of more than 65,535 workgroups are folded into rows: thread (x, y) computes the
-// four elements from 4 * (y * row + x) on. More elements a thread are faster still on such drivers,
-// and make the writes to a host's memory five times slower on an H200.
+// Bindings (group 0), each of shape [n / 4] or longer, rounded up; of the last four elements, those beyond n are written
+// without a meaning. The element with the lower number is in the lower half:
+//   0  a    read
+//   1  b    read
+//   2  sum  read and write
+// One thread per 4 elements, 256 threads per workgroup. Grids of more than 65,535 workgroups are folded into rows:
+// thread (x, y) computes the four elements from 4 * (y * row + x) on. More elements a thread are faster still on such
+// drivers, and make the writes to a host's memory five times slower on an H200.
 
 struct Params {
     // Number of elements.

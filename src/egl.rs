@@ -149,7 +149,7 @@ impl Context {
     /// Makes it this thread's until the value is dropped.
     ///
     /// # Errors
-    /// The error of EGL, as for a lost context. The thread has no context then, so that what is
+    /// The error of EGL, as for a lost context. The thread has no context then, so that anything
     /// dropped there is not taken from another one.
     pub(crate) fn enter(&self) -> Result<Current<'_>, String> {
         let surface = Some(self.surface);

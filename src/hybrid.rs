@@ -327,13 +327,13 @@ impl Hybrid {
     ) -> Result<Routed<O>, Error> {
         let Decision {
             mut route,
-            contest,
+            competition,
             is_learning,
         } = self.decide(operator, load);
-        if let Some(contest) = &contest {
-            self.try_another(contest, &mut route);
+        if let Some(competition) = &competition {
+            self.try_another(competition, &mut route);
         }
-        let call = contest.as_ref().and_then(|contest| contest.call(&route));
+        let call = competition.as_ref().and_then(|competition| competition.call(&route));
         let begin = (call.is_some() || is_learning).then(Instant::now);
         let there = route.backend;
         let learn = || {
@@ -359,8 +359,8 @@ impl Hybrid {
             }
             Err(error) if !is_open || error.is_the_devices() => {
                 log::warn!("{error}: {} runs on the CPU", route.operator);
-                if let Some(contest) = &contest {
-                    self.feedback.avoid(contest.kind, route.backend);
+                if let Some(competition) = &competition {
+                    self.feedback.avoid(competition.kind, route.backend);
                 }
                 if is_learning {
                     operator.learned().learn(route.backend, &load, None);
@@ -448,10 +448,10 @@ fn load<T: Task>(task: &T) -> Result<Load, Error> {
 }
 
 fn loads<T: Task>(tasks: &[T]) -> Result<Load, Error> {
-    let looks = Load::MAX_LOOKS / tasks.len().max(1);
+    let samples = Load::MAX_SAMPLES / tasks.len().max(1);
     let load = |(index, task): (usize, &T)| {
         task.elements().map_err(|error| error.of_task(index))?;
-        Ok(task.weighed(looks))
+        Ok(task.weighed(samples))
     };
     tasks.iter().enumerate().map(load).sum()
 }

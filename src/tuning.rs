@@ -64,7 +64,7 @@ pub struct Tuning {
     /// Largest input or output of one dispatch; a longer task runs in chunks, so that the host
     /// copies one while the device computes another.
     pub chunk_bytes: u64,
-    /// For how many microseconds a wait looks again and again before it sleeps; 0 to sleep at once.
+    /// For how many microseconds a wait polls before it sleeps; 0 to sleep at once.
     pub spin_us: u64,
     /// Size from which on a copy of the host's uses several threads.
     pub threads_from_bytes: u64,

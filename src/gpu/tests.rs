@@ -136,7 +136,7 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
 }
 
 #[test]
-fn commands_are_recorded_ahead_where_calls_repeat_and_not_where_sizes_take_turns() {
+fn commands_are_recorded_ahead_where_calls_repeat_and_not_where_sizes_alternate() {
     let options = Options {
         tuning: Some(Tuning {
             spin_us: 50,

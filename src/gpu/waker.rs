@@ -45,7 +45,7 @@ impl WakerThread {
                 sent.expect("the thread listens as long as there is a sender");
                 *requests = Some(sender);
             }
-            // Without a thread the task looks again at once: it costs a core, but comes to its end.
+            // Without a thread the task polls again at once: it costs a core, but comes to its end.
             Err(_) => request.waker.wake(),
         }
     }

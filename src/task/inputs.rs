@@ -52,7 +52,7 @@ pub trait Inputs: sealed::Sealed {
 
     /// The work of one task over them, estimated from a sample of strings.
     #[doc(hidden)]
-    fn load(slices: Self::Slices<'_>, looks: usize, depth: usize, steps: impl Fn(usize) -> usize) -> Load;
+    fn load(slices: Self::Slices<'_>, samples: usize, depth: usize, steps: impl Fn(usize) -> usize) -> Load;
 }
 
 /// Inputs that are columns of numbers: they can be written in place.
@@ -167,8 +167,8 @@ impl<M: AsRef<[u8]> + Sync> Inputs for Strings<M> {
     }
 
     #[inline(always)]
-    fn load(slices: Self::Slices<'_>, looks: usize, _: usize, steps: impl Fn(usize) -> usize) -> Load {
-        strings::load(slices, looks, steps)
+    fn load(slices: Self::Slices<'_>, samples: usize, _: usize, steps: impl Fn(usize) -> usize) -> Load {
+        strings::load(slices, samples, steps)
     }
 }
 

@@ -20,7 +20,7 @@ impl Load {
     /// Strings that are looked at to tell how much work there is, at the most, but for one of each
     /// task: while a call is weighed, the processor's other threads go to sleep, and each look may
     /// be one at memory that is in no cache.
-    pub(crate) const MAX_LOOKS: usize = 128;
+    pub(crate) const MAX_SAMPLES: usize = 128;
 
     /// Steps that a task of a batch counts for: its inputs and output are taken and given whatever
     /// their length.

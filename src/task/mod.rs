@@ -156,14 +156,14 @@ pub trait Task: Copy + Sync {
     /// call.
     #[inline]
     fn load(&self) -> Load {
-        self.weighed(Load::MAX_LOOKS)
+        self.weighed(Load::MAX_SAMPLES)
     }
 
     /// The same, from a sample of at most this number of strings.
     #[inline]
-    fn weighed(&self, looks: usize) -> Load {
+    fn weighed(&self, samples: usize) -> Load {
         let depth = Self::depth(self.parameters());
-        Self::Inputs::load(self.inputs(), looks, depth, Self::steps)
+        Self::Inputs::load(self.inputs(), samples, depth, Self::steps)
     }
 
     /// Appends the output, of shape `[elements]`, computed by the CPU.

@@ -304,7 +304,7 @@ pub(crate) fn pieces<T: Task>(inputs: &Batch<'_, T>, bytes: usize, copier: Copie
 /// three, as lengths may alternate. Compiled for each operator, whose steps may be a number to
 /// divide by.
 #[inline(always)]
-pub(crate) fn load<M: AsRef<[u8]>>(strings: &[M], looks: usize, steps: impl Fn(usize) -> usize) -> Load {
+pub(crate) fn load<M: AsRef<[u8]>>(strings: &[M], samples: usize, steps: impl Fn(usize) -> usize) -> Load {
     let steps_of = |string: &M| steps(string.as_ref().len());
     let is_itself = |string: &&M| {
         let bytes = string.as_ref();
@@ -314,7 +314,7 @@ pub(crate) fn load<M: AsRef<[u8]>>(strings: &[M], looks: usize, steps: impl Fn(u
     if let Some(first) = strings.first().filter(is_itself) {
         return Load::deep(strings.len(), steps_of(first));
     }
-    let step = strings.len().div_ceil(looks.max(1)).max(1);
+    let step = strings.len().div_ceil(samples.max(1)).max(1);
     let mut random = Random::new(0);
     let (mut all, mut longest) = (0_u64, 0);
     for some in strings.chunks(step) {
@@ -344,7 +344,7 @@ mod tests {
     fn a_load_is_that_of_the_blocks() {
         let check = |lengths: &[usize], expected: (u64, u64, u64)| {
             let messages: Vec<Vec<u8>> = lengths.iter().map(|&n| vec![0; n]).collect();
-            let load = load(&messages, Load::MAX_LOOKS, blocks);
+            let load = load(&messages, Load::MAX_SAMPLES, blocks);
             assert_eq!(
                 (load.items, load.steps, load.longest),
                 expected,
@@ -373,7 +373,7 @@ mod tests {
                 let messages: Vec<&[u8]> = (0..24_000)
                     .map(|i| if i % period == first { &long[..] } else { &[] })
                     .collect();
-                let load = load(&messages, Load::MAX_LOOKS, blocks);
+                let load = load(&messages, Load::MAX_SAMPLES, blocks);
                 // A long one has 100 blocks, any other one.
                 let exact = (24_000 / period * 99 + 24_000) as u64;
                 assert_eq!((load.items, load.longest), (24_000, 100));

@@ -2,7 +2,7 @@
 //! saxpy/vulkan` for some.
 //!
 //! `BENCH_RECORDER_DIR=folder cargo bench` records every call, its counters and its phases; two
-//! revisions are measured in turns by `cargo bench-gate`.
+//! revisions are measured alternately by `cargo bench-gate`.
 
 use std::{process::ExitCode, rc::Rc, time::Duration};
 

@@ -1,9 +1,7 @@
-// BLAKE3, read behind what hashes of messages have in common: one thread per message of 64 KiB at
-// the most.
+// BLAKE3, read behind what hashes of messages have in common: one thread per message of 64 KiB at the most.
 //
-// A message is a list of chunks of 1,024 bytes, each of blocks of 64; the chaining values of chunks
-// are the leaves of a tree whose left part is the largest full one. Values of full subtrees wait on
-// a stack.
+// A message is a list of chunks of 1,024 bytes, each of blocks of 64; the chaining values of chunks are the leaves of a tree
+// whose left part is the largest full one. Values of full subtrees wait on a stack.
 
 // There is no padding but zeros.
 const FIRST_OF_PADDING: u32 = 0u;

@@ -240,7 +240,7 @@ fn calls_end_up_on_the_device_that_is_faster_whatever_calibration_has() {
 }
 
 #[test]
-fn two_devices_that_are_as_fast_as_each_other_do_not_take_turns() {
+fn two_devices_that_are_as_fast_as_each_other_do_not_alternate() {
     for takes in [[1000, 1000], [1000, 1030], [1030, 1000]] {
         let mut world = World::new([1000, 1000], takes);
         world.run(2000);
