@@ -9,7 +9,7 @@ regret [--seconds S] [--alone-ms MS] [--rounds N] [--modes LIST] [--call-ms MS] 
   --seconds S     how long a case is measured in alternation at most, in seconds (0.5)
   --alone-ms MS   how long each loop is (60)
   --rounds N      loops of each variant (5)
-  --modes LIST    turns, loops, or both (turns,loops)
+  --modes LIST    alternation, loops, or both (alternation,loops)
   --call-ms MS    cases with a longer call on any device are left out (400)
   --sizes LIST    sizes of single tasks
   --batches LIST  batches, such as 1000x256";
@@ -30,9 +30,9 @@ pub(crate) struct Flags {
 
 fn mode(name: &str) -> Result<Mode, String> {
     match name {
-        "turns" => Ok(Mode::Alternation),
+        "alternation" => Ok(Mode::Alternation),
         "loops" => Ok(Mode::Loops),
-        other => Err(format!("--modes: `{other}` is neither turns nor loops")),
+        other => Err(format!("--modes: `{other}` is neither alternation nor loops")),
     }
 }
 
@@ -55,7 +55,7 @@ impl Flags {
             let mut value = || arguments.next().ok_or(format!("{argument}: a value is missing"));
             let number = |text: String| {
                 let number = text.parse::<f64>().ok().filter(|n| n.is_finite() && *n > 0.0);
-                number.ok_or(format!("{argument}: `{text}` is no number above 0"))
+                number.ok_or(format!("{argument}: `{text}` is not a number above 0"))
             };
             match argument.as_str() {
                 "--seconds" => flags.case = Duration::from_secs_f64(number(value()?)?),
