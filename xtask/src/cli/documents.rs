@@ -39,19 +39,25 @@ fn documents_and_readmes() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The commands of a document that begin with `program`: each up to the end of its line or of its backticks.
-fn commands<'a>(text: &'a str, program: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
-    text.lines().enumerate().flat_map(move |(number, line)| {
-        line.match_indices(program).map(move |(at, _)| {
-            let rest = &line[at + program.len()..];
-            let end = rest
-                .find(['`', '#', '|', '>', ';', '&', ')', '…', ','])
-                .unwrap_or(rest.len());
-            // Two spaces begin the explanation beside a command.
-            let command = rest[..end].split("  ").next().unwrap_or_default();
-            (number + 1, command.trim_end_matches(['.', ':', ' ']))
-        })
-    })
+/// The commands of a document that begin with `program`, with their lines: each up to the end of its line, or to the backtick that
+/// ends it.
+fn commands(text: &str, program: &str) -> Vec<(usize, String)> {
+    let found = text.match_indices(program).map(|(at, _)| {
+        let line = text[..at].matches('\n').count() + 1;
+        let rest = &text[at + program.len()..];
+        // Code within a sentence may go on in the next line.
+        let end = match text[..at].ends_with('`') {
+            true => rest.find(['`', '#', '|', '>', ';', '&', ')', '…', ',']),
+            false => rest.find(['\n', '`', '#', '|', '>', ';', '&', ')', '…', ',']),
+        };
+        // Two spaces begin the explanation beside a command.
+        let command = rest[..end.unwrap_or(rest.len())].split("  ").next().unwrap_or_default();
+        (
+            line,
+            command.replace('\n', " ").trim_end_matches(['.', ':', ' ']).to_owned(),
+        )
+    });
+    found.collect()
 }
 
 /// Every program that documents name, as the shell has it.
@@ -87,7 +93,7 @@ fn every_command_of_a_document_is_one() {
                 if !command.starts_with(|c: char| c.is_ascii_lowercase() || c == '-') {
                     continue;
                 }
-                if let Err(error) = check(&program, command) {
+                if let Err(error) = check(&program, &command) {
                     panic!("{}:{line}: {name}{command}: {error}", path.display());
                 }
                 count += 1;
@@ -116,7 +122,12 @@ fn rust_code_of_documents_is_compiled_and_run_by_the_librarys_doctests() {
     let root = workspace::root();
     let library = fs::read_to_string(root.join("src/lib.rs")).unwrap();
     for path in documents() {
-        let name = path.strip_prefix(&root).unwrap().display().to_string();
+        let name = path
+            .strip_prefix(&root)
+            .unwrap()
+            .display()
+            .to_string()
+            .replace('\\', "/");
         if fs::read_to_string(&path).unwrap().contains("\n```rust") {
             let included = format!("include_str!(\"../{name}\")");
             assert!(library.contains(&included), "src/lib.rs does not have {included}");
@@ -183,11 +194,15 @@ fn every_example_of_a_document_is_one() {
 #[test]
 fn a_command_ends_where_its_line_or_its_quotation_does() {
     let check = |text: &str, expected: &str| {
-        let found: Vec<&str> = commands(text, "cargo xtask ").map(|(_, command)| command).collect();
+        let found: Vec<String> = commands(text, "cargo xtask ")
+            .into_iter()
+            .map(|(_, command)| command)
+            .collect();
         assert_eq!(found, [expected], "{text}");
     };
     check("run `cargo xtask bench --quick`, then", "bench --quick");
     check("cargo xtask ci               # what must pass", "ci");
     check("  cargo xtask scan --op a   every one", "scan --op a");
     check("| `cargo xtask gate RUN` | again |", "gate RUN");
+    check("see `cargo xtask bench\n--quick` there", "bench --quick");
 }

@@ -7,6 +7,8 @@ use crate::error::Error;
 /// What the lines before the heading must say.
 const KEYS: [&str; 3] = ["command", "machine", "commit"];
 
+const NOT_KEPT: &str = "not kept";
+
 /// A file of `docs/data/`.
 #[derive(Debug)]
 pub(super) struct Csv {
@@ -57,7 +59,14 @@ impl Csv {
             let values = self.facts.iter().filter(|(fact, _)| fact == key);
             values.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
         };
-        let commands: Vec<String> = of("command").iter().map(|command| format!("`{command}`")).collect();
+        // Figures whose program is gone say so in the place of the command.
+        let commands = of("command")
+            .into_iter()
+            .map(|command| match command.starts_with(NOT_KEPT) {
+                true => command.to_owned(),
+                false => format!("`{command}`"),
+            });
+        let commands: Vec<String> = commands.collect();
         let name = file.rsplit('/').next().unwrap_or(file);
         format!(
             "From [{name}]({file}): {}; {}; commit {}.",
@@ -106,10 +115,14 @@ mod tests {
 
     #[test]
     fn a_source_names_every_command_and_commit() {
-        let csv = Csv::parse(Path::new("x"), &format!("{HEAD}# command: d e\n# note: n\na\n1\n")).unwrap();
+        let csv = Csv::parse(
+            Path::new("x"),
+            &format!("{HEAD}# command: not kept; d e\n# note: n\na\n1\n"),
+        )
+        .unwrap();
         assert_eq!(
             csv.source("../data/x.csv"),
-            "From [x.csv](../data/x.csv): `c`, `d e`; m; commit 1."
+            "From [x.csv](../data/x.csv): `c`, not kept; d e; m; commit 1."
         );
         assert_eq!(csv.columns, ["a"]);
         assert_eq!(csv.rows, [["1"]]);

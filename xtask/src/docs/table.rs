@@ -5,6 +5,7 @@
 //! none up to `up_to`. `operator` and `case` are written as code.
 
 use bench_gate::{
+    crossover::rounded,
     figures::{count, duration},
     table::Table,
 };
@@ -149,6 +150,8 @@ impl Column {
             "_percent" => format!("{value} %"),
             // Digits behind the point are those that were measured.
             _ if value.contains('.') => value.to_owned(),
+            // No more digits than are known.
+            _ if self.bounds.is_some() => count(rounded(number) as f64),
             _ => count(number),
         }
     }
