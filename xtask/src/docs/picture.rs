@@ -41,7 +41,7 @@ pub(super) fn draw(csv: &Csv, marker: &Marker) -> Result<(String, Vec<(PathBuf, 
     let folder = folder.rsplit_once("data/").map_or("", |(before, _)| before);
     let path = |theme: &str| format!("{folder}figures/{name}-{theme}.svg");
     let markdown = format!(
-        "<picture>\n<source media=\"(prefers-color-scheme: dark)\" srcset=\"{}\">\n<img alt=\"{title}\" src=\"{}\">\n</picture>\n",
+        "<picture>\n<source media=\"(prefers-color-scheme: dark)\" srcset=\"{}\">\n<img alt=\"{title}\"\nsrc=\"{}\">\n</picture>\n",
         path("dark"),
         path("light"),
     );
