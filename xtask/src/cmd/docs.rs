@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask docs           write the tables and pictures of README.md and docs/*.md
+  cargo xtask docs           write the tables and pictures of README.md, CONTRIBUTING.md and docs/*.md
   cargo xtask docs --check   fail if one of them is not what the CSV files say
 
 CONTRIBUTING.md says how a document marks the place of a table or of a picture.")]
@@ -72,11 +72,11 @@ fn stale(root: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
     Ok(stale)
 }
 
-/// README.md and the documents in `docs/`.
+/// README.md, CONTRIBUTING.md and the documents in `docs/`.
 fn documents(root: &Path) -> Result<Vec<PathBuf>, Error> {
     let folder = root.join("docs");
     let entries = fs::read_dir(&folder).map_err(Error::io("read", &folder))?;
-    let mut documents = vec![root.join("README.md")];
+    let mut documents = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
     for entry in entries {
         let path = entry.map_err(Error::io("read", &folder))?.path();
         if path.extension().is_some_and(|extension| extension == "md") {
@@ -99,6 +99,7 @@ mod tests {
         let csv = |value: u32| format!("# command: c\n# machine: m\n# commit: 1\na\n{value}\n");
         fs::write(path("docs/data/x.csv"), csv(1)).unwrap();
         fs::write(path("README.md"), "no marker\n").unwrap();
+        fs::write(path("CONTRIBUTING.md"), "").unwrap();
         fs::write(path("docs/x.md"), "<!-- table: data/x.csv -->\n<!-- end -->\n").unwrap();
         let stale = || super::stale(root.path()).unwrap();
         let found = stale();
