@@ -96,29 +96,34 @@ pub(crate) fn csv(scanned: &Scanned) -> String {
     csv
 }
 
-/// The crossovers as a file of `docs/data/`. Empty cells of `elements` mean that the GPU is not faster at the largest size, which
-/// `up_to` has; 0 means that it is faster at every size.
+/// The crossovers as a file of `docs/data/`. Empty cells of `elements` mean that there is no crossing:
+/// the GPU is not faster at the largest size, which `up_to` has, or, as `note` says, faster at every size.
 pub(crate) fn crossovers_csv(scans: &[&Scan], commit: &str) -> String {
     let mut csv = head(scans, commit);
-    csv.push_str("operator,backend,clock,elements,elements_low,elements_high,up_to,bound_by\n");
+    csv.push_str("operator,backend,clock,elements,elements_low,elements_high,up_to,bound_by,note\n");
     for scanned in scans.iter().flat_map(|scan| &scan.curves) {
         let Some(found) = scanned.crossover() else { continue };
         let size = |size: f64| match size.is_finite() {
             true => rounded(size).to_string(),
             false => String::new(),
         };
-        let never = found.median().is_infinite();
-        let (low, high) = found.extremes().filter(|_| !never).unzip();
+        let (never, always) = (found.median().is_infinite(), found.median() == 0.0);
+        let (low, high) = found.extremes().filter(|_| !never && !always).unzip();
+        let elements = if always { String::new() } else { size(found.median()) };
         csv.push_str(&format!(
-            "{},{},{},{},{},{},{},{}\n",
+            "{},{},{},{elements},{},{},{},{},{}\n",
             scanned.op,
             scanned.backend,
             scanned.clock.word(),
-            size(found.median()),
             low.map_or_else(String::new, size),
             high.map_or_else(String::new, size),
             found.sizes.1,
             if never { scanned.bound().word() } else { "" },
+            if always {
+                format!("{} or fewer", found.sizes.0)
+            } else {
+                String::new()
+            },
         ));
     }
     csv
@@ -308,7 +313,11 @@ mod tests {
             op: "mul".to_owned(),
             ..scanned(1.0, 2.0, 0.0)
         };
-        let scan = scan("h200", vec![scanned(100_000.0, 0.5, 0.0), never]);
+        let always = Scanned {
+            op: "all".to_owned(),
+            ..scanned(0.0, 0.5, 0.0)
+        };
+        let scan = scan("h200", vec![scanned(100_000.0, 0.5, 0.0), never, always]);
         let text = crossovers_csv(&[&scan], "abc1234");
         let mut lines = text.lines();
         for expected in [
@@ -316,9 +325,10 @@ mod tests {
             "# machine: h200: vulkan NVIDIA H200",
             "# commit: abc1234",
             "# started: 2026-01-02T03:04:05Z",
-            "operator,backend,clock,elements,elements_low,elements_high,up_to,bound_by",
-            "add,vulkan,as it comes,200000,200000,200000,16777216,",
-            "mul,vulkan,as it comes,,,,16777216,not measured",
+            "operator,backend,clock,elements,elements_low,elements_high,up_to,bound_by,note",
+            "add,vulkan,as it comes,200000,200000,200000,16777216,,",
+            "mul,vulkan,as it comes,,,,16777216,not measured,",
+            "all,vulkan,as it comes,,,,16777216,,256 or fewer",
         ] {
             assert_eq!(lines.next(), Some(expected));
         }
