@@ -36,7 +36,12 @@ phf_generator|rust-phf|phf_generator|benches/benches.rs|--package phf_generator 
 png|image-png|.|benches/unfilter.rs|--features benchmarks --bench unfilter --bench expand_paletted --case filter=Sub
 '
 
-[ -f "$out" ] || echo 'crate,commit,criterion,comparison,cases,pass,slower,faster,inconclusive,not_measured,exit,seconds_after_build' > "$out"
+[ -f "$out" ] || {
+  echo '# command: crates/bench-gate/real-crates.sh FOLDER OUT.csv'
+  echo "# machine: $(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores"
+  echo "# commit: $(git -C "$(dirname "$0")" rev-parse --short=12 HEAD)"
+  echo 'crate,commit,criterion,comparison,cases,pass,slower,faster,inconclusive,not_measured,exit,seconds_after_build'
+} > "$out"
 
 git_as() { git -c user.name=n -c user.email=e@example.org "$@"; }
 
