@@ -33,7 +33,7 @@ fn world() -> World {
 }
 
 #[test]
-#[ignore = "builds four versions of criterion; `cargo xtask ci` runs it"]
+#[ignore = "builds four versions of criterion: cargo test -p bench-gate --test criterion_versions -- --ignored"]
 fn every_criterion_from_0_3_on_is_listed_filtered_and_judged() {
     let world = world();
     world.commit("plain");

@@ -96,16 +96,6 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             tests
         },
     )?;
-    if cfg!(target_os = "linux") {
-        // Apart from the tests, as it builds four versions of criterion.
-        steps.check(
-            "versions of criterion",
-            cmd!(
-                sh,
-                "cargo test --package bench-gate --test criterion_versions --locked -- --ignored"
-            ),
-        )?;
-    }
     steps.check(
         "documentation",
         cmd!(sh, "cargo doc --workspace --no-deps --locked --document-private-items")
