@@ -33,6 +33,8 @@ pub(crate) struct Package {
     pub(crate) programs: Vec<PathBuf>,
     /// The enabled features, where cargo has said which.
     pub(crate) features: Option<Vec<String>>,
+    /// Those it has at all.
+    pub(crate) declared: Vec<String>,
 }
 
 /// A direct dependency.
@@ -98,6 +100,7 @@ impl Graph {
             library: None,
             programs: Vec::new(),
             features: None,
+            declared: Vec::new(),
         });
         let edges = lock.packages.iter().map(|package| {
             let edges = package.dependencies.iter().map(|edge| Edge {
@@ -190,6 +193,7 @@ fn to_package(package: &CargoPackage, is_member: bool) -> Package {
             Vec::new()
         },
         features: None,
+        declared: package.features.keys().cloned().collect(),
     }
 }
 
