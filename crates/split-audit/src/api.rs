@@ -131,7 +131,8 @@ impl<'s, 'a> Apis<'s, 'a> {
     fn is_only_below(&self, package: usize, x: usize) -> bool {
         let graph = self.sources.graph;
         let name = &graph.packages[x].id.name;
-        let mut others = (0..graph.packages.len()).filter(|other| *other != x && graph.packages[*other].id.name == *name);
+        let mut others =
+            (0..graph.packages.len()).filter(|other| *other != x && graph.packages[*other].id.name == *name);
         others.all(|other| graph.edges[other].iter().all(|edge| edge.to != package))
     }
 
@@ -157,7 +158,10 @@ impl Reading<'_, '_, '_> {
     fn run(&mut self, package: usize, reaches: &[bool]) {
         let surface = self.apis.surface(package);
         let packages = &self.apis.sources.graph.packages;
-        let leading = surface.of.iter().filter(|(to, _)| reaches[**to] || self.apis.is_single(**to));
+        let leading = surface
+            .of
+            .iter()
+            .filter(|(to, _)| reaches[**to] || self.apis.is_single(**to));
         // In the order of the source.
         let mut leading: Vec<usize> = leading.flat_map(|(_, at)| at).copied().collect();
         leading.sort_unstable();
@@ -165,7 +169,9 @@ impl Reading<'_, '_, '_> {
             let (def, role) = (&mention.def, mention.role);
             // What one version of X re-exports from a crate that has no part in the split, the other may define itself.
             let through = def.via.filter(|via| {
-                packages[*via].id.name == self.name && !reaches[def.package] && self.apis.is_only_below(def.package, *via)
+                packages[*via].id.name == self.name
+                    && !reaches[def.package]
+                    && self.apis.is_only_below(def.package, *via)
             });
             let is_defined = packages[def.package].id.name == self.name;
             if let Some(x) = through.or(is_defined.then_some(def.package)) {

@@ -12,6 +12,7 @@ mod shadow;
 mod since;
 
 use std::{
+    mem::ManuallyDrop,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -185,7 +186,7 @@ fn audit(flags: &Flags, command: &str) -> Result<Exit, Error> {
         interop: Interop::built_in()?,
         families: Families::built_in()?,
         index: Index::default(),
-        files: Files::default(),
+        files: ManuallyDrop::new(Files::default()),
         usage: Usage::default(),
         complaints: complaints(flags.from_rustc.as_deref())?,
         progress: Progress::start(),
@@ -196,7 +197,20 @@ fn audit(flags: &Flags, command: &str) -> Result<Exit, Error> {
         return explain(asked, graphs.collect());
     }
     if let Some(asked) = &flags.unify {
-        return unify(flags, asked, &fix::Fix { cargo: &cargo, place: &place, plan: &plan, deny_warn: false, limit: 0, max_tries: 0, refused: &audited.refused }, &audited);
+        return unify(
+            flags,
+            asked,
+            &fix::Fix {
+                cargo: &cargo,
+                place: &place,
+                plan: &plan,
+                deny_warn: false,
+                limit: 0,
+                max_tries: 0,
+                refused: &audited.refused,
+            },
+            &audited,
+        );
     }
     let is_whole = flags.profile.is_empty() && flags.target.is_empty() && flags.crates.is_empty();
     let mut warnings = except(&mut audited.findings, &place.config, is_whole);
@@ -478,7 +492,11 @@ fn unify(flags: &Flags, asked: &str, fix: &fix::Fix<'_>, audited: &resolve::Audi
     let usage = |what: String| Error::Usage { flag: "--unify", what };
     let wanted = asked.split_once('@');
     let wanted = wanted.and_then(|(name, version)| Some((name, semver::Version::parse(version).ok()?)));
-    let (name, version) = wanted.ok_or_else(|| usage(format!("`{asked}` is not CRATE@VERSION with three numbers, as windows@0.58.0")))?;
+    let (name, version) = wanted.ok_or_else(|| {
+        usage(format!(
+            "`{asked}` is not CRATE@VERSION with three numbers, as windows@0.58.0"
+        ))
+    })?;
     if fix.place.lock.packages.iter().all(|package| package.id.name != name) {
         return Err(usage(format!("the lock has no package `{name}`")));
     }

@@ -107,7 +107,10 @@ fn beside(releases: Releases<'_>, (name, version): (&str, &Version), other: &Pac
     let others = usable(&other.name);
     let release = usable(name).into_iter().find(|r| r.version == *version)?;
     if let Some(required) = release.requirement(&other.name) {
-        let fits = others.iter().filter(|r| required.matches(&r.version)).map(|r| &r.version);
+        let fits = others
+            .iter()
+            .filter(|r| required.matches(&r.version))
+            .map(|r| &r.version);
         return fits.max().filter(|_| !required.matches(&other.version)).cloned();
     }
     let requires = |r: &&crate::index::Release| r.requirement(name).is_some_and(|req| req.matches(version));
@@ -128,7 +131,10 @@ mod tests {
         Release {
             version: version.parse().unwrap(),
             is_yanked: false,
-            dependencies: requires.iter().map(|(n, r)| ((*n).to_owned(), r.parse().unwrap())).collect(),
+            dependencies: requires
+                .iter()
+                .map(|(n, r)| ((*n).to_owned(), r.parse().unwrap()))
+                .collect(),
         }
     }
 
@@ -155,17 +161,35 @@ mod tests {
         };
         let registry = "registry+https://r";
         let cases: [(&str, &str, PackageId, &[&str]); 6] = [
-            ("windows", "0.62", id("windows-future", "0.2.1", registry), &["windows-future 0.3"]),
+            (
+                "windows",
+                "0.62",
+                id("windows-future", "0.2.1", registry),
+                &["windows-future 0.3"],
+            ),
             ("windows", "0.61", id("windows-future", "0.2.1", registry), &[]),
             ("windows", "0.62", id("windows-future", "0.2.1", "git+https://r#1"), &[]),
-            ("opentelemetry", "0.25", id("tracing-opentelemetry", "0.25.0", registry), &["tracing-opentelemetry 0.26"]),
-            ("opentelemetry", "0.24", id("tracing-opentelemetry", "0.25.0", registry), &[]),
+            (
+                "opentelemetry",
+                "0.25",
+                id("tracing-opentelemetry", "0.25.0", registry),
+                &["tracing-opentelemetry 0.26"],
+            ),
+            (
+                "opentelemetry",
+                "0.24",
+                id("tracing-opentelemetry", "0.25.0", registry),
+                &[],
+            ),
             ("windows", "0.62", id("tracing-opentelemetry", "0.25.0", registry), &[]),
         ];
         for (name, version, other, expected) in cases {
             let edits = vec![(name.to_owned(), version.to_owned())];
             let moved = families.together(edits, std::slice::from_ref(&other), &releases);
-            let shown: Vec<String> = moved[1..].iter().map(|(name, version)| format!("{name} {version}")).collect();
+            let shown: Vec<String> = moved[1..]
+                .iter()
+                .map(|(name, version)| format!("{name} {version}"))
+                .collect();
             assert_eq!(shown, expected, "{name} {version} beside {other}");
         }
     }

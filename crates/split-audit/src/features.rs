@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use cargo_platform::CfgExpr;
 use syn::Item;
 
 use crate::{cfg, graph::Graph, source::Sources};
@@ -11,7 +10,10 @@ use crate::{cfg, graph::Graph, source::Sources};
 pub(crate) fn lost(before: &Graph, after: &Graph) -> BTreeSet<String> {
     let mut lost = BTreeSet::new();
     for (package, edges) in after.packages.iter().zip(&after.edges) {
-        let was = before.packages.iter().position(|p| p.id.name == package.id.name && p.is_member == package.is_member);
+        let was = before
+            .packages
+            .iter()
+            .position(|p| p.id.name == package.id.name && p.is_member == package.is_member);
         let same = before.packages.iter().position(|p| p.id == package.id);
         let Some(was) = same.or(was) else { continue };
         for new in edges.iter().map(|edge| &after.packages[edge.to]) {
@@ -41,21 +43,27 @@ pub(crate) fn lost(before: &Graph, after: &Graph) -> BTreeSet<String> {
     lost
 }
 
-/// Packages that refuse to build with the features they have: `compile_error!` under a condition that certainly holds.
+/// Packages that refuse to build with the features they have: `compile_error!` where nothing but features decides, outside of
+/// macros, whose conditions are their own.
 pub(crate) fn refused(sources: &Sources<'_>) -> BTreeSet<String> {
     let mut refused = BTreeSet::new();
-    let is_of_features = |c: &CfgExpr| cfg::is_of_features(c);
     for (index, package) in sources.graph.packages.iter().enumerate() {
-        let library = package.library.as_deref().filter(|_| !package.is_member);
+        let Some(library) = package.library.as_deref().filter(|_| !package.is_member) else {
+            continue;
+        };
         // Most say nothing of the kind, and need not be parsed.
-        let says = library.and_then(|file| sources.files.text(file)).is_some_and(|text| text.contains("compile_error!"));
-        let Some(root) = sources.root(index).filter(|_| says) else { continue };
-        for item in &sources.module(root).items {
+        if !sources
+            .files
+            .text(library)
+            .is_some_and(|text| text.contains("compile_error!"))
+        {
+            continue;
+        }
+        for item in sources.files.items(library, false).unwrap_or_default() {
             let Item::Macro(call) = item else { continue };
             let conditions = sources.files.conditions(&call.attrs);
-            // The target and build scripts turn more on than is known here.
-            let is_known = !conditions.is_empty() && conditions.iter().all(is_of_features);
-            if call.mac.path.is_ident("compile_error") && is_known {
+            let is_known = !conditions.is_empty() && conditions.iter().all(cfg::is_of_features);
+            if call.mac.path.is_ident("compile_error") && is_known && !sources.is_off(index, &call.attrs) {
                 let message = syn::parse2::<syn::LitStr>(call.mac.tokens.clone());
                 let message = message.map_or_else(|_| call.mac.tokens.to_string(), |text| text.value());
                 refused.insert(format!("{} does not build with its features: {message}", package.id));

@@ -76,7 +76,9 @@ pub(crate) fn with_patch(manifest: &str, name: &str, specification: &str) -> Pat
 pub(crate) fn git_source(source: &str) -> Option<String> {
     let (address, commit) = source.strip_prefix("git+")?.split_once('#')?;
     let (url, query) = address.split_once('?').unwrap_or((address, ""));
-    let kept = query.split_once('=').filter(|(key, _)| ["rev", "branch", "tag"].contains(key));
+    let kept = query
+        .split_once('=')
+        .filter(|(key, _)| ["rev", "branch", "tag"].contains(key));
     let (key, value) = kept.unwrap_or(("rev", commit));
     Some(format!("{{ git = \"{url}\", {key} = \"{value}\" }}"))
 }
@@ -121,7 +123,11 @@ mod tests {
     fn a_patch_is_a_table_or_a_line_of_the_one_there_is() {
         let cases = [
             ("[package]\n", "[package]\n\n[patch.crates-io]\na = 1\n", vec![3, 4]),
-            ("[patch.crates-io]\nb = 1\n[x]\n", "[patch.crates-io]\na = 1\nb = 1\n[x]\n", vec![2]),
+            (
+                "[patch.crates-io]\nb = 1\n[x]\n",
+                "[patch.crates-io]\na = 1\nb = 1\n[x]\n",
+                vec![2],
+            ),
         ];
         for (text, expected, numbers) in cases {
             let patched = with_patch(text, "a", "1");
@@ -137,9 +143,18 @@ mod tests {
     #[test]
     fn a_git_source_keeps_its_branch_tag_or_commit() {
         let cases = [
-            ("git+https://h/r?rev=abc#abcdef", Some("{ git = \"https://h/r\", rev = \"abc\" }")),
-            ("git+https://h/r?branch=b#abcdef", Some("{ git = \"https://h/r\", branch = \"b\" }")),
-            ("git+https://h/r#abcdef", Some("{ git = \"https://h/r\", rev = \"abcdef\" }")),
+            (
+                "git+https://h/r?rev=abc#abcdef",
+                Some("{ git = \"https://h/r\", rev = \"abc\" }"),
+            ),
+            (
+                "git+https://h/r?branch=b#abcdef",
+                Some("{ git = \"https://h/r\", branch = \"b\" }"),
+            ),
+            (
+                "git+https://h/r#abcdef",
+                Some("{ git = \"https://h/r\", rev = \"abcdef\" }"),
+            ),
             ("registry+https://h/r", None),
         ];
         for (source, expected) in cases {

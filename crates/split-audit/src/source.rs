@@ -34,7 +34,7 @@ pub(crate) struct Files {
     /// Items inside macro calls and conditions of attributes, by the address of the call or attribute: what is parsed stays
     /// where it is as long as this.
     inline: FrozenMap<usize, Box<Option<Vec<Item>>>>,
-    conditions: FrozenMap<usize, Box<Vec<CfgExpr>>>,
+    conditions: FrozenMap<usize, Vec<CfgExpr>>,
 }
 
 impl Files {
@@ -48,7 +48,7 @@ impl Files {
     }
 
     /// `is_whole` keeps the bodies of functions. A file is asked for in one way only.
-    fn items(&self, path: &Path, is_whole: bool) -> Option<&[Item]> {
+    pub(crate) fn items(&self, path: &Path, is_whole: bool) -> Option<&[Item]> {
         let known = self.parsed.get(path);
         let file = known.or_else(|| {
             let file = self.text(path).and_then(|text| {
@@ -83,7 +83,7 @@ impl Files {
         }
         let key = attributes.as_ptr().addr();
         let known = self.conditions.get(&key);
-        known.unwrap_or_else(|| self.conditions.insert(key, Box::new(cfg::conditions(attributes))))
+        known.unwrap_or_else(|| self.conditions.insert(key, cfg::conditions(attributes)))
     }
 }
 
@@ -126,6 +126,9 @@ pub(crate) struct Def {
     pub(crate) via: Option<usize>,
 }
 
+/// What the paths of a module that were asked about lead to.
+type Resolved = HashMap<Vec<String>, Option<Def>>;
+
 /// The sources behind one graph.
 pub(crate) struct Sources<'a> {
     pub(crate) graph: &'a Graph,
@@ -134,8 +137,8 @@ pub(crate) struct Sources<'a> {
     modules: FrozenVec<Box<Module<'a>>>,
     roots: RefCell<HashMap<usize, Option<usize>>>,
     children: RefCell<HashMap<(usize, String), Option<usize>>>,
-    /// Per module, what the paths that were asked about lead to.
-    resolved: RefCell<HashMap<usize, HashMap<Vec<String>, Option<Def>>>>,
+    /// Per module.
+    resolved: RefCell<HashMap<usize, Resolved>>,
 }
 
 impl<'a> Sources<'a> {
@@ -223,7 +226,9 @@ impl<'a> Sources<'a> {
     pub(crate) fn is_off(&self, package: usize, attributes: &[Attribute]) -> bool {
         let features = &self.graph.packages[package].features;
         let conditions = self.files.conditions(attributes);
-        conditions.iter().any(|c| cfg::holds(c, features.as_deref(), self.cfg) == Some(false))
+        conditions
+            .iter()
+            .any(|c| cfg::holds(c, features.as_deref(), self.cfg) == Some(false))
     }
 
     fn fill(&self, module: &mut Module<'a>, items: &'a [Item], depth: usize) {
@@ -443,7 +448,7 @@ impl<'a> Sources<'a> {
                     package: here.package,
                     item: name.clone(),
                     module: None,
-                via: None,
+                    via: None,
                 }),
                 Binding::Module(declaration) => {
                     let child = self.child(module, declaration);
@@ -484,7 +489,7 @@ impl<'a> Sources<'a> {
             package: here.package,
             item: path.last().cloned().unwrap_or_default(),
             module: None,
-                via: None,
+            via: None,
         })
     }
 }

@@ -409,9 +409,9 @@ fn uses_both(files: &[Used], own: &Edge, party: &Party<'_>, is_member: bool) -> 
     if !names(&own.extern_name) || !names(&party.link.extern_name) {
         return None;
     }
-    let used = files.iter().find(|file| {
-        (is_member || file.names(&party.link.extern_name)) && party.evidence.iter().any(|e| file.uses(e))
-    });
+    let used = files
+        .iter()
+        .find(|file| (is_member || file.names(&party.link.extern_name)) && party.evidence.iter().any(|e| file.uses(e)));
     used.map(|file| file.file.clone())
 }
 

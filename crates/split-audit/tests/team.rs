@@ -38,14 +38,24 @@ fn what_the_compiler_blames_on_two_versions_is_an_error_from_a_file_and_from_a_p
     world.write("check.json", CHECK);
     let (exit, said) = run(&world, "--from-rustc check.json");
     assert_eq!(exit, 3, "{said}");
-    assert!(said.contains("app 0.1.0 does not compile: error[E0308] at src/lib.rs:3"), "{said}");
+    assert!(
+        said.contains("app 0.1.0 does not compile: error[E0308] at src/lib.rs:3"),
+        "{said}"
+    );
     assert!(said.contains("2 error(s), 0 warning(s)"), "{said}");
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-split-audit"));
-    command.current_dir(world.path("")).arg("split-audit").args(DX12.split(' '));
-    command.args(["--offline", "--from-rustc", "-"]).env("CARGO_HOME", world.path("../home"));
+    command
+        .current_dir(world.path(""))
+        .arg("split-audit")
+        .args(DX12.split(' '));
+    command
+        .args(["--offline", "--from-rustc", "-"])
+        .env("CARGO_HOME", world.path("../home"));
     command.env("CARGO", env!("CARGO"));
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(CHECK.as_bytes()).unwrap();
     let piped = child.wait_with_output().unwrap();
@@ -58,7 +68,10 @@ fn a_complaint_that_nothing_explains_is_warned_about_and_is_not_clean() {
     world.write("check.json", &CHECK.replace("crate `windows`", "crate `elsewhere`"));
     let (exit, said) = run(&world, "--from-rustc check.json");
     assert_eq!(exit, 3, "{said}");
-    assert!(said.contains("two versions of `elsewhere`, but no dependency of it that was read exposes them"), "{said}");
+    assert!(
+        said.contains("two versions of `elsewhere`, but no dependency of it that was read exposes them"),
+        "{said}"
+    );
     let world = world_of("apart");
     world.write("check.json", &CHECK.replace("crate `windows`", "crate `elsewhere`"));
     let run = world.run("", &["--from-rustc".to_owned(), "check.json".to_owned()]);
@@ -87,7 +100,10 @@ fn known_findings_are_infos_and_new_ones_fail() {
     assert_eq!(exit, 3, "{said}");
     // The line that is gone is warned about.
     assert!(said.contains("1 error(s), 1 warning(s)"), "{said}");
-    assert!(said.contains("known: `gone 0.1.0>away 0.1.0:x 0.1.0/x 0.2.0` is gone; remove the line"), "{said}");
+    assert!(
+        said.contains("known: `gone 0.1.0>away 0.1.0:x 0.1.0/x 0.2.0` is gone; remove the line"),
+        "{said}"
+    );
 
     let (exit, said) = run(&world, "--baseline absent");
     assert_eq!(exit, 1, "{said}");
@@ -104,7 +120,14 @@ fn the_commit_of_the_lock_that_brought_a_split_is_named() {
     };
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
-        command.arg("-C").arg(world.path("")).args(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"]);
+        command.arg("-C").arg(world.path("")).args([
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@t",
+            "-c",
+            "commit.gpgsign=false",
+        ]);
         let output = command.args(arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
@@ -120,14 +143,23 @@ fn the_commit_of_the_lock_that_brought_a_split_is_named() {
     commit(&split, "update the allocator");
     commit(&split, "and more");
     let (_, said) = run(&world, "--since base");
-    let notes: Vec<&str> = said.lines().filter(|l| l.contains("brought by") || l.contains("older than")).collect();
+    let notes: Vec<&str> = said
+        .lines()
+        .filter(|l| l.contains("brought by") || l.contains("older than"))
+        .collect();
     assert_eq!(notes.len(), 2, "{said}");
-    assert!(notes[0].contains("brought by commit ") && notes[0].ends_with(": update the allocator"), "{said}");
+    assert!(
+        notes[0].contains("brought by commit ") && notes[0].ends_with(": update the allocator"),
+        "{said}"
+    );
     // The member's own split was there from the beginning.
     assert!(notes[1].ends_with("it is older than base"), "{said}");
 
     let (_, said) = run(&world, "--since HEAD");
-    assert!(!said.contains("brought by") && said.contains("it is older than HEAD"), "{said}");
+    assert!(
+        !said.contains("brought by") && said.contains("it is older than HEAD"),
+        "{said}"
+    );
     world.write("Cargo.lock", &joined);
     commit(&joined, "joined again");
     world.write("Cargo.lock", &split);

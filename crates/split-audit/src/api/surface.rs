@@ -367,12 +367,21 @@ impl<'a> Reading<'_, 'a> {
             });
             let subject = Rc::clone(subject);
             if def.package != self.package {
-                self.found.of.entry(def.package).or_default().push(self.found.mentions.len());
+                self.found
+                    .of
+                    .entry(def.package)
+                    .or_default()
+                    .push(self.found.mentions.len());
             } else if def.item.is_empty() || subject.is_impl {
                 continue;
             }
             let path = path.join("::");
-            self.found.mentions.push(Mention { subject, path, def, role });
+            self.found.mentions.push(Mention {
+                subject,
+                path,
+                def,
+                role,
+            });
         }
     }
 }

@@ -83,8 +83,7 @@ impl Fix<'_> {
             let situation = Situation::new(meeting, &graphs);
             let mut tried = Vec::new();
             let releases = |name: &str| self.plan.index.releases(self.cargo, name);
-            let mut cured =
-                self.first_that_holds(&shadow, before, &situation, situation.redirects(), &mut tried)?;
+            let mut cured = self.first_that_holds(&shadow, before, &situation, situation.redirects(), &mut tried)?;
             let (mut n_admissible, mut n_untried) = (0, 0);
             if cured.is_none() {
                 let (mut moves, n) = situation.moves(&releases);
@@ -95,7 +94,10 @@ impl Fix<'_> {
             }
             match cured {
                 Some((steps, next)) => {
-                    let graphs = contexts.iter().map(|c| &c.graph).zip(next.contexts.iter().map(|c| &c.graph));
+                    let graphs = contexts
+                        .iter()
+                        .map(|c| &c.graph)
+                        .zip(next.contexts.iter().map(|c| &c.graph));
                     let lost: BTreeSet<String> = graphs.flat_map(|(old, new)| features::lost(old, new)).collect();
                     outcome.cured.push(Cured {
                         meeting: meeting.clone(),
@@ -170,7 +172,8 @@ impl Fix<'_> {
         let is_cured = |findings: &[Finding]| {
             let cured = fixed.outcome.cured.iter().map(|cured| &cured.meeting);
             let still_there = cured.clone().find(|meeting| {
-                let is_it = |f: &Finding| f.level > Level::Info && f.meeting().is_some_and(|m| m.key() == meeting.key());
+                let is_it =
+                    |f: &Finding| f.level > Level::Info && f.meeting().is_some_and(|m| m.key() == meeting.key());
                 findings.iter().any(is_it)
             });
             still_there.map_or(Ok(()), |meeting| Err(format!("{} is still there", meeting.child)))

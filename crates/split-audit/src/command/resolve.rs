@@ -1,6 +1,6 @@
 //! Audits one workspace as cargo resolves it: the real one, or a shadow copy with another lock.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, mem::ManuallyDrop, path::Path};
 
 use cargo_metadata::Metadata;
 
@@ -13,8 +13,8 @@ use crate::{
     activation::Activation,
     api::Apis,
     error::Error,
-    features,
     family::Families,
+    features,
     finding::{self, Finding, Level, Meeting, What},
     graph::Graph,
     interop::Interop,
@@ -33,7 +33,8 @@ pub(super) struct Plan {
     pub(super) interop: Interop,
     pub(super) families: Families,
     pub(super) index: Index,
-    pub(super) files: Files,
+    /// Never dropped: to free a hundred thousand syntax trees takes as long as to parse some, and the program ends anyway.
+    pub(super) files: ManuallyDrop<Files>,
     pub(super) usage: Usage,
     /// What `--from-rustc` brought.
     pub(super) complaints: Vec<Complaint>,

@@ -22,7 +22,17 @@ pub(super) fn find(place: &Place, revision: &str, findings: &mut [Finding]) -> R
     let name = place.lock_path.file_name().unwrap_or_default().to_string_lossy();
     let range = format!("{revision}..HEAD");
     // The newest first, along the way that merges went.
-    let log = git(folder, &["log", "--first-parent", "--format=%H %h of %as: %s", &range, "--", &name])?;
+    let log = git(
+        folder,
+        &[
+            "log",
+            "--first-parent",
+            "--format=%H %h of %as: %s",
+            &range,
+            "--",
+            &name,
+        ],
+    )?;
     let commits: Vec<Commit> = log
         .lines()
         .filter_map(|line| line.split_once(' '))
@@ -42,7 +52,9 @@ pub(super) fn find(place: &Place, revision: &str, findings: &mut [Finding]) -> R
         Ok(locks[commit].as_ref().is_some_and(|lock| is_split(lock, meeting)))
     };
     for finding in findings.iter_mut().filter(|f| f.level > Level::Info) {
-        let Some(meeting) = finding.meeting().cloned() else { continue };
+        let Some(meeting) = finding.meeting().cloned() else {
+            continue;
+        };
         let mut since = "the lock here brings it, and is not committed".to_owned();
         // HEAD's lock is that of the newest commit, or that of the revision itself.
         let head = commits.first().map_or(revision, |commit| &commit.id);
@@ -67,7 +79,10 @@ fn is_split(lock: &Lock, meeting: &Meeting) -> bool {
     let versions = |holder: &str| -> Vec<usize> {
         let packages = lock.packages.iter().filter(|p| p.id.name == holder);
         let edges = packages.flat_map(|p| &p.dependencies);
-        edges.map(|e| e.to).filter(|to| lock.packages[*to].id.name == *shared).collect()
+        edges
+            .map(|e| e.to)
+            .filter(|to| lock.packages[*to].id.name == *shared)
+            .collect()
     };
     let own = meeting.other.as_ref().map_or(&meeting.parent, |other| &other.holder);
     let (own, theirs) = (versions(&own.name), versions(&meeting.holder.name));

@@ -24,9 +24,11 @@ pub(crate) fn skim(text: &str) -> String {
             }
             Kind::Word => {
                 function = match function {
+                    // Within a signature it is a function pointer's.
+                    Function::Signature(depth) => Function::Signature(depth),
                     _ if shown == "fn" => Function::Named,
                     Function::Named => Function::Signature(0),
-                    other => other,
+                    Function::None => Function::None,
                 };
             }
             Kind::Punctuation(byte) => {
@@ -259,15 +261,33 @@ mod tests {
     fn bodies_and_comments_are_gone_and_all_else_is_there() {
         let cases = [
             ("fn f() { g({ 1 }) } struct S { a: u8 }", "fn f() {} struct S { a: u8 }"),
-            ("fn f(a: fn(u8) -> u8) -> [u8; { 1 }] where T: Sized { \"}\" }", "fn f(a: fn(u8) -> u8) -> [u8; { 1 }] where T: Sized {}"),
+            (
+                "fn f(a: fn(u8) -> u8) -> [u8; { 1 }] where T: Sized { \"}\" }",
+                "fn f(a: fn(u8) -> u8) -> [u8; { 1 }] where T: Sized {}",
+            ),
             ("fn f() -> B<{ N }> { 1 }", "fn f() -> B<{ N }> {}"),
-            ("trait T { fn f(); fn g() { '{' } const C: u8; }", "trait T { fn f(); fn g() {} const C: u8; }"),
-            ("struct S { f: fn() } impl S { fn g<'a>(&'a self) { 'a: loop { r#\"}\"# } } }", "struct S { f: fn() } impl S { fn g<'a>(&'a self) {} }"),
-            ("macro_rules! m { ($f:ident) => { fn $f() { 1 } } }", "macro_rules! m { ($f:ident) => { fn $f() {} } }"),
-            ("const C: &str = \"fn f() { // }\"; // end", "const C: &str = \"fn f() { // }\";  "),
+            (
+                "trait T { fn f(); fn g() { '{' } const C: u8; }",
+                "trait T { fn f(); fn g() {} const C: u8; }",
+            ),
+            (
+                "struct S { f: fn() } impl S { fn g<'a>(&'a self) { 'a: loop { r#\"}\"# } } }",
+                "struct S { f: fn() } impl S { fn g<'a>(&'a self) {} }",
+            ),
+            (
+                "macro_rules! m { ($f:ident) => { fn $f() { 1 } } }",
+                "macro_rules! m { ($f:ident) => { fn $f() {} } }",
+            ),
+            (
+                "const C: &str = \"fn f() { // }\"; // end",
+                "const C: &str = \"fn f() { // }\";  ",
+            ),
             ("/* a /* b */ c */fn r#fn() { '\\'' ; '\\u{7d}' }", " fn r#fn() {}"),
             ("fn f() { b'}'; br##\"}\"#\"##; c\"}\" } use a;", "fn f() {} use a;"),
-            ("fn f(a: &'static str, b: [u8; 3]) {\n1\n}\nmod m;", "fn f(a: &'static str, b: [u8; 3]) {}\n\n\nmod m;"),
+            (
+                "fn f(a: &'static str, b: [u8; 3]) {\n1\n}\nmod m;",
+                "fn f(a: &'static str, b: [u8; 3]) {}\n\n\nmod m;",
+            ),
             ("fn f() -> 'é' {'é'} fn", "fn f() -> 'é' {} fn"),
         ];
         for (text, expected) in cases {
@@ -277,7 +297,17 @@ mod tests {
 
     #[test]
     fn what_ends_too_early_ends_the_text() {
-        for text in ["\"a", "'\\", "/* a", "r#\"a", "fn f() {", "b'", "'", "\"\\", "fn f() { \"\\"] {
+        for text in [
+            "\"a",
+            "'\\",
+            "/* a",
+            "r#\"a",
+            "fn f() {",
+            "b'",
+            "'",
+            "\"\\",
+            "fn f() { \"\\",
+        ] {
             let _ = skim(text);
         }
     }

@@ -29,7 +29,11 @@ impl Fix<'_> {
         let n = candidates.len();
         for (index, steps) in candidates.into_iter().enumerate() {
             let shown = steps.first().map_or_else(String::new, Step::to_string);
-            let progress = format!("a cure for `{}`, {} of {n}: {shown}", situation.meeting.child_uses.name, index + 1);
+            let progress = format!(
+                "a cure for `{}`, {} of {n}: {shown}",
+                situation.meeting.child_uses.name,
+                index + 1
+            );
             self.plan.progress.task(progress);
             match self.try_candidate(shadow, before, &situation.meeting, &steps)? {
                 Ok(state) => return Ok(Some((steps, state))),

@@ -84,8 +84,13 @@ impl Fix<'_> {
         }
         let mut found = Vec::new();
         for edits in candidates.into_iter().take(self.max_tries) {
-            let versions: Vec<String> = edits.iter().map(|(_, name, version)| format!("{name} = \"{version}\"")).collect();
-            self.plan.progress.task(format!("a cure for `{}`: {}", m.child_uses.name, versions.join(", ")));
+            let versions: Vec<String> = edits
+                .iter()
+                .map(|(_, name, version)| format!("{name} = \"{version}\""))
+                .collect();
+            self.plan
+                .progress
+                .task(format!("a cure for `{}`: {}", m.child_uses.name, versions.join(", ")));
             let Some((advice, texts)) = self.fit(&edits, places) else {
                 continue;
             };
@@ -111,7 +116,11 @@ impl Fix<'_> {
 
     /// The lines in the manifests that the edits are about, and these manifests' new texts; nothing where one of the
     /// dependencies is declared without a version, or nowhere.
-    pub(super) fn fit(&self, edits: &[Edit], contexts: &[resolve::Context]) -> Option<(Advice, HashMap<PathBuf, String>)> {
+    pub(super) fn fit(
+        &self,
+        edits: &[Edit],
+        contexts: &[resolve::Context],
+    ) -> Option<(Advice, HashMap<PathBuf, String>)> {
         let mut texts: HashMap<PathBuf, String> = HashMap::new();
         let mut lines = Vec::new();
         for (member, dependency, version) in edits {
@@ -147,7 +156,10 @@ impl Fix<'_> {
             (true, false) => (&m.child_uses, &m.parent_uses),
             _ => return None,
         };
-        let is_default = registered.source.as_deref().is_some_and(|s| s.ends_with("/crates.io-index"));
+        let is_default = registered
+            .source
+            .as_deref()
+            .is_some_and(|s| s.ends_with("/crates.io-index"));
         let mut packages = contexts.iter().flat_map(|context| &context.graph.packages);
         let package = packages.find(|p| p.id == *local).filter(|_| is_default)?;
         let specification = match &local.source {
@@ -204,7 +216,8 @@ impl Fix<'_> {
         then: Option<&str>,
     ) -> Result<Result<(), String>, Error> {
         let settled = self.settle(shadow, &lock.text);
-        let updated = settled.and_then(|()| then.map_or(Ok(()), |package| self.cargo.update(&shadow.manifest, package)));
+        let updated =
+            settled.and_then(|()| then.map_or(Ok(()), |package| self.cargo.update(&shadow.manifest, package)));
         if let Err(error) = updated {
             return Ok(Err(format!("cargo refuses: {}", reason(&error))));
         }

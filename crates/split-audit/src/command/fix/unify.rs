@@ -40,7 +40,9 @@ impl Fix<'_> {
                     lock = next;
                 }
                 Err(why) => {
-                    unified.help.extend(self.line(&shadow, &lock, audited, (&from, &old), version)?);
+                    unified
+                        .help
+                        .extend(self.line(&shadow, &lock, audited, (&from, &old), version)?);
                     unified.cannot.push((format!("{from} stays on {old}"), why));
                     given_up.push(from);
                 }
@@ -79,7 +81,9 @@ impl Fix<'_> {
             ..old.clone()
         };
         if !old.is_from_registry() {
-            return Ok(Err(format!("{old} is not from a registry, and is never replaced by one that is")));
+            return Ok(Err(format!(
+                "{old} is not from a registry, and is never replaced by one that is"
+            )));
         }
         let required = requirements(audited, from, old);
         let mut candidates = Vec::new();
@@ -126,7 +130,7 @@ impl Fix<'_> {
         let shown: Vec<String> = required.iter().map(ToString::to_string).collect();
         let mut why = format!("it requires {} {}", old.name, shown.join(" and "));
         if candidates.is_empty() && from.is_from_registry() {
-            why += &format!(", and so do all its releases that its dependents admit, {} is in none", version);
+            why += &format!("; no release of it that its dependents admit takes {version}");
         }
         for steps in candidates {
             match self.take_steps(shadow, lock, &steps)? {
@@ -179,18 +183,23 @@ impl Fix<'_> {
             return Ok(Err(why));
         }
         let profile = &self.plan.profiles[0];
-        let locked = self.cargo.metadata(&shadow.manifest, &profile.features, &profile.targets, true);
+        let locked = self
+            .cargo
+            .metadata(&shadow.manifest, &profile.features, &profile.targets, true);
         Ok(locked.map(|_| now).map_err(|error| reason(&error)))
     }
 }
 
 /// The next edge to another version of the crate.
 fn next(lock: &Lock, name: &str, version: &Version, given_up: &[PackageId]) -> Option<(PackageId, PackageId)> {
-    lock.packages.iter().filter(|p| !given_up.contains(&p.id)).find_map(|package| {
-        let mut targets = package.dependencies.iter().map(|edge| &lock.packages[edge.to].id);
-        let other = targets.find(|id| id.name == name && id.version != *version)?;
-        Some((package.id.clone(), other.clone()))
-    })
+    lock.packages
+        .iter()
+        .filter(|p| !given_up.contains(&p.id))
+        .find_map(|package| {
+            let mut targets = package.dependencies.iter().map(|edge| &lock.packages[edge.to].id);
+            let other = targets.find(|id| id.name == name && id.version != *version)?;
+            Some((package.id.clone(), other.clone()))
+        })
 }
 
 /// What one package requires of another, in any context.
@@ -206,8 +215,7 @@ fn bounds(audited: &Audited, package: &PackageId) -> Vec<semver::VersionReq> {
 fn edges_between(audited: &Audited, is_from: impl Fn(&PackageId) -> bool, to: &PackageId) -> Vec<semver::VersionReq> {
     let mut found = Vec::new();
     for graph in audited.contexts.iter().map(|context| &context.graph) {
-        for (package, edges) in graph.packages.iter().zip(&graph.edges).filter(|(p, _)| is_from(&p.id)) {
-            let _ = package;
+        for (_, edges) in graph.packages.iter().zip(&graph.edges).filter(|(p, _)| is_from(&p.id)) {
             let leading = edges.iter().filter(|e| graph.packages[e.to].id == *to);
             for requirement in leading.flat_map(|e| &e.requirements) {
                 if !found.contains(requirement) {
