@@ -74,22 +74,8 @@ impl<'s, 'a> Apis<'s, 'a> {
             return Rc::clone(known);
         }
         let graph = self.sources.graph;
-        let mut reaches: Vec<bool> = graph.packages.iter().map(|p| p.id.name == name).collect();
-        let mut above: Vec<Vec<usize>> = vec![Vec::new(); graph.packages.len()];
-        for (from, edges) in graph.edges.iter().enumerate() {
-            for edge in edges.iter().filter(|edge| edge.kinds.normal) {
-                above[edge.to].push(from);
-            }
-        }
-        let mut open: Vec<usize> = (0..reaches.len()).filter(|index| reaches[*index]).collect();
-        while let Some(index) = open.pop() {
-            for from in &above[index] {
-                if !reaches[*from] {
-                    reaches[*from] = true;
-                    open.push(*from);
-                }
-            }
-        }
+        let is_version = graph.packages.iter().map(|p| p.id.name == name);
+        let reaches = graph.with_dependents(is_version.collect());
         let reaches = Rc::new(reaches);
         self.reaching.borrow_mut().insert(name.to_owned(), Rc::clone(&reaches));
         reaches

@@ -62,7 +62,9 @@ pub(crate) fn refused(sources: &Sources<'_>) -> BTreeSet<String> {
         for item in sources.files.items(library, false).unwrap_or_default() {
             let Item::Macro(call) = item else { continue };
             let conditions = sources.files.conditions(&call.attrs);
-            let is_known = !conditions.is_empty() && conditions.iter().all(cfg::is_of_features);
+            // A `cfg_attr` is a condition that is not among them.
+            let is_whole = !call.attrs.iter().any(|attribute| attribute.path().is_ident("cfg_attr"));
+            let is_known = is_whole && !conditions.is_empty() && conditions.iter().all(cfg::is_of_features);
             if call.mac.path.is_ident("compile_error") && is_known && !sources.is_off(index, &call.attrs) {
                 let message = syn::parse2::<syn::LitStr>(call.mac.tokens.clone());
                 let message = message.map_or_else(|_| call.mac.tokens.to_string(), |text| text.value());

@@ -134,6 +134,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) files: &'a Files,
     cfg: &'a [cargo_platform::Cfg],
+    /// Packages that are there twice, or have such below them. Of others it does not matter who defines an item.
+    concerned: Vec<bool>,
     modules: FrozenVec<Box<Module<'a>>>,
     roots: RefCell<HashMap<usize, Option<usize>>>,
     children: RefCell<HashMap<(usize, String), Option<usize>>>,
@@ -147,6 +149,7 @@ impl<'a> Sources<'a> {
             graph,
             files,
             cfg,
+            concerned: concerned(graph),
             modules: FrozenVec::new(),
             roots: RefCell::default(),
             children: RefCell::default(),
@@ -400,7 +403,9 @@ impl<'a> Sources<'a> {
         let (first, rest) = path.split_first()?;
         let edges = &self.graph.edges[package];
         let edge = edges.iter().find(|e| e.extern_name == *first && e.kinds.in_library())?;
-        let def = match self.root(edge.to) {
+        // A crate's root is asked for by globs, which go on in it.
+        let is_read = rest.is_empty() || self.concerned[edge.to];
+        let def = match is_read.then(|| self.root(edge.to)).flatten() {
             Some(root) => self.walk(root, rest, From::OutsideSure, depth + 1)?,
             None => Def {
                 package: edge.to,
@@ -492,6 +497,15 @@ impl<'a> Sources<'a> {
             via: None,
         })
     }
+}
+
+fn concerned(graph: &Graph) -> Vec<bool> {
+    let mut n_versions: HashMap<&str, usize> = HashMap::new();
+    for package in &graph.packages {
+        *n_versions.entry(&package.id.name).or_default() += 1;
+    }
+    let names = graph.packages.iter().map(|package| package.id.name.as_str());
+    graph.with_dependents(names.map(|name| n_versions[name] > 1).collect())
 }
 
 /// Where a path comes from.

@@ -12,6 +12,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::Mutex,
 };
 
 use serde::{Deserialize, Serialize};
@@ -265,18 +266,35 @@ fn write(new: Row) {
 #[test]
 fn every_split_that_rustc_rejects_is_found() {
     let rows: BTreeMap<String, Row> = rows().into_iter().map(|row| (row.case.clone(), row)).collect();
-    let mut wrong = Vec::new();
-    for case in cases() {
-        let audit = Workspace::new(&case).audit(&["--no-cure"]);
-        let found = found(&audit, &case.split);
-        if (found == "no") != case.missed.is_some() {
-            wrong.push(format!("{}: {found}, though {:?}", case.name, case.missed));
+    let (cases, wrong) = (cases(), Mutex::new(Vec::new()));
+    let next = Mutex::new(cases.iter());
+    let work = || {
+        loop {
+            let Some(case) = next.lock().unwrap().next() else {
+                return;
+            };
+            let audit = Workspace::new(case).audit(&["--no-cure"]);
+            let found = found(&audit, &case.split);
+            if (found == "no") != case.missed.is_some() {
+                wrong
+                    .lock()
+                    .unwrap()
+                    .push(format!("{}: {found}, though {:?}", case.name, case.missed));
+            }
+            // A case without a row has not been compiled.
+            if rows.get(&case.name).is_some_and(|row| row.found != found) {
+                wrong
+                    .lock()
+                    .unwrap()
+                    .push(format!("{}: {found}, and otherwise in splits.csv", case.name));
+            }
         }
-        // A case without a row has not been compiled.
-        if rows.get(&case.name).is_some_and(|row| row.found != found) {
-            wrong.push(format!("{}: {found}, and otherwise in splits.csv", case.name));
-        }
-    }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

@@ -9,6 +9,8 @@ pub(crate) fn skim(text: &str) -> String {
     let mut lexer = Lexer { text, at: 0 };
     let mut function = Function::None;
     let mut last = b' ';
+    // Behind it, a comma may end the signature.
+    let mut has_where = false;
     while let Some(token) = lexer.next() {
         let shown = &text[token.from..lexer.at];
         match token.kind {
@@ -23,6 +25,7 @@ pub(crate) fn skim(text: &str) -> String {
                 continue;
             }
             Kind::Word => {
+                has_where = shown == "where" || shown != "fn" && has_where;
                 function = match function {
                     // Within a signature it is a function pointer's.
                     Function::Signature(depth) => Function::Signature(depth),
@@ -38,10 +41,15 @@ pub(crate) fn skim(text: &str) -> String {
                     // A function pointer's type.
                     (Function::Named, _) => Function::None,
                     (Function::Signature(depth), b'(' | b'[') => Function::Signature(depth + 1),
-                    (Function::Signature(depth), b')' | b']') if depth > 0 => Function::Signature(depth - 1),
+                    // A block within brackets, or `Bytes<{ N }>`, is an expression of the signature.
+                    (Function::Signature(depth), b'{')
+                        if depth > 0 || matches!(last, b'<' | b'=') || last == b',' && !has_where =>
+                    {
+                        Function::Signature(depth + 1)
+                    }
+                    (Function::Signature(depth), b')' | b']' | b'}') if depth > 0 => Function::Signature(depth - 1),
                     (Function::Signature(0), b';' | b')' | b']' | b'}') => Function::None,
-                    // `Bytes<{ N }>` is an expression of the signature, as is `=> { … }` of a macro's rule.
-                    (Function::Signature(0), b'{') if !matches!(last, b'<' | b',' | b'=') => {
+                    (Function::Signature(0), b'{') => {
                         skimmed.push_str("{}");
                         let from = lexer.at;
                         lexer.skip_block();
@@ -266,6 +274,11 @@ mod tests {
                 "fn f(a: fn(u8) -> u8) -> [u8; { 1 }] where T: Sized {}",
             ),
             ("fn f() -> B<{ N }> { 1 }", "fn f() -> B<{ N }> {}"),
+            ("fn f() -> B<A, { N }> { 1 }", "fn f() -> B<A, { N }> {}"),
+            (
+                "fn f<T>() where T: X, { 1 } impl A for B { fn g() -> [u8; { 2 }] { 2 } }",
+                "fn f<T>() where T: X, {} impl A for B { fn g() -> [u8; { 2 }] {} }",
+            ),
             (
                 "trait T { fn f(); fn g() { '{' } const C: u8; }",
                 "trait T { fn f(); fn g() {} const C: u8; }",
