@@ -1,5 +1,6 @@
-//! Prints the adapters of this machine; `--json` for programs, `--tuning` with how tasks reach each, which may take a
-//! calibration of a second. `cargo xtask adapters` prints the same as a table.
+//! Prints the adapters of this machine; `--json` for programs, `--tuning` with how tasks reach
+//! each, which may take a calibration of a second. `cargo xtask adapters` prints the same as a
+//! table.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it is for")]
 
@@ -23,7 +24,8 @@ struct Listing {
 struct Picked {
     #[serde(flatten)]
     info: AdapterInfo,
-    /// How tasks reach it, as `GPU_EXECUTOR_TUNING` has it; absent unless asked for, and on the CPU.
+    /// How tasks reach it, as `GPU_EXECUTOR_TUNING` has it; absent unless asked for, and on the
+    /// CPU.
     tuning: Option<String>,
 }
 

@@ -1,7 +1,8 @@
-//! Adds two vectors wherever that is the fastest, and prints where, how many elements, how long it took, and the first three sums.
+//! Adds two vectors wherever that is the fastest, and prints where, how many elements, how long it
+//! took, and the first three sums.
 //!
-//! `cargo run --release --example hybrid_vector_add -- 1000000`; `GPU_EXECUTOR_ROUTE=vulkan` forces a device, `RUST_LOG=info` shows
-//! the calibration.
+//! `cargo run --release --example hybrid_vector_add -- 1000000`; `GPU_EXECUTOR_ROUTE=vulkan` forces
+//! a device, `RUST_LOG=info` shows the calibration.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it is for")]
 

@@ -1,8 +1,8 @@
-//! Computes the root of a tree of keccak256 over a file cut into leaves of 32 bytes, or over generated leaves, wherever that is the
-//! fastest, and compares it with the CPU's.
+//! Computes the root of a tree of keccak256 over a file cut into leaves of 32 bytes, or over
+//! generated leaves, wherever that is the fastest, and compares it with the CPU's.
 //!
-//! `cargo run --release --example merkle_root -- 1000000` or `-- FILE`; `GPU_EXECUTOR_ROUTE=vulkan` forces a device, `RUST_LOG=info`
-//! shows the calibration.
+//! `cargo run --release --example merkle_root -- 1000000` or `-- FILE`; `GPU_EXECUTOR_ROUTE=vulkan`
+//! forces a device, `RUST_LOG=info` shows the calibration.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it is for")]
 

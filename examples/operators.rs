@@ -4,12 +4,14 @@
 //! cargo run --release --example operators -- [--log2 20] [--rounds 15] [--cuda PROGRAM] [--crossover]
 //! ```
 //!
-//! Everything is timed in turns within one process: the crates called directly with rayon, the CPU executor, and the executor of the
-//! first backend in `GPU_EXECUTOR_BACKENDS` that is no CPU (transfers included).
+//! Everything is timed alternately within one process: the crates called directly with rayon, the
+//! CPU executor, and the executor of the first backend in `GPU_EXECUTOR_BACKENDS` that is no CPU
+//! (transfers included).
 //!
-//! Kernels follow apart, by the device's clock and with buffers of the device's own, without work of the CPU between: a GPU that waits
-//! for some 100 ms lowers its clock, on an H200 to a fifth. `--cuda` runs the program made of `benches/peers/cuda/operators.cu` in turns
-//! with them, and compares results.
+//! Kernels follow apart, by the device's clock and with buffers of the device's own, without work
+//! of the CPU between: a GPU that waits for some 100 ms lowers its clock, on an H200 to a fifth.
+//! `--cuda` runs the program made of `benches/peers/cuda/operators.cu` alternately with them, and
+//! compares results.
 
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
@@ -32,7 +34,8 @@ use sha3::Digest as _;
 
 /// The inputs of `benches/peers/cuda/operators.cu`.
 ///
-/// Source: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
+/// Source: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators",
+/// OOPSLA 2014 (SplitMix64).
 struct Random(u64);
 
 impl Random {
@@ -187,7 +190,7 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of
         }),
     ];
     println!(
-        "n = {n}, medians of {} calls each, in turns; kernels: {TURNS} turns of so many calls",
+        "n = {n}, medians of {} calls each, alternating; kernels: {ROUNDS} rounds of as many calls",
         flags.rounds
     );
     println!(
@@ -198,7 +201,8 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of
         let mut all = [(); 6].map(|()| Vec::new());
         let mut checksum = 0;
         for round in 0..=flags.rounds {
-            // Whoever comes behind the GPU finds caches and threads as it left them: each does, in turn.
+            // A call after the GPU's finds the caches and threads as that left them, so each
+            // position is taken in turn.
             let before = (round % 2 == 0).then(|| (case.crates)());
             let (on_cpu, sum) = (case.run)(cpu)?;
             let crates = before.unwrap_or_else(|| (case.crates)());
@@ -240,10 +244,11 @@ fn times(flags: &Flags, cpu: &Executor, gpu: &Executor, adapter: &Adapter) -> Of
     Ok(())
 }
 
-/// Turns of CUDA's kernels and this crate's.
-const TURNS: usize = 5;
+/// Rounds of CUDA's kernels and this crate's.
+const ROUNDS: usize = 5;
 
-/// Times an operator's kernel, with 64-bit integers and without, and says how it compares with CUDA's.
+/// Times an operator's kernel, with 64-bit integers and without, and says how it compares with
+/// CUDA's.
 fn kernels(
     case: &Case<'_>,
     flags: &Flags,
@@ -253,7 +258,7 @@ fn kernels(
     let mut ours = [Vec::new(), Vec::new()];
     // For each of CUDA's kernels its times, and ours by them.
     let mut theirs: BTreeMap<String, (Vec<Duration>, Vec<f64>)> = BTreeMap::new();
-    for _ in 0..TURNS {
+    for _ in 0..ROUNDS {
         let cuda = match &flags.cuda {
             Some(program) => cuda(program, case.name, flags.n, sum)?,
             None => Vec::new(),
@@ -276,10 +281,10 @@ fn kernels(
     }
     let lines = theirs.into_iter().map(|(name, (mut times, mut ratios))| {
         ratios.sort_by(f64::total_cmp);
-        let [least, middle, most] = [0, TURNS / 2, TURNS - 1].map(|rank| ratios[rank]);
+        let [least, middle, most] = [0, ROUNDS / 2, ROUNDS - 1].map(|rank| ratios[rank]);
         let time = median(&mut times);
         format!(
-            "  CUDA {name}: {time:.3?}, kernel/CUDA {middle:.3} ({least:.3} to {most:.3} in {TURNS} turns), same result"
+            "  CUDA {name}: {time:.3?}, kernel/CUDA {middle:.3} ({least:.3} to {most:.3} in {ROUNDS} rounds), same result"
         )
     });
     let lines = lines.collect();

@@ -2,14 +2,16 @@
 //!
 //! cargo run --release --example resident -- [--log2 20] [--rounds 60] [--cuda PROGRAM]
 //!
-//! - `tree`: messages of 64 bytes → keccak256 → root, in two calls, resident from the messages on, and with the messages resident
-//!   already;
-//! - `chain`: ten additions over resident vectors in one submission; `--cuda` runs the program made of
-//!   `benches/peers/cuda/resident.cu` in turns with it;
-//! - `open`: `Executor::new` and `Executor::on` after the driver is loaded, against wgpu's `request_device` alone.
+//! - `tree`: messages of 64 bytes → keccak256 → root, in two calls, resident from the messages on,
+//!   and with the messages resident already;
+//! - `chain`: ten additions over resident vectors in one submission; `--cuda` runs the program made
+//!   of `benches/peers/cuda/resident.cu` alternating with it;
+//! - `open`: `Executor::new` and `Executor::on` after the driver is loaded, against wgpu's
+//!   `request_device` alone.
 //!
-//! Prints CSV: each variant's median in nanoseconds with a 95 % bootstrap interval, and the median of the ratios to the base
-//! variant within a round, with its interval. Variants take turns, in an order drawn anew for each round.
+//! Prints CSV: each variant's median in nanoseconds with a 95 % bootstrap interval, and the median
+//! of the ratios to the base variant within a round, with its interval. Variants alternate, in a
+//! random order for each round.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it is for")]
 
@@ -237,7 +239,8 @@ impl Cuda {
     }
 }
 
-/// Opens a device, in ways that differ in what comes with it. The driver is loaded, as `adapter` is alive.
+/// Opens a device, in ways that differ in what comes with it. The driver is loaded, as `adapter` is
+/// alive.
 fn open(flags: &Flags, adapter: &Adapter) -> Of<()> {
     let backend = adapter.info().backend;
     let backends = wgpu::Backends::from_comma_list(backend.name());
@@ -292,7 +295,7 @@ fn open(flags: &Flags, adapter: &Adapter) -> Of<()> {
     )
 }
 
-/// Has variants take turns, and prints what they took; the first is the base.
+/// Measures variants alternately, and prints their times; the first is the base.
 fn compare(
     flags: &Flags,
     case: &str,
@@ -337,7 +340,8 @@ fn compare(
     Ok(())
 }
 
-/// The median, and the 2.5 % and 97.5 % quantiles of 2,000 medians of as many values drawn with replacement.
+/// The median, and the 2.5 % and 97.5 % quantiles of 2,000 medians of as many values drawn with
+/// replacement.
 ///
 /// Source: B. Efron, "Bootstrap Methods: Another Look at the Jackknife", Ann. Statist. 7 (1979).
 fn median_with_interval(values: &[f64]) -> [f64; 3] {

@@ -1,5 +1,5 @@
 // The root of each of n trees of keccak256 over leaves of 32 bytes. One dispatch replaces every 1,024 nodes of a tree, or
-// what is left of them, by the node above them; the next goes on with those, until each tree has one. A node is keccak256 of
+// the nodes that remain, by the node above them; the next goes on with those, until each tree has one. A node is keccak256 of
 // its two children; one without a sibling moves up unchanged.
 //
 // Bindings (group 0):

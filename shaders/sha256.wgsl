@@ -19,7 +19,7 @@ fn two(a: u32, b: u32, c: u32) -> u32 {
     return (ror(a, 2u) ^ ror(a, 13u) ^ ror(a, 22u)) + ((a & b) | (c & (a | b)));
 }
 
-// What is added to a word of the schedule when it is used again, 16 rounds later.
+// The addend of a word of the schedule when it is used again, 16 rounds later.
 fn next(w1: u32, w9: u32, w14: u32) -> u32 {
     return (ror(w1, 7u) ^ ror(w1, 18u) ^ (w1 >> 3u)) + w9 + (ror(w14, 17u) ^ ror(w14, 19u) ^ (w14 >> 10u));
 }

@@ -12,7 +12,7 @@ pub use choice::AdapterChoice;
 pub use pci::PciId;
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::Backend, egl, error::Error, turns::Turns};
+use crate::{backend::Backend, context_lock::ContextLock, egl, error::Error};
 
 /// Whether an adapter is a GPU or a driver that computes on the CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub struct AdapterLimits {
     pub threads_per_workgroup: u32,
 }
 
-/// What is known of one adapter.
+/// The properties of one adapter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdapterInfo {
     /// The backend through which it is driven.
@@ -57,12 +57,13 @@ pub struct AdapterInfo {
     pub name: String,
     /// Hardware or software.
     pub kind: AdapterKind,
-    /// The driver's name; on GLES, where wgpu knows none, `OpenGL`, and whether its context is of this crate's own.
+    /// The driver's name; on GLES, where wgpu knows none, `OpenGL`, and whether its context is of
+    /// this crate's own.
     pub driver: String,
     /// The driver's version, as the driver says it.
     pub driver_version: String,
-    /// Where it is on the PCI bus, which tells equal GPUs apart; absent where the backend does not say, as OpenGL, and for
-    /// software.
+    /// Where it is on the PCI bus, which tells equal GPUs apart; absent where the backend does not
+    /// say, as OpenGL, and for software.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pci: Option<PciId>,
     /// Whether kernels can be timed on the device.
@@ -154,8 +155,9 @@ impl AdapterInfo {
 /// What an adapter lacks to run this library's kernels.
 fn unusable(adapter: &wgpu::Adapter, limits: &wgpu::Limits) -> Option<String> {
     let info = adapter.get_info();
-    // wgpu takes GL_ARB_compute_shader for enough, but generates shaders in the context's own language version, and
-    // NVIDIA gives it a context of OpenGL 3.3: no compute shader compiles there.
+    // wgpu takes GL_ARB_compute_shader for enough, but generates shaders in the context's own
+    // language version, and NVIDIA gives it a context of OpenGL 3.3: no compute shader compiles
+    // there.
     if info.backend == wgpu::Backend::Gl && gl_version(&info.driver_info).is_some_and(|version| !has_compute(version)) {
         return Some(format!(
             "no compute shaders: wgpu gets a context of OpenGL {}, OpenGL 4.3 or OpenGL ES 3.1 is needed",
@@ -213,8 +215,9 @@ fn gl_version(driver_info: &str) -> Option<GlVersion> {
     })
 }
 
-/// Held while a driver is set up or torn down: instances, devices. NVIDIA's Vulkan driver (580.159.04) stands still for ever
-/// when one thread destroys a device while others create or destroy theirs.
+/// Held while a driver is set up or torn down: instances, devices. NVIDIA's Vulkan driver
+/// (580.159.04) stands still for ever when one thread destroys a device while others create or
+/// destroy theirs.
 static SETUP: Mutex<()> = Mutex::new(());
 
 /// Waits until no other thread sets a driver up or tears it down, and keeps them from it.
@@ -223,20 +226,24 @@ pub(crate) fn setup_guard() -> MutexGuard<'static, ()> {
     SETUP.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// wgpu's adapter, with which the last reference to its instance may go, and whose turn it is there.
+/// wgpu's adapter, with which the last reference to its instance may go, and the lock of its
+/// context.
 #[derive(Clone, Debug)]
 struct Handle {
     /// Present until it is dropped.
     adapter: Option<wgpu::Adapter>,
     /// Present on GLES.
-    turns: Option<Arc<Turns>>,
+    context_lock: Option<Arc<ContextLock>>,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         let _guard = setup_guard();
-        let turns = self.turns.take().filter(|turns| turns.has_context());
-        let _turn = turns.as_deref().map(Turns::take);
+        let context_lock = self
+            .context_lock
+            .take()
+            .filter(|context_lock| context_lock.has_context());
+        let _guard = context_lock.as_deref().map(ContextLock::lock);
         self.adapter = None;
     }
 }
@@ -262,22 +269,28 @@ impl Adapter {
         }
     }
 
-    fn gpu(backend: Backend, adapter: wgpu::Adapter, turns: Option<Turns>) -> Self {
+    fn gpu(backend: Backend, adapter: wgpu::Adapter, context_lock: Option<ContextLock>) -> Self {
         Self {
-            info: AdapterInfo::gpu(backend, &adapter, turns.as_ref().is_some_and(Turns::has_context)),
+            info: AdapterInfo::gpu(
+                backend,
+                &adapter,
+                context_lock.as_ref().is_some_and(ContextLock::has_context),
+            ),
             flags: String::new(),
             handle: Some(Handle {
                 adapter: Some(adapter),
-                turns: turns.map(Arc::new),
+                context_lock: context_lock.map(Arc::new),
             }),
         }
     }
 
-    /// Every adapter of the given backends, in their order, the unusable ones included; the environment is not read.
+    /// Every adapter of the given backends, in their order, the unusable ones included; the
+    /// environment is not read.
     ///
-    /// A backend without a driver, or that this build has no code for, contributes none. Where wgpu finds no GLES adapter
-    /// that can be used, as with NVIDIA's driver, those of [`Adapter::list_own_gles`] stand in for wgpu's; if there are
-    /// none either, wgpu's are listed as unusable, with both reasons. [`AdapterChoice`] says more of what to look for.
+    /// A backend without a driver, or that this build has no code for, contributes none. Where wgpu
+    /// finds no GLES adapter that can be used, as with NVIDIA's driver, those of
+    /// [`Adapter::list_own_gles`] stand in for wgpu's; if there are none either, wgpu's are listed
+    /// as unusable, with both reasons. [`AdapterChoice`] says more of what to look for.
     ///
     /// ```
     /// use gpu_executor::{Adapter, Backend};
@@ -291,24 +304,27 @@ impl Adapter {
         AdapterChoice::default().list(backends)
     }
 
-    /// GLES adapters through contexts of this crate's own: OpenGL ES 3.2 or 3.1, one on each of EGL's devices. Linux only.
+    /// GLES adapters through contexts of this crate's own: OpenGL ES 3.2 or 3.1, one on each of
+    /// EGL's devices. Linux only.
     ///
-    /// A context that the driver lost stays lost: the error of an executor on it is [`Error::DeviceLost`], and the next one
-    /// needs an adapter listed anew.
+    /// A context that the driver lost stays lost: the error of an executor on it is
+    /// [`Error::DeviceLost`], and the next one needs an adapter listed anew.
     ///
     /// # Errors
     /// [`Error::NoOwnContext`], which says why.
     pub fn list_own_gles() -> Result<Vec<Self>, Error> {
         let _guard = setup_guard();
         let adapters = egl::adapters().map_err(|reason| Error::NoOwnContext { reason })?;
-        let own = |(adapter, context)| Self::gpu(Backend::Gles, adapter, Some(Turns::with(context)));
+        let own = |(adapter, context)| Self::gpu(Backend::Gles, adapter, Some(ContextLock::with(context)));
         Ok(adapters.into_iter().map(own).collect())
     }
 
-    /// wgpu's adapter without a driver: everything is done but the kernels, so that what a call costs in calls into wgpu can be
-    /// counted on any machine. Its results are nothing. It stands for a Vulkan adapter, whose features it has.
+    /// wgpu's adapter without a driver: everything is done but the kernels, so that what a call
+    /// costs in calls into wgpu can be counted on any machine. Its results are nothing. It stands
+    /// for a Vulkan adapter, whose features it has.
     ///
-    /// `None` unless wgpu is built with its feature `noop`, which this crate asks for in its own tests and benches alone.
+    /// `None` unless wgpu is built with its feature `noop`, which this crate asks for in its own
+    /// tests and benches alone.
     #[must_use]
     pub fn noop() -> Option<Self> {
         Self::noop_as(Backend::Vulkan)
@@ -324,8 +340,8 @@ impl Adapter {
         handles.pop().map(|handle| Self::gpu(backend, handle, None))
     }
 
-    /// The adapter of `backend` to use: the first GPU, else the first there is; usable ones go before unusable ones.
-    /// [`AdapterChoice::pick`] chooses by name or PCI id.
+    /// The adapter of `backend` to use: the first GPU, else the first there is; usable ones go
+    /// before unusable ones. [`AdapterChoice::pick`] chooses by name or PCI id.
     ///
     /// # Errors
     /// [`Error::BackendNotBuilt`], [`Error::NoAdapter`].
@@ -333,7 +349,7 @@ impl Adapter {
         AdapterChoice::default().pick(backend)
     }
 
-    /// What is known of it.
+    /// Its properties.
     #[must_use]
     pub fn info(&self) -> &AdapterInfo {
         &self.info
@@ -343,10 +359,10 @@ impl Adapter {
         &self.flags
     }
 
-    /// wgpu's adapter, and on GLES whose turn it is there.
-    pub(crate) fn handle(&self) -> Option<(&wgpu::Adapter, Option<&Arc<Turns>>)> {
+    /// wgpu's adapter, and on GLES the lock of its context.
+    pub(crate) fn handle(&self) -> Option<(&wgpu::Adapter, Option<&Arc<ContextLock>>)> {
         let handle = self.handle.as_ref()?;
-        Some((handle.adapter.as_ref()?, handle.turns.as_ref()))
+        Some((handle.adapter.as_ref()?, handle.context_lock.as_ref()))
     }
 }
 

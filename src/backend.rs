@@ -37,7 +37,8 @@ impl Backend {
         }
     }
 
-    /// Whether this build has code for the backend: its cargo feature is on and the platform has it.
+    /// Whether this build has code for the backend: its cargo feature is on and the platform has
+    /// it.
     #[must_use]
     pub fn is_built(self) -> bool {
         match self {
@@ -52,7 +53,8 @@ impl Backend {
         Self::ALL.iter().copied().filter(|b| b.is_built()).collect()
     }
 
-    /// The backend of a device of wgpu's. Its device without a driver stands for Vulkan, as [`Adapter::noop`] does.
+    /// The backend of a device of wgpu's. Its device without a driver stands for Vulkan, as
+    /// [`Adapter::noop`] does.
     ///
     /// [`Adapter::noop`]: crate::Adapter::noop
     pub(crate) fn of_wgpu(backend: wgpu::Backend) -> Option<Self> {

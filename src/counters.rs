@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 /// Declares the counters once, for readings and for counting.
 macro_rules! counters {
     ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
-        /// Calls into wgpu since the executor was made. Subtract two readings to count what lies between.
+        /// Calls into wgpu since the executor was made. Subtract two readings to count what lies
+        /// between.
         ///
-        /// Unlike times they carry no noise: in steady state each call of the same shape counts the same, in all but
-        /// [`polls`](Self::polls).
+        /// Unlike times they carry no noise: in steady state each call of the same shape counts the
+        /// same, in all but [`polls`](Self::polls).
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[non_exhaustive]
         pub struct Counters {
@@ -38,8 +39,8 @@ macro_rules! counters {
 
         impl AtomicCounters {
             pub(crate) fn read(&self) -> Counters {
-                // Relaxed: each counter is exact on its own, and a caller that wants them consistent waits for its
-                // calls first.
+                // Relaxed: each counter is exact on its own, and a caller that wants them
+                // consistent waits for its calls first.
                 Counters { $($field: self.$field.load(Ordering::Relaxed)),* }
             }
 
@@ -86,8 +87,8 @@ impl Counters {
         Self { polls: 0, ..self }
     }
 
-    /// What each of `calls` equal calls counted, without [`polls`](Self::polls); `None` if the calls cannot have been
-    /// equal.
+    /// What each of `calls` equal calls counted, without [`polls`](Self::polls); `None` if the
+    /// calls cannot have been equal.
     #[must_use]
     pub fn per_call(self, calls: u64) -> Option<Self> {
         let mut values = self.exact().to_array();

@@ -1,7 +1,8 @@
 //! OpenGL ES contexts of this crate's own, for drivers that give wgpu one without compute shaders.
 //!
-//! wgpu asks EGL for desktop OpenGL 3.3, and NVIDIA's driver gives exactly that. Asked for OpenGL ES 3.2 it gives that too,
-//! with compute shaders, and wgpu works with a context it is handed as long as that is current whenever it is called.
+//! wgpu asks EGL for desktop OpenGL 3.3, and NVIDIA's driver gives exactly that. Asked for OpenGL
+//! ES 3.2 it gives that too, with compute shaders, and wgpu works with a context it is handed as
+//! long as that is current whenever it is called.
 
 use std::{ffi::c_void, fmt, ptr, sync::OnceLock};
 
@@ -17,13 +18,13 @@ const PLATFORM_DEVICE: egl::Enum = 0x313F;
 
 /// The EGL library, and a display for each device it knows.
 ///
-/// Both stay for as long as the process: EGL has one display for a device, whoever asks, and who terminates it takes it from
-/// all.
+/// Both stay for as long as the process: EGL has one display for a device, and terminating it takes
+/// it from all.
 struct Library {
     egl: Egl,
     displays: Vec<Display>,
-    /// NVIDIA's driver (580.159.04) is one for Vulkan and EGL: with the last Vulkan instance of a process it ends EGL's displays
-    /// and contexts as well. This one stays.
+    /// NVIDIA's driver (580.159.04) is one for Vulkan and EGL: with the last Vulkan instance of a
+    /// process it ends EGL's displays and contexts as well. This one stays.
     _vulkan: wgpu::Instance,
 }
 
@@ -43,14 +44,15 @@ impl Library {
 
     fn open() -> Result<Self, String> {
         #[expect(unsafe_code, reason = "what lies behind a library's name is not known")]
-        // SAFETY: the file of that name must be an EGL library. It is what the system has under EGL's own name, which wgpu
-        // opens as well.
+        // SAFETY: the file of that name must be an EGL library. It is what the system has under
+        // EGL's own name, which wgpu opens as well.
         let egl = unsafe { Egl::load_required() }.map_err(|error| format!("no EGL 1.5: {error}"))?;
         let query = egl
             .get_proc_address("eglQueryDevicesEXT")
             .ok_or("EGL has no eglQueryDevicesEXT")?;
         #[expect(unsafe_code, reason = "EGL hands out functions without their types")]
-        // SAFETY: that is the function's type in EGL_EXT_device_enumeration; both are pointers to functions.
+        // SAFETY: that is the function's type in EGL_EXT_device_enumeration; both are pointers to
+        // functions.
         let query = unsafe { std::mem::transmute::<extern "system" fn(), QueryDevices>(query) };
         let mut devices = [ptr::null_mut(); 64];
         let mut count = 0;
@@ -61,7 +63,8 @@ impl Library {
         let count = usize::try_from(count).unwrap_or(0).min(devices.len());
         let display = |&device: &*mut c_void| {
             #[expect(unsafe_code, reason = "EGL cannot know what it is given")]
-            // SAFETY: a device must be one of EGL's own, and EGL has just listed it; devices stay for as long as the process.
+            // SAFETY: a device must be one of EGL's own, and EGL has just listed it; devices stay
+            // for as long as the process.
             unsafe { egl.get_platform_display(PLATFORM_DEVICE, device, &[egl::ATTRIB_NONE]) }.ok()
         };
         let displays = devices[..count].iter().filter_map(display).collect();
@@ -89,8 +92,8 @@ pub(crate) struct Context {
 }
 
 #[expect(unsafe_code, reason = "EGL's handles are pointers")]
-// SAFETY: the handles are names of what EGL keeps, and EGL may be called from any thread. That a context is current in
-// one thread at a time is EGL's own rule: it refuses the second.
+// SAFETY: the handles are names of what EGL keeps, and EGL may be called from any thread. That a
+// context is current in one thread at a time is EGL's own rule: it refuses the second.
 unsafe impl Send for Context {}
 #[expect(unsafe_code, reason = "EGL's handles are pointers")]
 // SAFETY: as above.
@@ -98,7 +101,8 @@ unsafe impl Sync for Context {}
 
 impl Context {
     fn new(egl: &'static Egl, display: Display) -> Result<Self, egl::Error> {
-        // Does nothing to a display that is initialised, as it is from the first context on unless others end it.
+        // Does nothing to a display that is initialised, as it is from the first context on unless
+        // others end it.
         egl.initialize(display)?;
         egl.bind_api(egl::OPENGL_ES_API)?;
         let wanted = [
@@ -145,8 +149,8 @@ impl Context {
     /// Makes it this thread's until the value is dropped.
     ///
     /// # Errors
-    /// What EGL says, as it does where the context was lost. The thread has no context then, so that what is dropped there is
-    /// not taken from another one.
+    /// The error of EGL, as for a lost context. The thread has no context then, so that anything
+    /// dropped there is not taken from another one.
     pub(crate) fn enter(&self) -> Result<Current<'_>, String> {
         let surface = Some(self.surface);
         // Releases the thread's context when it is dropped, whichever that is.
@@ -168,9 +172,10 @@ impl Context {
         // One without backends makes no contexts.
         let instance = instance(wgpu::Backends::empty());
         #[expect(unsafe_code, reason = "wgpu cannot see to it that the context is current")]
-        // SAFETY: the context must be current now, as it is, and whenever anything of the adapter's is used or dropped. For
-        // that the adapter is handed out together with its context, and `Turns` has it made current around every use of both.
-        // The adapter is made for an instance without backends, which has no handle of its own it could be held against.
+        // SAFETY: the context must be current now, as it is, and whenever anything of the adapter's
+        // is used or dropped. For that the adapter is handed out together with its context, and
+        // `ContextLock` makes it current around every use of both. The adapter is made for an
+        // instance without backends, which has no handle of its own it could be held against.
         let adapter = unsafe {
             wgpu::hal::gles::Adapter::new_external(function, options)
                 .map(|adapter| instance.create_adapter_from_hal(adapter))

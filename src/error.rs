@@ -1,4 +1,5 @@
-//! What can go wrong: each error names the backend, adapter or argument at fault, and what to do where that is known.
+//! What can go wrong: each error names the backend, adapter or argument at fault, and what to do
+//! where that is known.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,14 +10,14 @@ use crate::{
 
 /// Why an executor could not be made, or a task not be run.
 ///
-/// After [`Error::DeviceLost`] an executor is of no more use and a new one must be made; after every other error it
-/// can be used again.
+/// After [`Error::DeviceLost`] an executor is of no more use and a new one must be made; after
+/// every other error it can be used again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A name that is no backend's.
     #[error(
-        "no backend is named `{name}`; the names are cpu, vulkan, gles, dx12, metal (also as a comma list in {BACKENDS_ENV})"
+        "unknown backend `{name}`; there are cpu, vulkan, gles, dx12, metal (also as a comma list in {BACKENDS_ENV})"
     )]
     UnknownBackend {
         /// The name as given.
@@ -62,13 +63,13 @@ pub enum Error {
         missing: Vec<String>,
     },
     /// No thread could be started to open a driver on.
-    #[error("no thread to open the driver on: {reason}")]
+    #[error("cannot start a thread to open the driver: {reason}")]
     NoThread {
         /// What the system said.
         reason: String,
     },
     /// A buffer of another executor.
-    #[error("the buffer is of another executor; buffers are used by the one that made them")]
+    #[error("the buffer belongs to another executor; use it with the executor that made it")]
     WrongExecutor,
     /// A buffer that another chain is to write.
     #[error("the buffer is held by another chain, which has not run")]
@@ -80,7 +81,7 @@ pub enum Error {
         operator: &'static str,
     },
     /// Elements that a buffer does not have.
-    #[error("elements {start} to {end} of a buffer of {len}")]
+    #[error("elements {start} to {end} are out of range: the buffer has {len}")]
     OutOfRange {
         /// The first element asked for.
         start: usize,
@@ -100,7 +101,7 @@ pub enum Error {
         most: u64,
     },
     /// An operator cannot work on these buffers.
-    #[error("{operator}: not on these buffers: {reason}")]
+    #[error("{operator}: cannot run on these buffers: {reason}")]
     NotResident {
         /// The operator's name.
         operator: &'static str,
@@ -108,7 +109,7 @@ pub enum Error {
         reason: String,
     },
     /// A ticket of another call, or one that was used before.
-    #[error("the ticket is of another call, or its outputs were taken before")]
+    #[error("the ticket belongs to another call, or its outputs were taken before")]
     WrongTicket,
     /// The output of a submitted task was taken before.
     #[error("the output of this task was taken before, by a poll of its future")]
@@ -163,7 +164,8 @@ pub enum Error {
         /// Elements of the slice.
         given: usize,
     },
-    /// More elements than one buffer of the adapter's holds or one dispatch may take, or none, cannot be written in place.
+    /// More elements than one buffer of the adapter's holds or one dispatch may take, or none,
+    /// cannot be written in place.
     #[error(
         "{operator}: {elements} elements cannot be written in place, 1 to {most} can; `Executor::run` takes any number"
     )]
@@ -177,7 +179,7 @@ pub enum Error {
     },
     /// A setting of the tuning that is none.
     #[error(
-        "{TUNING_ENV}: `{part}` is no setting; there are upload=direct|staged, readback=direct|staged, small=, medium= and large=direct|staged/direct|staged, chunk=<bytes>, spin=<microseconds>, threads-from=<bytes>"
+        "{TUNING_ENV}: unknown setting `{part}`; there are upload=direct|staged, readback=direct|staged, small=, medium= and large=direct|staged/direct|staged, chunk=<bytes>, spin=<microseconds>, threads-from=<bytes>"
     )]
     BadTuning {
         /// The setting as given.
@@ -185,7 +187,7 @@ pub enum Error {
     },
     /// A route that is none.
     #[error(
-        "{ROUTE_ENV}: `{part}` is no route; there are auto, cpu, vulkan, gles, dx12, metal, and <operator>=<one of these>"
+        "{ROUTE_ENV}: unknown route `{part}`; there are auto, cpu, vulkan, gles, dx12, metal, and <operator>=<one of these>"
     )]
     BadRoute {
         /// The route as given.
@@ -199,7 +201,8 @@ pub enum Error {
         /// The backends it has.
         devices: Vec<Backend>,
     },
-    /// An operator's kernel is no WGSL, is not as its operator says, or is not taken by the adapter.
+    /// An operator's kernel is no WGSL, is not as its operator says, or is not taken by the
+    /// adapter.
     #[error("{operator}: the kernel{}: {message}", at(*.line, *.column))]
     Kernel {
         /// The operator's name.
@@ -208,12 +211,13 @@ pub enum Error {
         line: usize,
         /// The character in the line, from 1 on; 0 if it is in none.
         column: usize,
-        /// What is wrong.
+        /// The reason.
         message: String,
         /// The error behind it, where wgpu gave one.
         source: Option<Cause>,
     },
-    /// The adapter could not allocate what the task needs. On GLES wgpu reports this as [`Error::DeviceLost`] at times.
+    /// The adapter could not allocate what the task needs. On GLES wgpu reports this as
+    /// [`Error::DeviceLost`] at times.
     #[error("{adapter}: out of memory allocating {bytes} bytes; set a smaller `Options::chunk_bytes`")]
     OutOfMemory {
         /// The adapter's name.
@@ -221,9 +225,9 @@ pub enum Error {
         /// Size of the allocation that failed.
         bytes: u64,
     },
-    /// More tasks are on their way, or being written in place, than the device has places for.
-    #[error("{adapter}: {most} bindings are in use, all that are set aside; wait for tasks on their way")]
-    TooManyOnTheWay {
+    /// More tasks are in flight, or being written in place, than the device has descriptors for.
+    #[error("{adapter}: {most} bindings are in use, all that are set aside; wait for tasks in flight")]
+    TooManyInFlight {
         /// The adapter's name.
         adapter: String,
         /// Bindings that may be in use; a task takes one for each input and output.
@@ -257,7 +261,8 @@ pub enum Error {
     },
 }
 
-/// An error of another crate's that caused one of this crate's. [`std::error::Error::source`] leads to it.
+/// An error of another crate's that caused one of this crate's. [`std::error::Error::source`] leads
+/// to it.
 ///
 /// Two are equal if they say the same.
 #[derive(Clone, Debug)]
@@ -303,7 +308,7 @@ impl Error {
         let is_too_much = match self {
             // No device can help where the host's memory runs out.
             Self::OutOfMemory { adapter, .. } => adapter != HOST,
-            Self::TooLong { .. } | Self::TooManyOnTheWay { .. } => true,
+            Self::TooLong { .. } | Self::TooManyInFlight { .. } => true,
             _ => false,
         };
         is_too_much || self.ends_the_device()

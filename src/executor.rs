@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-pub use batch::{Call, Flat, Outputs, Ticket};
+pub use batch::{Call, FlatBatch, Outputs, Ticket};
 pub use opening::Opening;
 
 use crate::{
@@ -32,8 +32,9 @@ use crate::{
 
 /// Runs tasks on one adapter.
 ///
-/// It is `Send + Sync` with every backend: calls from several threads run at the same time on Vulkan, DX12 and Metal,
-/// each with buffers of its own, and one after the other on GLES, whose context belongs to one thread at a time.
+/// It is `Send + Sync` with every backend: calls from several threads run at the same time on
+/// Vulkan, DX12 and Metal, each with buffers of its own, and one after the other on GLES, whose
+/// context belongs to one thread at a time.
 ///
 /// The first calls of an operator and size create its pipeline and buffers; later ones reuse them.
 #[derive(Debug)]
@@ -52,8 +53,9 @@ fn next_number() -> u64 {
 }
 
 impl Executor {
-    /// An executor on the best adapter of `backend` with the default settings. Opening the device is all that it does:
-    /// nothing is measured, no file is written, and no environment variable is read.
+    /// An executor on the best adapter of `backend` with the default settings. Opening the device
+    /// is all that it does: nothing is measured, no file is written, and no environment variable is
+    /// read.
     ///
     /// ```
     /// use gpu_executor::{Backend, Executor};
@@ -68,8 +70,8 @@ impl Executor {
         Self::on(&Adapter::pick(backend)?, Options::default())
     }
 
-    /// As [`Executor::new`], with what the environment says: [`AdapterChoice::from_env`] picks the adapter, and
-    /// [`Options::from_env`] has tunings stored in the user's cache folder.
+    /// As [`Executor::new`], with what the environment says: [`AdapterChoice::from_env`] picks the
+    /// adapter, and [`Options::from_env`] has tunings stored in the user's cache folder.
     ///
     /// ```
     /// use gpu_executor::{Backend, Executor};
@@ -79,7 +81,8 @@ impl Executor {
     /// ```
     ///
     /// # Errors
-    /// [`Error::BadPciId`], [`Error::BadTuning`], [`Error::AdapterNotFound`], and those of [`Executor::new`].
+    /// [`Error::BadPciId`], [`Error::BadTuning`], [`Error::AdapterNotFound`], and those of
+    /// [`Executor::new`].
     pub fn from_env(backend: Backend) -> Result<Self, Error> {
         Self::on(&AdapterChoice::from_env()?.pick(backend)?, Options::from_env()?)
     }
@@ -94,7 +97,8 @@ impl Executor {
     /// ```
     ///
     /// # Errors
-    /// [`Error::AdapterUnusable`]; [`Error::BadTuning`]; [`Error::Driver`] if the adapter gives no device.
+    /// [`Error::AdapterUnusable`]; [`Error::BadTuning`]; [`Error::Driver`] if the adapter gives no
+    /// device.
     #[expect(clippy::needless_pass_by_value, reason = "settings are made for one executor")]
     pub fn on(adapter: &Adapter, options: Options) -> Result<Self, Error> {
         Ok(Self {
@@ -104,7 +108,8 @@ impl Executor {
         })
     }
 
-    /// As [`Executor::new`], without blocking the thread that awaits it: the driver is opened on a thread of its own.
+    /// As [`Executor::new`], without blocking the thread that awaits it: the driver is opened on a
+    /// thread of its own.
     ///
     /// ```
     /// use gpu_executor::{Backend, Executor};
@@ -141,11 +146,12 @@ impl Executor {
         Opening::new(move || Self::on(&adapter, options))
     }
 
-    /// An executor over a device that the program has already; [`OwnDevice`] says how, with an example. Executor and
-    /// program may use it at the same time, except on GLES, where one thread at a time may.
+    /// An executor over a device that the program has already; [`OwnDevice`] says how, with an
+    /// example. Executor and program may use it at the same time, except on GLES, where one thread
+    /// at a time may.
     ///
-    /// What the executor makes use of, such as timestamps and 64-bit integers, it has only if the device was requested
-    /// with it.
+    /// What the executor makes use of, such as timestamps and 64-bit integers, it has only if the
+    /// device was requested with it.
     ///
     /// # Errors
     /// [`Error::DeviceLacks`] names the features and limits that are missing; [`Error::BadTuning`].
@@ -177,8 +183,8 @@ impl Executor {
         own_device::REQUIRED
     }
 
-    /// Limits of a device on which every operator of this crate runs. Larger ones make for larger chunks: ask for
-    /// `required_limits().or_better_values_from(&adapter.limits())`.
+    /// Limits of a device on which every operator of this crate runs. Larger ones make for larger
+    /// chunks: ask for `required_limits().or_better_values_from(&adapter.limits())`.
     ///
     /// ```
     /// use gpu_executor::Executor;
@@ -190,9 +196,10 @@ impl Executor {
         own_device::required_limits()
     }
 
-    /// Finds how tasks reach the adapter, unless that is known: as stored in [`Options::cache_dir`], else as measured
-    /// within [`Options::tuning_budget`]. The first call that moves data does the same; whoever measures calls this
-    /// before. `None` on [`Backend::Cpu`].
+    /// Finds how tasks reach the adapter, unless that is known: as stored in
+    /// [`Options::cache_dir`], else as measured within [`Options::tuning_budget`]. The first call
+    /// that moves data does the same; a program that measures calls this before. `None` on
+    /// [`Backend::Cpu`].
     ///
     /// ```
     /// use gpu_executor::{Backend, Executor};
@@ -219,23 +226,25 @@ impl Executor {
         &self.adapter
     }
 
-    /// How it sends tasks to its adapter: as set, stored or measured, and until that is known the simplest way. `None` on
-    /// [`Backend::Cpu`].
+    /// How it sends tasks to its adapter: as set, stored or measured, and until that is known the
+    /// simplest way. `None` on [`Backend::Cpu`].
     #[must_use]
     pub fn tuning(&self) -> Option<Tuning> {
         self.gpu.as_ref().map(|gpu| gpu.tuning())
     }
 
-    /// Runs one task and returns its output, of shape `[elements]`. An empty task gives an empty output.
+    /// Runs one task and returns its output, of shape `[elements]`. An empty task gives an empty
+    /// output.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`], [`Error::OutOfMemory`]; on a GPU also [`Error::DeviceLost`], [`Error::Timeout`] and
-    /// [`Error::Driver`].
+    /// [`Error::LengthMismatch`], [`Error::OutOfMemory`]; on a GPU also [`Error::DeviceLost`],
+    /// [`Error::Timeout`] and [`Error::Driver`].
     pub fn run<T: Task>(&self, task: &T) -> Result<Vec<T::Item>, Error> {
         self.run_one(task, None)
     }
 
-    /// Runs one task as [`Executor::run`] does, and says where the time went. Timing costs some of it.
+    /// Runs one task as [`Executor::run`] does, and says where the time went. Timing costs some of
+    /// it.
     ///
     /// On [`Backend::Cpu`] nothing is moved: the phases are `None`.
     ///
@@ -260,8 +269,8 @@ impl Executor {
     /// Runs one task and writes its output to `output`.
     ///
     /// # Errors
-    /// [`Error::OutputLength`] if the slice is not as long as the output, and those of [`Executor::run`]; after these
-    /// the slice may be written in part.
+    /// [`Error::OutputLength`] if the slice is not as long as the output, and those of
+    /// [`Executor::run`]; after these the slice may be written in part.
     pub fn run_into<T: Task>(&self, task: &T, output: &mut [T::Item]) -> Result<(), Error> {
         let lengths = &[task.elements()?];
         if output.len() != lengths[0] {
@@ -282,10 +291,11 @@ impl Executor {
         Ok(())
     }
 
-    /// Runs tasks, of the same or of different sizes, and returns their outputs in the order of the tasks.
+    /// Runs tasks, of the same or of different sizes, and returns their outputs in the order of the
+    /// tasks.
     ///
-    /// On a GPU they are one dispatch where the adapter's limits, [`Options::chunk_bytes`] and [`Executor::tuning`] allow
-    /// it. Nothing runs if any of the tasks is wrong.
+    /// On a GPU they are one dispatch where the adapter's limits, [`Options::chunk_bytes`] and
+    /// [`Executor::tuning`] allow it. Nothing runs if any of the tasks is wrong.
     ///
     /// # Errors
     /// Those of [`Executor::run`]; a length mismatch names the task.
@@ -296,38 +306,39 @@ impl Executor {
         }
     }
 
-    /// Runs tasks as [`Executor::run_batch`] does, and returns their outputs in one vector: the fastest way for many
-    /// small ones.
+    /// Runs tasks as [`Executor::run_batch`] does, and returns their outputs in one vector: the
+    /// fastest way for many small ones.
     ///
     /// # Errors
     /// Those of [`Executor::run_batch`].
-    pub fn run_batch_flat<T: Task>(&self, tasks: &[T]) -> Result<Flat<T::Item>, Error> {
+    pub fn run_batch_flat<T: Task>(&self, tasks: &[T]) -> Result<FlatBatch<T::Item>, Error> {
         self.run_flat(tasks, None)
     }
 
-    /// Runs tasks as [`Executor::run_batch_flat`] does, and says where the time went, as [`Executor::run_timed`].
+    /// Runs tasks as [`Executor::run_batch_flat`] does, and says where the time went, as
+    /// [`Executor::run_timed`].
     ///
     /// # Errors
     /// Those of [`Executor::run_batch`].
-    pub fn run_batch_timed<T: Task>(&self, tasks: &[T]) -> Result<(Flat<T::Item>, Option<Phases>), Error> {
+    pub fn run_batch_timed<T: Task>(&self, tasks: &[T]) -> Result<(FlatBatch<T::Item>, Option<Phases>), Error> {
         let mut phases = Phases::default();
         let outputs = self.run_flat(tasks, Some(&mut phases))?;
         Ok((outputs, self.gpu.is_some().then_some(phases)))
     }
 
-    fn run_flat<T: Task>(&self, tasks: &[T], phases: Option<&mut Phases>) -> Result<Flat<T::Item>, Error> {
+    fn run_flat<T: Task>(&self, tasks: &[T], phases: Option<&mut Phases>) -> Result<FlatBatch<T::Item>, Error> {
         let lengths = &lengths(tasks)?;
         let mut output = Appended::new(lengths)?;
         match &self.gpu {
             None => run_on_cpu(tasks, lengths, &mut output.0),
             Some(gpu) => gpu.run(&[&Batch { tasks, lengths }], &mut [&mut output], phases)?,
         }
-        Ok(Flat::new(output.0, lengths))
+        Ok(FlatBatch::new(output.0, lengths))
     }
 
-    /// Submits one task and returns once its inputs are taken. Up to three chunks are on their way at the same time, as with
-    /// [`Executor::run`]; of a longer task the call waits for those before. On [`Backend::Cpu`] the task is run before the
-    /// call returns.
+    /// Submits one task and returns once its inputs are taken. Up to three chunks are in flight at
+    /// the same time, as with [`Executor::run`]; of a longer task the call waits for those before.
+    /// On [`Backend::Cpu`] the task is run before the call returns.
     ///
     /// # Errors
     /// Those of [`Executor::run`], as far as they show at once.
@@ -338,16 +349,17 @@ impl Executor {
         let lengths = &[task.elements()?];
         let mut output = Appended::new(lengths)?;
         let tasks = std::slice::from_ref(task);
-        let flights = gpu.start(&Batch { tasks, lengths }, &mut output)?;
-        Ok(Pending::on_its_way(Arc::clone(gpu), flights, output))
+        let submissions = gpu.start(&Batch { tasks, lengths }, &mut output)?;
+        Ok(Pending::in_flight(Arc::clone(gpu), submissions, output))
     }
 
-    /// Memory for one task of `elements` elements that the device can reach, to write the inputs to and read the output
-    /// from. The parameters are the operator's, `()` where it has none; [`InPlace::set_parameters`] changes them.
+    /// Memory for one task of `elements` elements that the device can reach, to write the inputs to
+    /// and read the output from. The parameters are the operator's, `()` where it has none;
+    /// [`InPlace::set_parameters`] changes them.
     ///
     /// # Errors
-    /// [`Error::NotInPlace`] if one buffer of the adapter's cannot hold that much, and [`Error::OutOfMemory`],
-    /// [`Error::DeviceLost`], [`Error::Driver`].
+    /// [`Error::NotInPlace`] if one buffer of the adapter's cannot hold that much, and
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`], [`Error::Driver`].
     pub fn in_place<T: Task<Inputs: Columns>>(
         &self,
         elements: usize,
@@ -393,8 +405,8 @@ impl Executor {
     /// ```
     ///
     /// # Errors
-    /// [`Error::BufferTooLong`] names the adapter's limit; [`Error::OutOfMemory`], [`Error::DeviceLost`],
-    /// [`Error::Driver`].
+    /// [`Error::BufferTooLong`] names the adapter's limit; [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`], [`Error::Driver`].
     pub fn buffer<T: bytemuck::Pod + Send + Sync>(&self, len: usize) -> Result<DeviceBuffer<T>, Error> {
         DeviceBuffer::new(self.place(), len)
     }
@@ -417,7 +429,8 @@ impl Executor {
         Ok(buffer)
     }
 
-    /// Strings of bytes, such as messages, where the executor computes. [`DeviceStrings`] has an example.
+    /// Strings of bytes, such as messages, where the executor computes. [`DeviceStrings`] has an
+    /// example.
     ///
     /// # Errors
     /// Those of [`Executor::upload`].
@@ -425,7 +438,8 @@ impl Executor {
         DeviceStrings::new(self.place(), strings)
     }
 
-    /// Writes elements of a buffer, from `first` on. Chains submitted before are done with it first.
+    /// Writes elements of a buffer, from `first` on. Chains submitted before are done with it
+    /// first.
     ///
     /// ```
     /// # use gpu_executor::{Backend, Executor};
@@ -458,7 +472,8 @@ impl Executor {
     /// ```
     ///
     /// # Errors
-    /// [`Error::WrongExecutor`], [`Error::OutOfMemory`], [`Error::DeviceLost`], [`Error::Timeout`], [`Error::Driver`].
+    /// [`Error::WrongExecutor`], [`Error::OutOfMemory`], [`Error::DeviceLost`], [`Error::Timeout`],
+    /// [`Error::Driver`].
     pub fn read<T: bytemuck::Pod + Send + Sync>(&self, buffer: &DeviceBuffer<T>) -> Result<Vec<T>, Error> {
         self.read_range(buffer, 0..buffer.len())
     }
@@ -511,9 +526,9 @@ impl Executor {
         self.gpu.as_ref().map(|gpu| gpu.counters()).unwrap_or_default()
     }
 
-    /// Gives the device up, as after a driver's reset, so that a program can test what it does then.
-    /// Every later call returns [`Error::DeviceLost`]; memory in use stays until its owners go. Nothing happens on
-    /// [`Backend::Cpu`].
+    /// Gives the device up, as after a driver's reset, so that a program can test what it does
+    /// then. Every later call returns [`Error::DeviceLost`]; memory in use stays until its owners
+    /// go. Nothing happens on [`Backend::Cpu`].
     pub fn lose_device(&self) {
         if let Some(gpu) = &self.gpu {
             gpu.lose_device();

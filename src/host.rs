@@ -1,4 +1,4 @@
-//! The host's part: copies by several threads, and results that nobody zeroed first.
+//! The host's part: copies by several threads, and results in memory that is not zeroed first.
 
 use std::{
     mem::MaybeUninit,
@@ -13,7 +13,8 @@ use crate::{
     tuning::Tuning,
 };
 
-/// Threads this process may run at the same time: what its affinity and its share of the machine allow.
+/// Threads this process may run at the same time: what its affinity and its share of the machine
+/// allow.
 pub(crate) fn threads() -> usize {
     static THREADS: LazyLock<usize> =
         LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
@@ -61,15 +62,17 @@ fn helpers() -> Option<&'static rayon::ThreadPool> {
         .as_ref()
 }
 
-/// The helpers, unless this thread is a worker of a pool of rayon's: that would do other jobs of its pool while it waits for
-/// them, and a job that calls an executor would wait for the turn that this thread has.
+/// The helpers, unless this thread is a worker of a pool of rayon's: that would do other jobs of
+/// its pool while it waits for them, and a job that calls an executor would wait for the context
+/// lock that this thread holds.
 fn free_helpers() -> Option<&'static rayon::ThreadPool> {
     rayon::current_thread_index().is_none().then(helpers).flatten()
 }
 
 /// What `map` makes of each item, by several threads where there are some that are free.
 ///
-/// Not by rayon's common pool: all of its workers may be waiting for this thread's turn.
+/// Not by rayon's common pool: all of its workers may be waiting for the context lock that this
+/// thread holds.
 pub(crate) fn map_each<I: Sync, O: Send + Sync>(items: &[I], map: impl Fn(&I) -> O + Sync) -> Vec<O> {
     let Some(helpers) = free_helpers().filter(|_| items.len() > 1) else {
         return items.iter().map(map).collect();
@@ -105,7 +108,7 @@ pub(crate) trait Target: Sized + Send {
     fn write(self, from: &[Self::Item]);
 }
 
-/// Memory that nobody wrote yet.
+/// Memory that is not initialised.
 struct Unwritten<'a, I>(&'a mut [MaybeUninit<I>]);
 
 impl<I: Copy + Send + Sync> Target for Unwritten<'_, I> {
@@ -151,7 +154,7 @@ impl Copier {
         }
     }
 
-    /// The threads that help with a copy of so many bytes.
+    /// The threads that help with a copy of `bytes`.
     fn helpers(self, bytes: usize) -> Option<&'static rayon::ThreadPool> {
         if (bytes as u64) < self.threads_from_bytes {
             None
@@ -160,7 +163,8 @@ impl Copier {
         }
     }
 
-    /// The helpers, and how many of `items` each thread takes; `None` if this thread is to copy alone.
+    /// The helpers, and how many of `items` each thread takes; `None` if this thread is to copy
+    /// alone.
     pub(crate) fn shares(self, items: usize, item_bytes: usize) -> Option<(&'static rayon::ThreadPool, usize)> {
         let helpers = self.helpers(items * item_bytes)?;
         // Whole pages, so that no two threads fault the same one in.
@@ -186,8 +190,8 @@ impl Copier {
         });
     }
 
-    /// Touches every page of fresh memory, with several threads if a copy to it would have them. Chunk by chunk the faults
-    /// of one huge page after the other would be waited for.
+    /// Touches every page of fresh memory, with several threads if a copy to it would have them.
+    /// Chunk by chunk the faults of one huge page after the other would be waited for.
     pub(crate) fn fault_in<I: bytemuck::Pod + Send>(self, memory: &mut [MaybeUninit<I>]) {
         let Some((helpers, share)) = self.shares(memory.len(), size_of::<I>()) else {
             return;
@@ -211,10 +215,10 @@ impl Copier {
         }
         let start = vec.len();
         self.copy(Unwritten(&mut vec.spare_capacity_mut()[..from.len()]), from);
-        #[expect(unsafe_code, reason = "threads write into memory that nobody zeroed first")]
-        // SAFETY: the slice just copied to is the spare capacity from `start` on, of the length of `from`. `copy` cuts
-        // it into shares without a gap, writes each from end to end, and returns when all are written; a panic in one
-        // of them does not come here.
+        #[expect(unsafe_code, reason = "threads write into memory that is not initialised")]
+        // SAFETY: the slice just copied to is the spare capacity from `start` on, of the length of
+        // `from`. `copy` cuts it into shares without a gap, writes each from end to end, and
+        // returns when all are written; a panic in one of them does not come here.
         unsafe {
             vec.set_len(start + from.len());
         }
@@ -232,8 +236,8 @@ pub(crate) fn reserve<I>(n: usize) -> Result<Vec<I>, Error> {
     Ok(items)
 }
 
-/// Asks for pages of 2 MiB where a long vector will lie: of a fresh one of 64 MiB, faulting 16,384 small pages in takes
-/// longer than all copies of its task.
+/// Asks for pages of 2 MiB where a long vector will lie: of a fresh one of 64 MiB, faulting 16,384
+/// small pages in takes longer than all copies of its task.
 fn ask_for_huge_pages<I>(memory: &mut [MaybeUninit<I>]) {
     const HUGE: usize = 2 << 20;
     #[cfg(target_os = "linux")]
@@ -242,9 +246,9 @@ fn ask_for_huge_pages<I>(memory: &mut [MaybeUninit<I>]) {
         let skipped = start.align_offset(HUGE);
         let length = (size_of_val(memory) - skipped) / HUGE * HUGE;
         #[expect(unsafe_code, reason = "advice on memory is given by its address")]
-        // SAFETY: the range lies within `memory`, which is borrowed here and has no contents yet: less than a huge page is
-        // skipped, there are two or more, and the length is rounded down. The advice changes no contents, only the size of
-        // the pages that hold them.
+        // SAFETY: the range lies within `memory`, which is borrowed here and has no contents yet:
+        // less than a huge page is skipped, there are two or more, and the length is rounded down.
+        // The advice changes no contents, only the size of the pages that hold them.
         let advised = unsafe {
             rustix::mm::madvise(
                 start.wrapping_add(skipped).cast(),
@@ -277,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn each_item_is_mapped_in_its_place_by_threads_that_wait_for_nobody() {
+    fn each_item_is_mapped_in_its_place_by_threads_that_never_wait() {
         let items: Vec<usize> = (0..100).collect();
         let doubled: Vec<usize> = items.iter().map(|n| n * 2).collect();
         for n in [0, 1, 2, 100] {

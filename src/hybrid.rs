@@ -36,7 +36,7 @@ use crate::{
     backend::Backend,
     env::ROUTE_ENV,
     error::Error,
-    executor::{Executor, Flat},
+    executor::{Executor, FlatBatch},
     options::Options,
     store::Store,
     task::{Load, Task},
@@ -57,10 +57,11 @@ use crate::{
 pub struct HybridOptions {
     /// Settings of the executors it makes. Tables are stored in the same folder as theirs.
     pub executor: Options,
-    /// Where all tasks run, whatever is measured. `None`: where they are the fastest, or where [`ROUTE_ENV`] says if that is
-    /// read.
+    /// Where all tasks run, whatever is measured. `None`: where they are the fastest, or where
+    /// [`ROUTE_ENV`] says if that is read.
     pub force: Option<Backend>,
-    /// How long calibrations may take in all: opening the devices, and measuring every operator on them. 2 s by default.
+    /// How long calibrations may take in all: opening the devices, and measuring every operator on
+    /// them. 2 s by default.
     pub budget: Duration,
     /// Whether the environment says which adapters there are, and where tasks run.
     reads_env: bool,
@@ -78,8 +79,9 @@ impl Default for HybridOptions {
 }
 
 impl HybridOptions {
-    /// The default settings, and what the environment says: [`Backend::selected`] and [`AdapterChoice::from_env`] choose
-    /// the devices, [`Options::from_env`] how they are used and where tables are stored, and [`ROUTE_ENV`] where tasks run.
+    /// The default settings, and what the environment says: [`Backend::selected`] and
+    /// [`AdapterChoice::from_env`] choose the devices, [`Options::from_env`] how they are used and
+    /// where tables are stored, and [`ROUTE_ENV`] where tasks run.
     ///
     /// # Errors
     /// [`Error::BadTuning`].
@@ -115,8 +117,9 @@ impl HybridOptions {
 
 /// Runs tasks of any operator on the CPU or a GPU, whichever is faster for that operator and size.
 ///
-/// Operators are measured on every device when the first task of each is run, and the result is kept in
-/// [`Options::cache_dir`]. A GPU that fails is not used again until [`Hybrid::rebuild`]; what it was to compute, the CPU does.
+/// Operators are measured on every device when the first task of each is run, and the result is
+/// kept in [`Options::cache_dir`]. A GPU that fails is not used again until [`Hybrid::rebuild`];
+/// what it was to compute, the CPU does.
 ///
 /// ```
 /// use gpu_executor::{Backend, Hybrid, HybridOptions, VectorAdd};
@@ -146,13 +149,14 @@ pub struct Hybrid {
 const NOT_FORCED: u8 = u8::MAX;
 
 impl Hybrid {
-    /// A router over the CPU and the adapter of each backend in this build that an [`Executor`] would be made on.
-    /// Adapters that compute on the CPU are left out where there is a GPU. [`HybridOptions::from_env`] has the environment
-    /// choose among them.
+    /// A router over the CPU and the adapter of each backend in this build that an [`Executor`]
+    /// would be made on. Adapters that compute on the CPU are left out where there is a GPU.
+    /// [`HybridOptions::from_env`] has the environment choose among them.
     ///
     /// # Errors
-    /// Those of [`Hybrid::on`]; where the environment is read also those of [`Backend::selected`] and
-    /// [`AdapterChoice::from_env`], and [`Error::AdapterNotFound`] if no backend has the adapter asked for.
+    /// Those of [`Hybrid::on`]; where the environment is read also those of [`Backend::selected`]
+    /// and [`AdapterChoice::from_env`], and [`Error::AdapterNotFound`] if no backend has the
+    /// adapter asked for.
     pub fn new(options: HybridOptions) -> Result<Self, Error> {
         let (backends, choice) = if options.reads_env {
             (Backend::selected()?, AdapterChoice::from_env()?)
@@ -194,8 +198,8 @@ impl Hybrid {
     /// A router over the CPU and given adapters: of each backend the first.
     ///
     /// # Errors
-    /// [`Error::AdapterUnusable`]; [`Error::BadRoute`] for what [`ROUTE_ENV`] says, where that is read; [`Error::NotRouted`] if a device is forced
-    /// that is not among these.
+    /// [`Error::AdapterUnusable`]; [`Error::BadRoute`] for what [`ROUTE_ENV`] says, where that is
+    /// read; [`Error::NotRouted`] if a device is forced that is not among these.
     pub fn on(adapters: &[Adapter], options: HybridOptions) -> Result<Self, Error> {
         let HybridOptions {
             executor: options,
@@ -248,7 +252,8 @@ impl Hybrid {
     /// Runs one task, as [`Executor::run`] does.
     ///
     /// # Errors
-    /// Those of [`Executor::run`] on [`Backend::Cpu`]: what fails on a GPU is done again on the CPU.
+    /// Those of [`Executor::run`] on [`Backend::Cpu`]: what fails on a GPU is done again on the
+    /// CPU.
     pub fn run<T: Task>(&self, task: &T) -> Result<Routed<Vec<T::Item>>, Error> {
         self.routed::<T, _>(load(task)?, |executor| executor.run(task))
     }
@@ -262,10 +267,11 @@ impl Hybrid {
         Ok(routed.route)
     }
 
-    /// Runs tasks on one device, as [`Executor::run_batch`] does: on that which is the fastest for all of them together.
+    /// Runs tasks on one device, as [`Executor::run_batch`] does: on that which is the fastest for
+    /// all of them together.
     ///
     /// # Errors
-    /// Those of [`Hybrid::run`]; what is wrong with a task names it.
+    /// Those of [`Hybrid::run`]; an error of a task names the task.
     pub fn run_batch<T: Task>(&self, tasks: &[T]) -> Result<Routed<Vec<Vec<T::Item>>>, Error> {
         self.routed::<T, _>(loads(tasks)?, |executor| executor.run_batch(tasks))
     }
@@ -274,7 +280,7 @@ impl Hybrid {
     ///
     /// # Errors
     /// Those of [`Hybrid::run_batch`].
-    pub fn run_batch_flat<T: Task>(&self, tasks: &[T]) -> Result<Routed<Flat<T::Item>>, Error> {
+    pub fn run_batch_flat<T: Task>(&self, tasks: &[T]) -> Result<Routed<FlatBatch<T::Item>>, Error> {
         self.routed::<T, _>(loads(tasks)?, |executor| executor.run_batch_flat(tasks))
     }
 
@@ -288,7 +294,7 @@ impl Hybrid {
         self.decide(operator, load).route
     }
 
-    /// What is known of an operator.
+    /// The state of an operator.
     #[inline]
     fn operator<T: Task>(&self) -> &Operator {
         self.operators
@@ -321,13 +327,13 @@ impl Hybrid {
     ) -> Result<Routed<O>, Error> {
         let Decision {
             mut route,
-            contest,
+            competition,
             is_learning,
         } = self.decide(operator, load);
-        if let Some(contest) = &contest {
-            self.try_another(contest, &mut route);
+        if let Some(competition) = &competition {
+            self.try_another(competition, &mut route);
         }
-        let call = contest.as_ref().and_then(|contest| contest.call(&route));
+        let call = competition.as_ref().and_then(|competition| competition.call(&route));
         let begin = (call.is_some() || is_learning).then(Instant::now);
         let there = route.backend;
         let learn = || {
@@ -353,8 +359,8 @@ impl Hybrid {
             }
             Err(error) if !is_open || error.is_the_devices() => {
                 log::warn!("{error}: {} runs on the CPU", route.operator);
-                if let Some(contest) = &contest {
-                    self.feedback.avoid(contest.kind, route.backend);
+                if let Some(competition) = &competition {
+                    self.feedback.avoid(competition.kind, route.backend);
                 }
                 if is_learning {
                     operator.learned().learn(route.backend, &load, None);
@@ -395,10 +401,12 @@ impl Hybrid {
         self.devices.iter().map(Device::info)
     }
 
-    /// The executor on one of its devices, for what is not routed: work in place, submitted tasks, calls of several operators.
+    /// The executor on one of its devices, for work that is not routed: work in place, submitted
+    /// tasks, calls of several operators.
     ///
     /// # Errors
-    /// [`Error::NotRouted`], and what [`Executor::on`] returns; the error with which a device failed, if it is out of use.
+    /// [`Error::NotRouted`], and what [`Executor::on`] returns; the error with which a device
+    /// failed, if it is out of use.
     pub fn executor(&self, backend: Backend) -> Result<std::sync::Arc<Executor>, Error> {
         self.device(backend)?.executor()
     }
@@ -410,8 +418,8 @@ impl Hybrid {
         self.devices.iter().filter_map(failed).collect()
     }
 
-    /// Makes a new executor for a device that failed, so that it is used again. If operators were measured without it, the next process
-    /// measures them again.
+    /// Makes a new executor for a device that failed, so that it is used again. If operators were
+    /// measured without it, the next process measures them again.
     ///
     /// # Errors
     /// [`Error::NotRouted`], and what [`Executor::on`] returns: the device stays out of use.
@@ -440,10 +448,10 @@ fn load<T: Task>(task: &T) -> Result<Load, Error> {
 }
 
 fn loads<T: Task>(tasks: &[T]) -> Result<Load, Error> {
-    let looks = Load::MAX_LOOKS / tasks.len().max(1);
+    let samples = Load::MAX_SAMPLES / tasks.len().max(1);
     let load = |(index, task): (usize, &T)| {
         task.elements().map_err(|error| error.of_task(index))?;
-        Ok(task.weighed(looks))
+        Ok(task.weighed(samples))
     };
     tasks.iter().enumerate().map(load).sum()
 }

@@ -6,14 +6,14 @@ use wgpu::WriteOnly;
 
 use crate::{
     error::Error,
-    gpu::{Gpu, Part},
+    gpu::{Gpu, PlacedChunk},
     host::{Copier, reserve},
     mapped::Mapped,
     task::{Columns, Parameters, Shape, Spec, Task, TaskExt as _, words},
 };
 
-/// Memory for one task of operator `T` that the device can reach: the host writes the inputs there and reads the output
-/// from there, again and again, without a copy of its own.
+/// Memory for one task of operator `T` that the device can reach: the host writes the inputs there
+/// and reads the output from there, again and again, without a copy of its own.
 pub struct InPlace<T: Task<Inputs: Columns>> {
     elements: usize,
     parameters: T::Parameters,
@@ -28,29 +28,29 @@ enum Memory<I> {
         inputs: Vec<Vec<u64>>,
         output: Vec<I>,
     },
-    Device(Box<Seat>),
+    Device(Box<InPlaceBuffer>),
 }
 
 /// Buffers of a device.
-struct Seat {
+struct InPlaceBuffer {
     gpu: Arc<Gpu>,
     spec: &'static Spec,
     parameters: Parameters,
     /// Absent after an error.
-    part: Option<Part>,
+    placed: Option<PlacedChunk>,
     /// The mapped inputs, while they are written.
     view: Option<wgpu::BufferViewMut>,
     /// The mapped output, while it is read. Here and not in [`Output`], which may be forgotten.
     output: Option<wgpu::BufferView>,
 }
 
-impl Seat {
+impl InPlaceBuffer {
     /// Ends the reading of the output.
     fn close(&mut self) {
         if self.output.take().is_some()
-            && let Some(part) = &self.part
+            && let Some(placed) = &self.placed
         {
-            self.gpu.close(part);
+            self.gpu.close(placed);
         }
     }
 }
@@ -62,8 +62,8 @@ impl<T: Task<Inputs: Columns>> InPlace<T> {
         Ok(Self {
             elements,
             parameters,
-            memory: Memory::Device(Box::new(Seat {
-                part: Some(gpu.seat(spec, elements, given)?),
+            memory: Memory::Device(Box::new(InPlaceBuffer {
+                placed: Some(gpu.place(spec, elements, given)?),
                 gpu: Arc::clone(gpu),
                 spec,
                 parameters: given,
@@ -113,16 +113,16 @@ impl<T: Task<Inputs: Columns>> InPlace<T> {
     /// ```
     pub fn set_parameters(&mut self, parameters: T::Parameters) {
         self.parameters = parameters;
-        if let Memory::Device(seat) = &mut self.memory {
-            seat.parameters = words(&parameters);
-            if let Some(part) = &mut seat.part {
-                part.set_parameters(seat.parameters);
+        if let Memory::Device(buffer) = &mut self.memory {
+            buffer.parameters = words(&parameters);
+            if let Some(placed) = &mut buffer.placed {
+                placed.set_parameters(buffer.parameters);
             }
         }
     }
 
-    /// The inputs of the operator, a tuple with one of shape `[elements]` for each. They keep what was written, from one run
-    /// to the next, and are zero before.
+    /// The inputs of the operator, a tuple with one of shape `[elements]` for each. They keep what
+    /// was written, from one run to the next, and are zero before.
     ///
     /// ```
     /// # use gpu_executor::{Backend, Executor, VectorAdd};
@@ -136,8 +136,8 @@ impl<T: Task<Inputs: Columns>> InPlace<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] and [`Error::Driver`]; [`Error::OutOfMemory`] if an earlier run failed, which takes the
-    /// memory and what was written with it.
+    /// [`Error::DeviceLost`] and [`Error::Driver`]; [`Error::OutOfMemory`] if an earlier run
+    /// failed, which takes the memory and what was written with it.
     #[expect(clippy::missing_panics_doc, reason = "there is memory for each stride")]
     pub fn inputs(&mut self) -> Result<<T::Inputs as Columns>::Mapped<'_>, Error> {
         match &mut self.memory {
@@ -149,20 +149,20 @@ impl<T: Task<Inputs: Columns>> InPlace<T> {
                     Mapped::typed(WriteOnly::from_mut(bytes), Copier::ALONE)
                 }))
             }
-            Memory::Device(seat) => {
-                let part = match &mut seat.part {
-                    Some(part) => part,
-                    lost => lost.insert(seat.gpu.seat(seat.spec, self.elements, seat.parameters)?),
+            Memory::Device(buffer) => {
+                let placed = match &mut buffer.placed {
+                    Some(placed) => placed,
+                    lost => lost.insert(buffer.gpu.place(buffer.spec, self.elements, buffer.parameters)?),
                 };
-                let view = match &mut seat.view {
+                let view = match &mut buffer.view {
                     Some(view) => view,
-                    none => none.insert(seat.gpu.inputs(part)?),
+                    none => none.insert(buffer.gpu.inputs(placed)?),
                 };
-                let copier = Copier::new(&seat.gpu.tuning());
+                let copier = Copier::new(&buffer.gpu.tuning());
                 let mut rest = view.slice(..);
                 let (mut at, mut index) = (0, 0);
                 Ok(T::Inputs::mapped(|| {
-                    let range = Gpu::input_range(part, index);
+                    let range = Gpu::input_range(placed, index);
                     let whole = std::mem::replace(&mut rest, WriteOnly::from_mut(&mut []));
                     let (_, from) = whole.split_at(range.start - at);
                     let (input, behind) = from.split_at(range.len());
@@ -190,22 +190,22 @@ impl<T: Task<Inputs: Columns>> InPlace<T> {
                 T::append(T::Inputs::from_bytes(&inputs), self.parameters, output);
                 Ok(Output(View::Host(output)))
             }
-            Memory::Device(seat) => {
-                seat.view = None;
-                seat.close();
-                let mut part = match seat.part.take() {
-                    Some(part) => part,
-                    None => seat.gpu.seat(seat.spec, self.elements, seat.parameters)?,
+            Memory::Device(buffer) => {
+                buffer.view = None;
+                buffer.close();
+                let mut placed = match buffer.placed.take() {
+                    Some(placed) => placed,
+                    None => buffer.gpu.place(buffer.spec, self.elements, buffer.parameters)?,
                 };
-                match seat.gpu.compute(&mut part) {
+                match buffer.gpu.compute(&mut placed) {
                     Ok(view) => {
-                        seat.part = Some(part);
-                        seat.output = Some(view);
-                        Ok(Output(View::Device(seat)))
+                        buffer.placed = Some(placed);
+                        buffer.output = Some(view);
+                        Ok(Output(View::Device(buffer)))
                     }
                     // The device may still use its buffers.
                     Err(error) => {
-                        seat.gpu.drop_part(part);
+                        buffer.gpu.drop_placed(placed);
                         Err(error)
                     }
                 }
@@ -222,12 +222,12 @@ fn strides<T: Task<Inputs: Columns>>() -> &'static [usize] {
     }
 }
 
-impl Drop for Seat {
+impl Drop for InPlaceBuffer {
     fn drop(&mut self) {
         self.view = None;
         self.close();
-        if let Some(part) = self.part.take() {
-            self.gpu.leave(part);
+        if let Some(placed) = self.placed.take() {
+            self.gpu.leave(placed);
         }
     }
 }
@@ -243,8 +243,8 @@ pub struct Output<'a, I>(View<'a, I>);
 
 enum View<'a, I> {
     Host(&'a [I]),
-    /// A seat whose output is mapped.
-    Device(&'a mut Seat),
+    /// A buffer whose output is mapped.
+    Device(&'a mut InPlaceBuffer),
 }
 
 impl<I: bytemuck::Pod> Deref for Output<'_, I> {
@@ -253,7 +253,7 @@ impl<I: bytemuck::Pod> Deref for Output<'_, I> {
     fn deref(&self) -> &[I] {
         match &self.0 {
             View::Host(items) => items,
-            View::Device(seat) => bytemuck::cast_slice(seat.output.as_ref().expect("mapped until this is dropped")),
+            View::Device(buffer) => bytemuck::cast_slice(buffer.output.as_ref().expect("mapped until this is dropped")),
         }
     }
 }
@@ -267,7 +267,7 @@ impl<I: bytemuck::Pod + Send + Sync> Output<'_, I> {
         assert_eq!(to.len(), self.len(), "the slice is as long as the output");
         let copier = match &self.0 {
             View::Host(_) => Copier::ALONE,
-            View::Device(seat) => Copier::new(&seat.gpu.tuning()),
+            View::Device(buffer) => Copier::new(&buffer.gpu.tuning()),
         };
         copier.copy(to, self);
     }
@@ -275,8 +275,8 @@ impl<I: bytemuck::Pod + Send + Sync> Output<'_, I> {
 
 impl<I> Drop for Output<'_, I> {
     fn drop(&mut self) {
-        if let View::Device(seat) = &mut self.0 {
-            seat.close();
+        if let View::Device(buffer) = &mut self.0 {
+            buffer.close();
         }
     }
 }

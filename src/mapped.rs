@@ -6,8 +6,8 @@ use wgpu::WriteOnly;
 
 use crate::host::{Copier, Target};
 
-/// Memory of shape `[len]` that the device can reach, to be written. Reading is not offered: it may be memory that a
-/// processor reads very slowly.
+/// Memory of shape `[len]` that the device can reach, to be written. Reading is not offered: it may
+/// be memory that a processor reads very slowly.
 ///
 /// Parts of it can be sent to other threads, each of which writes its own.
 pub struct Mapped<'a, E> {
@@ -16,8 +16,8 @@ pub struct Mapped<'a, E> {
 }
 
 #[expect(unsafe_code, reason = "wgpu says so of single elements only")]
-// SAFETY: `WriteOnly` is exclusive access to memory, like `&mut [E]`, which is `Send` if `E` is. wgpu declares the same of
-// `WriteOnly<T>`, though only for sized `T`.
+// SAFETY: `WriteOnly` is exclusive access to memory, like `&mut [E]`, which is `Send` if `E` is.
+// wgpu declares the same of `WriteOnly<T>`, though only for sized `T`.
 unsafe impl<E: Send> Send for Mapped<'_, E> {}
 
 impl<'a, E: bytemuck::Pod> Mapped<'a, E> {
@@ -34,9 +34,10 @@ impl<'a, E: bytemuck::Pod> Mapped<'a, E> {
         let start = bytes.as_raw_element_ptr().cast::<E>();
         assert!(start.is_aligned(), "inputs start at multiples of 16 bytes");
         #[expect(unsafe_code, reason = "wgpu casts elements to others of the same size only")]
-        // SAFETY: `bytes` is the only access to this memory for its lifetime, which the result takes over, and it is
-        // consumed here. The elements lie within it, as their number is rounded down, and are aligned, as was just
-        // asserted. Any elements are good bytes and the other way round, as `E` is `Pod`.
+        // SAFETY: `bytes` is the only access to this memory for its lifetime, which the result
+        // takes over, and it is consumed here. The elements lie within it, as their number is
+        // rounded down, and are aligned, as was just asserted. Any elements are good bytes and the
+        // other way round, as `E` is `Pod`.
         let memory = unsafe { WriteOnly::new(NonNull::slice_from_raw_parts(start, elements)) };
         Self { memory, copier }
     }

@@ -1,4 +1,5 @@
-//! Stands for contexts of this crate's own where there are none: not on Linux, or not built with GLES.
+//! Stands for contexts of this crate's own where there are none: not on Linux, or not built with
+//! GLES.
 
 use std::{convert::Infallible, marker::PhantomData};
 

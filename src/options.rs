@@ -8,8 +8,8 @@ use crate::{
     tuning::{Overrides, Tuning},
 };
 
-/// Settings of an executor. The default measures nothing when the executor is made, writes no file and reads no
-/// environment variable.
+/// Settings of an executor. The default measures nothing when the executor is made, writes no file
+/// and reads no environment variable.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,23 +25,25 @@ use crate::{
 pub struct Options {
     /// How long to wait for a dispatch before giving up with [`Error::Timeout`]. 60 s by default.
     pub timeout: Duration,
-    /// Largest input or output of one dispatch, in bytes; longer tasks run as several. The adapter's limits, and
-    /// [`Tuning::chunk_bytes`], hold in any case. 64 MiB by default.
+    /// Largest input or output of one dispatch, in bytes; longer tasks run as several. The
+    /// adapter's limits, and [`Tuning::chunk_bytes`], hold in any case. 64 MiB by default.
     pub chunk_bytes: u64,
-    /// How tasks reach the adapter. `None`: as stored in [`cache_dir`](Self::cache_dir) for this adapter, else as
-    /// measured at the first call that moves data, or by [`Executor::tune`](crate::Executor::tune).
+    /// How tasks reach the adapter. `None`: as stored in [`cache_dir`](Self::cache_dir) for this
+    /// adapter, else as measured at the first call that moves data, or by
+    /// [`Executor::tune`](crate::Executor::tune).
     pub tuning: Option<Tuning>,
-    /// How long that measurement may take, once its kernel is compiled. 500 ms by default; zero measures nothing, and
-    /// tasks go the simplest way.
+    /// How long that measurement may take, once its kernel is compiled. 500 ms by default; zero
+    /// measures nothing, and tasks go the simplest way.
     pub tuning_budget: Duration,
     /// Where measured tunings are stored. `None`, or an empty path: nowhere.
     pub cache_dir: Option<PathBuf>,
-    /// Whether kernels may use 64-bit integers where the adapter has them. `false` runs the kernels written for those that
-    /// have none.
+    /// Whether kernels may use 64-bit integers where the adapter has them. `false` runs the kernels
+    /// written for those that have none.
     pub int64: bool,
     /// Bytes that idle buffers may hold before those unused for longest go. 1 GiB by default.
     pub idle_bytes: u64,
-    /// Settings of the tuning that go before what is stored or measured, as [`TUNING_ENV`](crate::TUNING_ENV) has them.
+    /// Settings of the tuning that go before stored or measured ones, in the form of
+    /// [`TUNING_ENV`](crate::TUNING_ENV).
     pub(crate) overrides: Option<String>,
     /// Whether compiled pipelines are stored too.
     pub(crate) keeps_pipelines: bool,
@@ -64,9 +66,10 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The default settings, and what the environment says: [`TUNING_ENV`](crate::TUNING_ENV) sets the tuning, whole or
-    /// in part, and tunings are stored in the folder that [`CACHE_DIR_ENV`](crate::CACHE_DIR_ENV) names, else in
-    /// `gpu-executor` in the user's cache folder.
+    /// The default settings, and what the environment says: [`TUNING_ENV`](crate::TUNING_ENV) sets
+    /// the tuning, whole or in part, and tunings are stored in the folder that
+    /// [`CACHE_DIR_ENV`](crate::CACHE_DIR_ENV) names, else in `gpu-executor` in the user's cache
+    /// folder.
     ///
     /// ```
     /// use gpu_executor::{Adapter, Executor, Options};
@@ -99,7 +102,8 @@ impl Options {
         self
     }
 
-    /// Sets [`tuning`](field@Self::tuning): nothing is measured then, so that counters do not depend on a measurement.
+    /// Sets [`tuning`](field@Self::tuning): nothing is measured then, so that counters do not
+    /// depend on a measurement.
     #[must_use]
     pub fn tuning(mut self, tuning: Tuning) -> Self {
         self.tuning = Some(tuning);
@@ -120,11 +124,13 @@ impl Options {
         self
     }
 
-    /// Stores compiled pipelines in [`cache_dir`](field@Self::cache_dir) as well, where the driver allows it (Vulkan).
+    /// Stores compiled pipelines in [`cache_dir`](field@Self::cache_dir) as well, where the driver
+    /// allows it (Vulkan).
     ///
     /// # Safety
-    /// Drivers take such a file for their own work and may run what it contains. Nobody but this library may write the
-    /// folder. A checksum in front of the data finds files that were cut short or damaged, not those that were forged.
+    /// Drivers take such a file for their own work and may run what it contains. Only this library
+    /// may write the folder. A checksum in front of the data finds files that were cut short or
+    /// damaged, not those that were forged.
     #[expect(unsafe_code, reason = "what the folder contains is code")]
     #[must_use]
     pub unsafe fn keep_pipelines(mut self) -> Self {

@@ -6,11 +6,13 @@ use crate::plan::MAX_WORKGROUP_SIZE;
 
 type OnLost = Box<dyn Fn(wgpu::DeviceLostReason, String) + Send + 'static>;
 
-/// A device and its queue that a program has already, for [`Executor::over`](crate::Executor::over).
+/// A device and its queue that a program has already, for
+/// [`Executor::over`](crate::Executor::over).
 ///
-/// wgpu calls one handler of each kind for a device, and the executor must hear of errors and of the device's loss. So it
-/// sets both handlers; a program that wants its own called hands them over here instead of to wgpu. They hear of
-/// everything but the errors of the executor's own calls, which are returned.
+/// wgpu calls one handler of each kind for a device, and the executor must receive errors and the
+/// device's loss. So it sets both handlers; a program that wants its own called hands them over
+/// here instead of to wgpu. They receive everything but the errors of the executor's own calls,
+/// which are returned.
 ///
 /// ```no_run
 /// use gpu_executor::{Executor, Options, OwnDevice, VectorAdd, wgpu};
@@ -33,7 +35,7 @@ pub struct OwnDevice {
     pub(crate) handlers: Handlers,
 }
 
-/// What else hears of errors.
+/// The program's own handlers.
 #[derive(Default)]
 pub(crate) struct Handlers {
     pub(crate) on_lost: Option<OnLost>,
@@ -51,15 +53,16 @@ impl OwnDevice {
         }
     }
 
-    /// Has the program told that the device is lost, as by `wgpu::Device::set_device_lost_callback`.
+    /// Has the program told that the device is lost, as by
+    /// `wgpu::Device::set_device_lost_callback`.
     #[must_use]
     pub fn on_lost(mut self, handler: impl Fn(wgpu::DeviceLostReason, String) + Send + 'static) -> Self {
         self.handlers.on_lost = Some(Box::new(handler));
         self
     }
 
-    /// Has the program told of errors of its own calls, as by `wgpu::Device::on_uncaptured_error`. Without a handler they
-    /// are logged; wgpu alone would panic.
+    /// Has the program told of errors of its own calls, as by `wgpu::Device::on_uncaptured_error`.
+    /// Without a handler they are logged; wgpu alone would panic.
     #[must_use]
     pub fn on_error(mut self, handler: Arc<dyn wgpu::UncapturedErrorHandler>) -> Self {
         self.handlers.on_error = Some(handler);
@@ -100,7 +103,7 @@ pub(crate) fn required_limits() -> wgpu::Limits {
     }
 }
 
-/// What a device lacks, each with what is needed.
+/// The features and limits that a device lacks, each with the required value.
 pub(crate) fn missing(features: wgpu::Features, limits: &wgpu::Limits) -> Vec<String> {
     let feature = (!features.contains(REQUIRED)).then(|| "the feature IMMEDIATES".to_owned());
     let limit = |name: &str, has: u32, needs: u32| (has < needs).then(|| format!("{name} of {needs} (it has {has})"));

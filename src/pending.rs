@@ -1,4 +1,4 @@
-//! A task on its way.
+//! A task in flight.
 
 use std::{
     collections::VecDeque,
@@ -11,14 +11,14 @@ use std::{
 
 use crate::{
     error::Error,
-    gpu::{Flight, Gpu},
+    gpu::{Gpu, Submission},
     task::Appended,
 };
 
-/// A task that was submitted: its inputs are taken, its output of items `I` is on its way.
+/// A task that was submitted: its inputs are taken, its output of items `I` is in flight.
 ///
-/// It is a [`Future`] that any executor of futures can drive, and [`wait`](Self::wait) blocks for the same result.
-/// Dropped, it leaves the device to finish what nobody wants any more. It may outlive its
+/// It is a [`Future`] that any executor of futures can drive, and [`wait`](Self::wait) blocks for
+/// the same result. Dropped, it leaves the device to finish the work. It may outlive its
 /// [`Executor`](crate::Executor), whose device it keeps.
 #[must_use = "the output is lost unless it is waited for"]
 pub struct Pending<I>(State<I>);
@@ -26,16 +26,16 @@ pub struct Pending<I>(State<I>);
 enum State<I> {
     /// The CPU's result, or an error.
     Ready(Result<Vec<I>, Error>),
-    OnItsWay(Flying<I>),
+    InFlight(InFlight<I>),
     /// Taken by a `poll` or a `wait`.
     Taken,
 }
 
-/// What is still to come, with the output so far.
-struct Flying<I> {
+/// The submissions in flight, with the output so far.
+struct InFlight<I> {
     gpu: Arc<Gpu>,
-    flights: VecDeque<Flight>,
-    /// When the first flight was first found on its way.
+    submissions: VecDeque<Submission>,
+    /// When the first submission was first found in flight.
     since: Option<Instant>,
     output: Appended<I>,
 }
@@ -45,10 +45,10 @@ impl<I> Pending<I> {
         Self(State::Ready(result))
     }
 
-    pub(crate) fn on_its_way(gpu: Arc<Gpu>, flights: VecDeque<Flight>, output: Appended<I>) -> Self {
-        Self(State::OnItsWay(Flying {
+    pub(crate) fn in_flight(gpu: Arc<Gpu>, submissions: VecDeque<Submission>, output: Appended<I>) -> Self {
+        Self(State::InFlight(InFlight {
             gpu,
-            flights,
+            submissions,
             since: None,
             output,
         }))
@@ -59,37 +59,39 @@ impl<I: bytemuck::Pod + Send + Sync> Pending<I> {
     /// Blocks until the output is there, of shape `[elements]`.
     ///
     /// # Errors
-    /// Those of [`Executor::run`](crate::Executor::run); [`Error::AlreadyTaken`] if the future was polled to its end before.
+    /// Those of [`Executor::run`](crate::Executor::run); [`Error::AlreadyTaken`] if the future was
+    /// polled to its end before.
     pub fn wait(mut self) -> Result<Vec<I>, Error> {
         match std::mem::replace(&mut self.0, State::Taken) {
             State::Ready(result) => result,
-            State::OnItsWay(mut flying) => {
-                while let Some(flight) = flying.flights.pop_front() {
-                    flying.finish(flight)?;
+            State::InFlight(mut in_flight) => {
+                while let Some(submission) = in_flight.submissions.pop_front() {
+                    in_flight.finish(submission)?;
                 }
-                Ok(std::mem::take(&mut flying.output.0))
+                Ok(std::mem::take(&mut in_flight.output.0))
             }
             State::Taken => Err(Error::AlreadyTaken),
         }
     }
 }
 
-impl<I: bytemuck::Pod + Send + Sync> Flying<I> {
-    fn finish(&mut self, flight: Flight) -> Result<(), Error> {
-        self.gpu.finish(flight, &mut self.output)
+impl<I: bytemuck::Pod + Send + Sync> InFlight<I> {
+    fn finish(&mut self, submission: Submission) -> Result<(), Error> {
+        self.gpu.finish(submission, &mut self.output)
     }
 
-    /// Takes what is there; the first flight that is not over is told to wake the task.
+    /// Takes the output of submissions that are over; the first that is not will wake the task.
     fn poll(&mut self, context: &Context<'_>) -> Poll<Result<(), Error>> {
-        // A flight whose look fails stays with the others: all of them are dropped in a turn.
-        while let Some(flight) = self.flights.front() {
+        // A submission whose check fails stays with the others: all of them are dropped under the
+        // context lock.
+        while let Some(submission) = self.submissions.front() {
             let since = *self.since.get_or_insert_with(Instant::now);
-            if !self.gpu.look(flight, since)? {
-                self.gpu.wake(flight, since, context.waker().clone());
+            if !self.gpu.is_over(submission, since)? {
+                self.gpu.wake(submission, since, context.waker().clone());
                 return Poll::Pending;
             }
-            if let Some(flight) = self.flights.pop_front() {
-                self.finish(flight)?;
+            if let Some(submission) = self.submissions.pop_front() {
+                self.finish(submission)?;
             }
             self.since = None;
         }
@@ -97,10 +99,10 @@ impl<I: bytemuck::Pod + Send + Sync> Flying<I> {
     }
 }
 
-impl<I> Drop for Flying<I> {
+impl<I> Drop for InFlight<I> {
     fn drop(&mut self) {
-        if !self.flights.is_empty() {
-            self.gpu.drop_flights(&mut self.flights);
+        if !self.submissions.is_empty() {
+            self.gpu.drop_submissions(&mut self.submissions);
         }
     }
 }
@@ -113,9 +115,9 @@ impl<I: bytemuck::Pod + Send + Sync> Future for Pending<I> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let result = match &mut self.0 {
-            State::OnItsWay(flying) => match flying.poll(context) {
+            State::InFlight(in_flight) => match in_flight.poll(context) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(result) => result.map(|()| std::mem::take(&mut flying.output.0)),
+                Poll::Ready(result) => result.map(|()| std::mem::take(&mut in_flight.output.0)),
             },
             state => match std::mem::replace(state, State::Taken) {
                 State::Ready(result) => result,
@@ -131,7 +133,7 @@ impl<I> fmt::Debug for Pending<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
             State::Ready(_) => "Pending(ready)",
-            State::OnItsWay(_) => "Pending(on its way)",
+            State::InFlight(_) => "Pending(in flight)",
             State::Taken => "Pending(taken)",
         })
     }

@@ -1,4 +1,5 @@
-//! How a batch is cut: tasks are joined end to end, and the whole is cut into chunks that fit the adapter.
+//! How a batch is cut: tasks are joined end to end, and the whole is cut into chunks that fit the
+//! adapter.
 
 use std::ops::Range;
 
@@ -29,7 +30,8 @@ pub(crate) struct Piece {
     pub(crate) elements: Range<usize>,
 }
 
-/// What one submission computes: so many elements, from an element of a task on, over the tasks behind it.
+/// The work of one submission: a number of elements, from an element of a task on, over the tasks
+/// behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chunk {
     /// The task its first element belongs to.
@@ -47,7 +49,7 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    /// What it has, whose elements take so many workgroups.
+    /// Its extent, if its elements take this number of workgroups.
     pub(crate) fn extent(&self, groups: u32) -> Extent {
         Extent {
             elements: self.elements,
@@ -58,7 +60,8 @@ impl Chunk {
         }
     }
 
-    /// Its pieces, end to end; `tasks` are the numbers of elements of all tasks. Empty tasks have none.
+    /// Its pieces, end to end; `tasks` are the numbers of elements of all tasks. Empty tasks have
+    /// none.
     pub(crate) fn pieces(self, tasks: &[usize]) -> impl Iterator<Item = Piece> {
         let mut left = self.elements;
         let mut first = self.first;
@@ -111,7 +114,7 @@ pub(crate) struct Most {
 }
 
 impl Most {
-    /// So many elements, at least one.
+    /// A number of elements, at least one.
     pub(crate) const fn elements(elements: usize) -> Self {
         Self {
             elements,
@@ -138,7 +141,8 @@ impl Cutter {
     pub(crate) fn new(tasks: &[usize], most: Most) -> Self {
         assert!(most.elements > 0, "a chunk holds at least one element");
         Self {
-            // The first element's, as behind every chunk: it is what the chunk's parameter is taken of.
+            // The first element's, as behind every chunk: it is what the chunk's parameter is taken
+            // of.
             task: tasks.iter().take_while(|&&elements| elements == 0).count(),
             first: 0,
             left: tasks.iter().sum(),
@@ -181,7 +185,8 @@ impl Cutter {
     }
 }
 
-/// The size class of a chunk: the smallest power of two, or three quarters of one, that holds it; at least 256.
+/// The size class of a chunk: the smallest power of two, or three quarters of one, that holds it;
+/// at least 256.
 ///
 /// Chunks of one bucket share buffers and bind groups, and at most a third of a buffer is unused.
 pub(crate) fn bucket(elements: usize) -> usize {

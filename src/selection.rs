@@ -5,8 +5,9 @@ use std::str::FromStr;
 use crate::{backend::Backend, env::BACKENDS_ENV, error::Error};
 
 impl Backend {
-    /// Reads a comma list of names, as wgpu's `WGPU_BACKEND` spells them (`vulkan` or `vk`, `gles`, `gl` or `opengl`,
-    /// `dx12` or `d3d12`, `metal` or `mtl`), and `cpu`. Case and blanks do not count; duplicates are dropped.
+    /// Reads a comma list of names, as wgpu's `WGPU_BACKEND` spells them (`vulkan` or `vk`, `gles`,
+    /// `gl` or `opengl`, `dx12` or `d3d12`, `metal` or `mtl`), and `cpu`. Case and blanks do not
+    /// count; duplicates are dropped.
     ///
     /// # Errors
     /// [`Error::UnknownBackend`] for a name that is none of these, or if the list is empty;
@@ -25,7 +26,8 @@ impl Backend {
         Ok(backends)
     }
 
-    /// The backends a program should use: those of [`BACKENDS_ENV`] if it is set, else all that this build has.
+    /// The backends a program should use: those of [`BACKENDS_ENV`] if it is set, else all that
+    /// this build has.
     ///
     /// # Errors
     /// As [`Backend::parse_list`].

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{adapter::AdapterInfo, env::CACHE_DIR_ENV, host, tuning::Tuning};
 
-/// The number of the format, and of how calibration works. Whoever changes either raises it.
+/// The number of the format, and of how calibration works. A change of either raises it.
 const REVISION: u32 = 5;
 
 /// A folder whose files may be missing, old or damaged: then they are made again.
@@ -58,8 +58,8 @@ impl Store {
         }
     }
 
-    /// The calibration of this adapter, with this driver, and as many threads as this process has: how far it came, and what it found
-    /// until there.
+    /// The calibration of this adapter, with this driver, and as many threads as this process has:
+    /// how far it came, and what it found until there.
     pub(crate) fn tuning(&self, adapter: &AdapterInfo, flags: &str) -> Option<(Tuning, usize)> {
         let stored: Calibration = serde_json::from_slice(&self.read(&file_name(adapter))?).ok()?;
         let fits = stored.revision == REVISION
@@ -101,14 +101,15 @@ impl Store {
         fs::read(self.folder.as_ref()?.join(name)).ok()
     }
 
-    /// Moves a file aside, so that there is none of its name. `false` if that is not possible: it is read again and again then, and no worse.
+    /// Moves a file aside, so that there is none of its name. `false` if that is not possible: it
+    /// is read again and again then, and no worse.
     pub(crate) fn move_aside(&self, name: &str, to: &str) -> bool {
         let folder = self.folder.as_ref();
         folder.is_some_and(|folder| fs::rename(folder.join(name), folder.join(to)).is_ok())
     }
 
-    /// Writes a file, beside its place and renamed, and says whether that was possible: if not, it costs the next process some
-    /// time, and is no reason for this one to fail.
+    /// Writes a file, beside its place and renamed, and says whether that was possible: if not, it
+    /// costs the next process some time, and is no reason for this one to fail.
     pub(crate) fn keep(&self, name: &str, contents: &[u8]) -> bool {
         let Some(folder) = &self.folder else { return false };
         // Threads and processes may write the same file at once; whole files replace each other.
@@ -127,8 +128,8 @@ impl Store {
     }
 }
 
-/// Renames a file to a place where one may be. Windows refuses while another process or thread has that open, as it does to
-/// replace it itself; that is soon over.
+/// Renames a file to a place where one may be. Windows refuses while another process or thread has
+/// that open, as it does to replace it itself; that is soon over.
 fn replace(part: &Path, place: &Path) -> io::Result<()> {
     let end = Instant::now() + Duration::from_millis(500);
     loop {
@@ -149,7 +150,7 @@ pub(crate) fn plain(text: &str) -> String {
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
-/// What is added to the names of files with times of an unoptimised program.
+/// The suffix of files with times of an unoptimised program.
 pub(crate) const PROFILE: &str = if cfg!(debug_assertions) { "-debug" } else { "" };
 
 /// What tells equal adapters apart, for the names of files; empty where nothing is known.

@@ -1,7 +1,8 @@
-//! For whoever tests and measures operators, their own or these: checks against the CPU, and generated work.
+//! Tests and benches of operators, of this crate or another: checks against the CPU, and generated
+//! work.
 //!
-//! It is behind the cargo feature `testkit`, for `[dev-dependencies]`. [`check()`] holds an operator to its CPU function on
-//! every adapter there is:
+//! It is behind the cargo feature `testkit`, for `[dev-dependencies]`. [`check()`] holds an
+//! operator to its CPU function on every adapter there is:
 //!
 //! ```
 //! use gpu_executor::{VectorAdd, task::{Generate, Random}, testkit};
@@ -47,13 +48,15 @@ use crate::{
 pub trait Workload {
     /// Runs the tasks once, as a single task or as one batch.
     ///
-    /// Returns the wall time from the call to the results being in host memory; dropping them is not included.
+    /// Returns the wall time from the call to the results being in host memory; dropping them is
+    /// not included.
     ///
     /// # Errors
     /// What [`Executor::run`] returns.
     fn run(&self, executor: &Executor) -> Result<Duration, Error>;
 
-    /// Runs the tasks once, and says where the time went; `None` on the CPU, where nothing is moved.
+    /// Runs the tasks once, and says where the time went; `None` on the CPU, where nothing is
+    /// moved.
     ///
     /// # Errors
     /// What [`Executor::run`] returns.
@@ -62,7 +65,8 @@ pub trait Workload {
     /// Runs the tasks and compares every element with what the CPU computes.
     ///
     /// # Errors
-    /// [`CheckError::Failed`] with what [`Executor::run`] returns; [`CheckError::Wrong`] for a result that differs.
+    /// [`CheckError::Failed`] with what [`Executor::run`] returns; [`CheckError::Wrong`] for a
+    /// result that differs.
     fn check(&self, executor: &Executor) -> Result<(), CheckError>;
 
     /// How much work the tasks are.
@@ -74,7 +78,8 @@ pub trait Workload {
     /// What [`Hybrid::run`] returns.
     fn run_routed(&self, hybrid: &Hybrid) -> Result<(Duration, Route), Error>;
 
-    /// Runs the tasks on the device that a router picks, and compares every element with what the CPU computes.
+    /// Runs the tasks on the device that a router picks, and compares every element with what the
+    /// CPU computes.
     ///
     /// # Errors
     /// As [`Workload::check`].

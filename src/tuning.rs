@@ -9,44 +9,44 @@ use crate::{env::TUNING_ENV, error::Error};
 /// Whether the host and the kernel share a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Way {
-    /// The kernel reads what the host wrote, or writes what the host reads: no copy on the device. Needs
-    /// `MAPPABLE_PRIMARY_BUFFERS`, which Vulkan, DX12 and Metal have.
+pub enum TransferMode {
+    /// The kernel reads what the host wrote, or writes what the host reads: no copy on the device.
+    /// Needs `MAPPABLE_PRIMARY_BUFFERS`, which Vulkan, DX12 and Metal have.
     Direct,
     /// The device copies between a buffer of the host's and one of the kernel's.
     Staged,
 }
 
-/// The ways of inputs and outputs.
+/// The transfer modes of inputs and outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
-    /// The way of the inputs.
-    pub upload: Way,
-    /// The way of the output.
-    pub readback: Way,
+    /// The mode of the inputs.
+    pub upload: TransferMode,
+    /// The mode of the output.
+    pub readback: TransferMode,
 }
 
 impl Transfer {
     /// Everything direct.
     pub const DIRECT: Self = Self {
-        upload: Way::Direct,
-        readback: Way::Direct,
+        upload: TransferMode::Direct,
+        readback: TransferMode::Direct,
     };
     /// Everything staged.
     pub const STAGED: Self = Self {
-        upload: Way::Staged,
-        readback: Way::Staged,
+        upload: TransferMode::Staged,
+        readback: TransferMode::Staged,
     };
     /// Every combination.
     pub const ALL: [Self; 4] = [
         Self::DIRECT,
         Self {
-            upload: Way::Direct,
-            readback: Way::Staged,
+            upload: TransferMode::Direct,
+            readback: TransferMode::Staged,
         },
         Self {
-            upload: Way::Staged,
-            readback: Way::Direct,
+            upload: TransferMode::Staged,
+            readback: TransferMode::Direct,
         },
         Self::STAGED,
     ];
@@ -55,16 +55,16 @@ impl Transfer {
 /// How an executor sends tasks to its adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tuning {
-    /// The ways of chunks with inputs below [`Tuning::MEDIUM_FROM_BYTES`].
+    /// The modes of chunks with inputs below [`Tuning::MEDIUM_FROM_BYTES`].
     pub small: Transfer,
-    /// The ways of chunks with inputs from there to [`Tuning::LARGE_FROM_BYTES`].
+    /// The modes of chunks with inputs from there to [`Tuning::LARGE_FROM_BYTES`].
     pub medium: Transfer,
-    /// The ways of larger chunks.
+    /// The modes of larger chunks.
     pub large: Transfer,
-    /// Largest input or output of one dispatch; a longer task runs in chunks, so that the host copies one while the
-    /// device computes another.
+    /// Largest input or output of one dispatch; a longer task runs in chunks, so that the host
+    /// copies one while the device computes another.
     pub chunk_bytes: u64,
-    /// For how many microseconds a wait looks again and again before it sleeps; 0 to sleep at once.
+    /// For how many microseconds a wait polls before it sleeps; 0 to sleep at once.
     pub spin_us: u64,
     /// Size from which on a copy of the host's uses several threads.
     pub threads_from_bytes: u64,
@@ -76,7 +76,7 @@ impl Tuning {
     /// Where chunks begin to be large, by the bytes of all inputs.
     pub const LARGE_FROM_BYTES: u64 = 2 << 20;
 
-    /// One way for all sizes, whole tasks, no spinning, one thread.
+    /// One mode for all sizes, whole tasks, no spinning, one thread.
     #[must_use]
     pub const fn plain(transfer: Transfer) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl Tuning {
         }
     }
 
-    /// The ways of a chunk whose inputs have so many bytes.
+    /// The transfer modes of a chunk, by the bytes of its inputs.
     #[must_use]
     pub fn transfer(&self, input_bytes: u64) -> Transfer {
         if input_bytes < Self::MEDIUM_FROM_BYTES {
@@ -101,7 +101,7 @@ impl Tuning {
         }
     }
 
-    /// Each size's ways, to be changed.
+    /// Each size's modes, to be changed.
     pub(crate) fn transfers(&mut self) -> [&mut Transfer; 3] {
         [&mut self.small, &mut self.medium, &mut self.large]
     }
@@ -110,9 +110,9 @@ impl Tuning {
 /// As [`TUNING_ENV`] has it: `small=direct/direct,…,chunk=…`.
 impl fmt::Display for Tuning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |way| match way {
-            Way::Direct => "direct",
-            Way::Staged => "staged",
+        let name = |mode| match mode {
+            TransferMode::Direct => "direct",
+            TransferMode::Staged => "staged",
         };
         for (size, t) in [("small", self.small), ("medium", self.medium), ("large", self.large)] {
             write!(f, "{size}={}/{},", name(t.upload), name(t.readback))?;
@@ -128,7 +128,7 @@ impl fmt::Display for Tuning {
 /// Parts of a tuning that a person set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Overrides {
-    transfers: [(Option<Way>, Option<Way>); 3],
+    transfers: [(Option<TransferMode>, Option<TransferMode>); 3],
     chunk_bytes: Option<u64>,
     spin_us: Option<u64>,
     threads_from_bytes: Option<u64>,
@@ -181,26 +181,26 @@ impl FromStr for Overrides {
 impl Overrides {
     /// Takes one `key=value`; `None` if it is none.
     fn set(&mut self, part: &str) -> Option<()> {
-        let way = |name: &str| match name {
-            "direct" => Some(Way::Direct),
-            "staged" => Some(Way::Staged),
+        let mode = |name: &str| match name {
+            "direct" => Some(TransferMode::Direct),
+            "staged" => Some(TransferMode::Staged),
             _ => None,
         };
         let (key, value) = part.split_once('=')?;
         let (key, value) = (key.trim(), value.trim());
         match key {
             "upload" => {
-                let upload = way(value)?;
+                let upload = mode(value)?;
                 self.transfers.iter_mut().for_each(|t| t.0 = Some(upload));
             }
             "readback" => {
-                let readback = way(value)?;
+                let readback = mode(value)?;
                 self.transfers.iter_mut().for_each(|t| t.1 = Some(readback));
             }
             "small" | "medium" | "large" => {
                 let (upload, readback) = value.split_once('/')?;
                 let size = ["small", "medium", "large"].iter().position(|s| *s == key)?;
-                self.transfers[size] = (Some(way(upload)?), Some(way(readback)?));
+                self.transfers[size] = (Some(mode(upload)?), Some(mode(readback)?));
             }
             "chunk" => self.chunk_bytes = Some(value.parse().ok().filter(|&bytes: &u64| bytes > 0)?),
             "spin" => self.spin_us = Some(value.parse().ok()?),

@@ -4,13 +4,16 @@
 
 mod common;
 
-use gpu_executor::{Bn254FrMul, Counters, Executor, Keccak256, MerkleRoot, Options, Sha256, Task, VectorAdd, Way};
+use gpu_executor::{
+    Bn254FrMul, Counters, Executor, Keccak256, MerkleRoot, Options, Sha256, Task, TransferMode, VectorAdd,
+};
 
-/// What a call of `chunks` chunks and `elements` elements counts in steady state, whatever the number of its tasks.
+/// What a call of `chunks` chunks and `elements` elements counts in steady state, whatever the
+/// number of its tasks.
 fn steady(executor: &Executor, chunks: u64, elements: u64) -> Counters {
-    // The tests' tunings have the same ways for all sizes.
+    // The tests' tunings have the same modes for all sizes.
     let transfer = executor.tuning().unwrap().small;
-    let staged = [transfer.upload, transfer.readback].map(|way| u64::from(way == Way::Staged));
+    let staged = [transfer.upload, transfer.readback].map(|mode| u64::from(mode == TransferMode::Staged));
     {
         let mut expected = Counters::default();
         expected.submits = chunks;
@@ -120,7 +123,7 @@ fn a_chain_in_steady_state_is_one_submission_and_creates_nothing() {
         expected.copies = 1;
         assert_eq!((executor.counters() - before).per_call(3), Some(expected), "{name}");
 
-        // What is uploaded and read goes through idle buffers of the host's.
+        // Uploads and reads go through idle buffers of the host's.
         let read = |buffer| drop(executor.read::<[u8; 32]>(buffer).unwrap());
         read(&root);
         let before = executor.counters();

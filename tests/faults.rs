@@ -1,4 +1,5 @@
-//! The world's faults are errors, never panics, and an executor works on after all but the loss of its device.
+//! The world's faults are errors, never panics, and an executor works on after all but the loss of
+//! its device.
 
 mod common;
 

@@ -8,14 +8,15 @@ use gpu_executor::{
 };
 
 /// Operations after which a size is too large to be tried with an operator on a CPU's driver.
-const MOST_OPERATIONS: u64 = 1 << 25;
+const MAX_OPERATIONS: u64 = 1 << 25;
 
 /// Whether a task of a size can be tried with an operator within a test's time.
 fn is_tried(operator: &Operator, elements: usize) -> bool {
-    elements as u64 * operator.operations <= MOST_OPERATIONS
+    elements as u64 * operator.operations <= MAX_OPERATIONS
 }
 
-/// Empty, one, less than a vector register, around one workgroup, and one more than a row of the grid.
+/// Empty, one, less than a vector register, around one workgroup, and one more than a row of the
+/// grid.
 const SIZES: [usize; 7] = [0, 1, 3, 255, 256, 257, 65_535 * 256 + 1];
 
 #[test]
@@ -120,7 +121,8 @@ fn a_task_over_the_chunk_size_is_cut_and_joined_again() {
 #[test]
 fn a_task_over_the_adapters_limits_is_cut_and_joined_again() {
     for adapter in common::adapters() {
-        // As large as the adapter allows, and software adapters allow 128 MiB a binding: 2^25 elements of f32.
+        // As large as the adapter allows, and software adapters allow 128 MiB a binding: 2^25
+        // elements of f32.
         let options = common::options().chunk_bytes(128 << 20);
         let executor = Executor::on(&adapter, options).unwrap();
         let workload = (OPERATORS[0].workload)((1 << 25) + 1, 1, 5);
@@ -173,7 +175,8 @@ fn results_do_not_depend_on_what_ran_before() {
 
 #[test]
 fn what_lies_behind_a_task_in_its_buffers_does_not_reach_its_result() {
-    // Bindings are as long as the bucket: what an earlier task left there is within the kernel's reach.
+    // Bindings are as long as the bucket: what an earlier task left there is within the kernel's
+    // reach.
     let (poison, ones) = ([f32::NAN; 384], [1.0_f32; 384]);
     let whole = VectorAdd { a: &poison, b: &poison };
     for executor in common::executors(&common::options()) {

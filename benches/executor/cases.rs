@@ -1,4 +1,5 @@
-//! What to measure, and how long: the defaults, or what `cargo xtask bench` says in environment variables.
+//! What to measure, and how long: the defaults, or what `cargo xtask bench` says in environment
+//! variables.
 
 use std::{fmt, str::FromStr};
 
@@ -13,7 +14,7 @@ const SIZES_ENV: &str = "GPU_EXECUTOR_BENCH_SIZES";
 const OPS_ENV: &str = "GPU_EXECUTOR_BENCH_OPS";
 
 /// Sizes at which one call takes more operations than this are left out: half a second on a core.
-const MOST_OPERATIONS: u64 = 1 << 33;
+const MAX_OPERATIONS: u64 = 1 << 33;
 
 /// What `vector_add` is measured with, whose cost is the way to the device and back,
 const DEFAULT_SIZES: &str = "1000,20000,50000,100000,250000,500000,1000000,1000x256";
@@ -113,7 +114,7 @@ impl Plan {
             .clone()
             .unwrap_or_else(|| cases(default).expect("the constants are sizes"));
         let operations = operator.operations;
-        let is_short = move |case: &Case| (case.size * case.tasks) as u64 * operations <= MOST_OPERATIONS;
+        let is_short = move |case: &Case| (case.size * case.tasks) as u64 * operations <= MAX_OPERATIONS;
         all.into_iter().filter(is_short)
     }
 

@@ -1,9 +1,9 @@
-//! Criterion groups that measure every operator on every backend: ids are `operator/backend/size`, or
-//! `operator/backend/tasks×size` (written `1000x256`) for a batch.
+//! Criterion groups that measure every operator on every backend: ids are `operator/backend/size`,
+//! or `operator/backend/tasks×size` (written `1000x256`) for a batch.
 //!
 //! `cargo bench` measures all that this machine has, with criterion's own flags and reports; with
-//! `BENCH_RECORDER_DIR=folder` every call is recorded there. `cargo xtask bench` and `ab` have this same
-//! program serve windows of calls on request, and once count calls into wgpu without a driver.
+//! `BENCH_RECORDER_DIR=folder` every call is recorded there. `cargo xtask bench` and `ab` have this
+//! same program serve windows of calls on request, and once count calls into wgpu without a driver.
 
 mod cases;
 mod noop;

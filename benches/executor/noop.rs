@@ -1,6 +1,6 @@
-//! Counts what calls cost in calls into wgpu, on its device without a driver: `cargo xtask bench` asks for it on every machine, and holds it
-//! against one file for all of them. Every case is counted, in some hundredths of a second; nothing is timed, as there is nothing to
-//! time.
+//! Counts what calls cost in calls into wgpu, on its device without a driver: `cargo xtask bench`
+//! asks for it on every machine, and holds it against one file for all of them. Every case is
+//! counted, in some hundredths of a second; nothing is timed, as there is nothing to time.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -12,10 +12,12 @@ use serde::Serialize;
 
 use crate::{cases::Case, complain};
 
-/// Set by `cargo xtask bench`: write the counters of every operator to standard output, as JSON, instead of measuring anything.
+/// Set by `cargo xtask bench`: write the counters of every operator to standard output, as JSON,
+/// instead of measuring anything.
 pub(crate) const NOOP_ENV: &str = "GPU_EXECUTOR_BENCH_NOOP";
 
-/// A short task and a short batch, whose buffers the host maps, and a long one of each, which go through buffers of their own in chunks.
+/// A short task and a short batch, whose buffers the host maps, and a long one of each, which go
+/// through buffers of their own in chunks.
 const CASES: [Case; 4] = [
     Case { size: 100, tasks: 1 },
     Case { size: 100, tasks: 10 },
@@ -53,7 +55,7 @@ pub(crate) fn count() -> ExitCode {
     match all.collect::<Result<Vec<_>, _>>() {
         Ok(all) => {
             let json = serde_json::to_string(&all).expect("plain data is always JSON");
-            // Whoever asked is gone, and nobody is left to tell.
+            // The process that asked has ended, so there is nothing to report.
             let _ = writeln!(std::io::stdout(), "{json}");
             ExitCode::SUCCESS
         }

@@ -1,4 +1,5 @@
-//! The cases as `bench_recorder` serves them: `cargo xtask bench` and `ab` ask for windows of calls.
+//! The cases as `bench_recorder` serves them: `cargo xtask bench` and `ab` ask for windows of
+//! calls.
 
 use std::{
     collections::BTreeMap,

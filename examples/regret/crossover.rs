@@ -3,8 +3,8 @@
 use gpu_executor::{Backend, Error, Hybrid};
 
 use super::{
+    alternation::{Comparison, Mode, median},
     flags::Flags,
-    turns::{Contest, Mode, median},
     uses::Use,
 };
 
@@ -20,7 +20,8 @@ pub(crate) struct Crossover {
     found: Found,
 }
 
-/// Where the lines through the times of some sizes cross, without an interval: the sizes, ascending, each with the GPU's time over the CPU's.
+/// Where the lines through the times of some sizes cross, without an interval: the sizes,
+/// ascending, each with the GPU's time over the CPU's.
 pub(crate) fn between(operator: &'static str, backend: Backend, ratios: &[(usize, f64)]) -> Crossover {
     let rounds = |&(size, ratio): &(usize, f64)| Rounds {
         size,
@@ -81,7 +82,8 @@ enum Found {
         /// A larger size at which the CPU is faster again.
         until: Option<usize>,
     },
-    /// The faster one at all sizes, and the least and greatest ratio of the CPU's time to the GPU's, with its size.
+    /// The faster one at all sizes, and the least and greatest ratio of the CPU's time to the
+    /// GPU's, with its size.
     Never {
         faster: Backend,
         least: (f64, usize),
@@ -109,8 +111,8 @@ pub(crate) fn find(hybrid: &Hybrid, of: &Use, backend: Backend, flags: &Flags) -
     let operator = &of.operator;
     let rounds = |size: usize| -> Result<Option<Rounds>, Error> {
         let workload = (operator.workload)(size, 1, 7);
-        let mut contest = Contest::between(hybrid, workload.as_ref(), [Backend::Cpu, backend])?;
-        let times = contest.hold(Mode::Turns, flags)?;
+        let mut comparison = Comparison::between(hybrid, workload.as_ref(), [Backend::Cpu, backend])?;
+        let times = comparison.hold(Mode::Alternation, flags)?;
         Ok(times.map(|times| Rounds {
             size,
             logs: times[1]
@@ -160,7 +162,8 @@ pub(crate) fn find(hybrid: &Hybrid, of: &Use, backend: Backend, flags: &Flags) -
     })
 }
 
-/// The crossing of the medians, and the interval of the crossings when each size's rounds are drawn again.
+/// The crossing of the medians, and the interval of the crossings when each size's rounds are drawn
+/// again.
 fn interval(fine: &[Rounds]) -> Found {
     let medians: Vec<f64> = fine.iter().map(|rounds| median(&rounds.logs)).collect();
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
@@ -192,7 +195,8 @@ fn interval(fine: &[Rounds]) -> Found {
     }
 }
 
-/// The last size at which a line through the medians crosses zero; the end nearer to it if none does.
+/// The last size at which a line through the medians crosses zero; the end nearer to it if none
+/// does.
 fn crossing(fine: &[Rounds], medians: &[f64]) -> f64 {
     let size = |index: usize| fine[index].size as f64;
     let change = medians.windows(2).rposition(|pair| pair[0] > 0.0 && pair[1] <= 0.0);

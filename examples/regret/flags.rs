@@ -1,15 +1,15 @@
-//! What is measured.
+//! The flags: operators, sizes, and times of a measurement.
 
 use std::time::Duration;
 
-use super::{turns::Mode, uses};
+use super::{alternation::Mode, uses};
 
 const HELP: &str = "\
 regret [--seconds S] [--alone-ms MS] [--rounds N] [--modes LIST] [--call-ms MS] [--sizes N,N,…] [--batches N,N,…] [OPERATOR…]
-  --seconds S     how long a case is measured in turns at most, in seconds (0.5)
+  --seconds S     how long a case is measured in alternation at most, in seconds (0.5)
   --alone-ms MS   how long each loop is (60)
-  --rounds N      loops of each contestant (5)
-  --modes LIST    turns, loops, or both (turns,loops)
+  --rounds N      loops of each variant (5)
+  --modes LIST    alternation, loops, or both (alternation,loops)
   --call-ms MS    cases with a longer call on any device are left out (400)
   --sizes LIST    sizes of single tasks
   --batches LIST  batches, such as 1000x256";
@@ -19,7 +19,7 @@ pub(crate) struct Flags {
     pub(crate) case: Duration,
     /// How long each loop is.
     pub(crate) alone: Duration,
-    /// Loops of each contestant.
+    /// Loops of each variant.
     pub(crate) rounds: usize,
     pub(crate) modes: Vec<Mode>,
     /// The longest call of a case.
@@ -30,9 +30,9 @@ pub(crate) struct Flags {
 
 fn mode(name: &str) -> Result<Mode, String> {
     match name {
-        "turns" => Ok(Mode::Turns),
+        "alternation" => Ok(Mode::Alternation),
         "loops" => Ok(Mode::Loops),
-        other => Err(format!("--modes: `{other}` is neither turns nor loops")),
+        other => Err(format!("--modes: `{other}` is neither alternation nor loops")),
     }
 }
 
@@ -42,19 +42,20 @@ impl Flags {
             case: Duration::from_millis(500),
             alone: Duration::from_millis(60),
             rounds: 5,
-            modes: vec![Mode::Turns, Mode::Loops],
+            modes: vec![Mode::Alternation, Mode::Loops],
             call: Duration::from_millis(400),
             cases: Vec::new(),
             operators: Vec::new(),
         };
-        // Between those that a calibration tries, so that what lies between them is held to account.
+        // Between those that a calibration tries, so that what lies between them is held to
+        // account.
         let mut sizes = "3,30,300,2000,8000,30000,100000,300000,700000,2000000,8000000".to_owned();
         let mut batches = "16x16,256x32,1000x256,16x20000".to_owned();
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument}: a value is missing"));
             let number = |text: String| {
                 let number = text.parse::<f64>().ok().filter(|n| n.is_finite() && *n > 0.0);
-                number.ok_or(format!("{argument}: `{text}` is no number above 0"))
+                number.ok_or(format!("{argument}: `{text}` is not a number above 0"))
             };
             match argument.as_str() {
                 "--seconds" => flags.case = Duration::from_secs_f64(number(value()?)?),

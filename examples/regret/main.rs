@@ -1,14 +1,16 @@
-//! Measures what the router costs: every operator at many sizes on every device and on the one that the router picks, in turns and in loops.
-//! Prints the crossover of each operator with its interval, and the router's regret against the best device of each case.
+//! Measures what the router costs: every operator at many sizes on every device and on the one that
+//! the router picks, in short steps and in loops. Prints the crossover of each operator with its
+//! interval, and the router's regret against the best device of each case.
 //!
-//! `cargo run --release --example regret`; `-- --help` lists the flags. The router is calibrated in an empty folder first.
+//! `cargo run --release --example regret`; `-- --help` lists the flags. The router is calibrated in
+//! an empty folder first.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it is for")]
 
+mod alternation;
 mod crossover;
 mod flags;
 mod tried;
-mod turns;
 mod uses;
 
 use std::{
@@ -18,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alternation::{Comparison, Mode, median, ratio, ratio_of_means};
 use crossover::Crossover;
 use flags::Flags;
 use gpu_executor::{
@@ -25,14 +28,14 @@ use gpu_executor::{
     testkit::{OPERATORS, Operator},
 };
 use tried::Tried;
-use turns::{Contest, Mode, median, ratio, ratio_of_means};
 use uses::Use;
 
 /// What the router may cost: of all cases the median, and the worst outside of the crossover band.
-const MOST_MEDIAN: f64 = 0.05;
-const MOST_WORST: f64 = 0.20;
+const MAX_MEDIAN: f64 = 0.05;
+const MAX_WORST: f64 = 0.20;
 
-/// Shorter calls are told of apart, in nanoseconds: of them the decision itself is a part worth naming.
+/// Shorter calls are told of apart, in nanoseconds: of them the decision itself is a part worth
+/// naming.
 const SHORT_S: f64 = 1e-6;
 
 /// The band is the crossover's interval, wider by this factor on both sides.
@@ -47,7 +50,8 @@ struct Row {
     best_s: f64,
     /// The second best device's time over the best one's.
     margin: Option<f64>,
-    /// Where the first call of the case ran, by the calibration alone, and what that device costs beyond the best.
+    /// Where the first call of the case ran, by the calibration alone, and what that device costs
+    /// beyond the best.
     first: Backend,
     first_regret: f64,
     route: Route,
@@ -57,12 +61,13 @@ struct Row {
     interval: [f64; 2],
     /// What a device costs beyond itself: the measure's own error.
     control: f64,
-    /// The same of the mean in place of the median: every call counts, those that try another device too.
+    /// The same of the mean in place of the median: every call counts, those that try another
+    /// device too.
     mean_regret: Option<f64>,
     in_band: bool,
     /// Seconds of a call on each device.
     devices: Vec<(Backend, f64)>,
-    /// What each contestant did, for cases that need to be explained.
+    /// Details of each variant, for cases that need an explanation.
     details: Vec<String>,
 }
 
@@ -159,13 +164,13 @@ fn compare(hybrid: &Hybrid, mode: Mode, tried: &Tried, flags: &Flags) -> Result<
         backends.filter(|&backend| backend != Backend::Cpu)
     };
     let mut crossovers = Vec::new();
-    for of in uses().filter(|_| mode == Mode::Turns) {
+    for of in uses().filter(|_| mode == Mode::Alternation) {
         for backend in gpus() {
             eprintln!("crossover of {} with {backend}", of.operator.name);
             crossovers.push(crossover::find(hybrid, &of, backend, flags)?);
         }
     }
-    if mode == Mode::Turns {
+    if mode == Mode::Alternation {
         crossover::print(&crossovers);
     }
     println!(
@@ -226,11 +231,11 @@ fn measure(
 ) -> Result<Option<Row>, Box<dyn Error>> {
     let workload = (operator.workload)(size, tasks, 7);
     let first = workload.check_routed(hybrid)?.backend;
-    let mut contest = Contest::new(hybrid, workload.as_ref())?;
-    let Some(calls) = contest.hold(mode, flags)? else {
+    let mut comparison = Comparison::new(hybrid, workload.as_ref())?;
+    let Some(calls) = comparison.hold(mode, flags)? else {
         return Ok(None);
     };
-    let backends: Vec<Backend> = contest.backends().collect();
+    let backends: Vec<Backend> = comparison.backends().collect();
     let (of_devices, of_router) = calls.split_at(backends.len());
     let mut by_time: Vec<usize> = (0..backends.len()).collect();
     by_time.sort_by(|&a, &b| of_devices[a].median().total_cmp(&of_devices[b].median()));
@@ -255,7 +260,7 @@ fn measure(
         route,
         regret: regret.median - 1.0,
         interval: regret.interval.map(|ratio| ratio - 1.0),
-        control: ratio(of_control, &of_devices[contest.control()]).median - 1.0,
+        control: ratio(of_control, &of_devices[comparison.control()]).median - 1.0,
         mean_regret: ratio_of_means(of_router, &of_devices[best]).map(|ratio| ratio - 1.0),
         in_band: false,
         devices: backends
@@ -265,7 +270,7 @@ fn measure(
             .collect(),
         details: Vec::new(),
     };
-    if (row.regret > MOST_WORST || row.first_regret > MOST_WORST) && best_s >= SHORT_S {
+    if (row.regret > MAX_WORST || row.first_regret > MAX_WORST) && best_s >= SHORT_S {
         for (device, backend) in backends.iter().enumerate() {
             let predicted = row.route.predicted().find(|(b, _)| b == backend);
             row.details.push(format!(
@@ -273,7 +278,7 @@ fn measure(
                 Duration::from_secs_f64(of_devices[device].median()),
                 predicted.map_or_else(|| "nothing".to_owned(), |(_, time)| format!("{time:.1?}")),
                 of_devices[device].faults_per_call(),
-                contest.phases(device)?
+                comparison.phases(device)?
             ));
         }
         row.details.push(format!(
@@ -311,7 +316,7 @@ fn print(rows: &[Row]) {
         middle(of_router) * 100.0,
         middle(of_first) * 100.0,
         middle(of_control) * 100.0,
-        verdict(middle(of_router), MOST_MEDIAN)
+        verdict(middle(of_router), MAX_MEDIAN)
     );
     let worst = |rows: &[&Row], of: fn(&Row) -> f64| -> (f64, String) {
         let worst = rows.iter().max_by(|a, b| of(a).total_cmp(&of(b)));
@@ -328,9 +333,9 @@ fn print(rows: &[Row]) {
             router * 100.0,
             first * 100.0,
             control * 100.0,
-            verdict(router, MOST_WORST)
+            verdict(router, MAX_WORST)
         );
-        let over = |of: fn(&Row) -> f64| rows.iter().filter(|row| of(row) > MOST_WORST).count();
+        let over = |of: fn(&Row) -> f64| rows.iter().filter(|row| of(row) > MAX_WORST).count();
         println!(
             "| of these over 20 %; with all of the interval | {}; {} | {} | {} | |",
             over(of_router),

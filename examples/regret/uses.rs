@@ -1,4 +1,5 @@
-//! What is run: the operators as benches run them, and uses that lie between and beyond what a calibration tries.
+//! The measured work: the operators as benches run them, and uses that lie between and beyond what
+//! a calibration tries.
 
 use gpu_executor::{
     Bn254FrMul, Keccak256, Sha256,
@@ -22,7 +23,8 @@ pub(crate) fn all() -> impl Iterator<Item = Use> {
     OPERATORS.iter().copied().map(of).chain(OTHERS)
 }
 
-/// Uses that no calibration tries: chains of a length between those, messages much longer than one block, and messages of lengths that differ.
+/// Uses that no calibration tries: chains of a length between those, messages much longer than one
+/// block, and messages of lengths that differ.
 const OTHERS: [Use; 5] = [
     Use {
         operator: other(
@@ -131,8 +133,8 @@ impl Hash for ToKeccak256 {
     }
 }
 
-/// Messages of 4 KiB, which are 65 blocks of SHA-256 and 31 of Keccak; or mixed: three of four have up to 135 bytes, most others
-/// up to 1 KiB, and one of 64 up to 16 KiB.
+/// Messages of 4 KiB, which are 65 blocks of SHA-256 and 31 of Keccak; or mixed: three of four have
+/// up to 135 bytes, most others up to 1 KiB, and one of 64 up to 16 KiB.
 struct Messages<H, const MIXED: bool> {
     messages: Vec<Vec<u8>>,
     hash: std::marker::PhantomData<H>,

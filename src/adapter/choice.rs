@@ -3,9 +3,9 @@
 use super::{Adapter, AdapterInfo, AdapterKind, PciId, setup_guard};
 use crate::{
     backend::Backend,
+    context_lock::ContextLock,
     env::{self, ADAPTER_NAME_ENV, OWN_EGL_ENV, PCI_ENV},
     error::Error,
-    turns::Turns,
 };
 
 /// Which adapters to look for, and how. The default takes any, and reads no environment variable.
@@ -27,7 +27,8 @@ pub struct AdapterChoice {
 }
 
 impl AdapterChoice {
-    /// What the environment says: [`ADAPTER_NAME_ENV`], [`PCI_ENV`], [`OWN_EGL_ENV`], and what wgpu reads (`WGPU_*`).
+    /// What the environment says: [`ADAPTER_NAME_ENV`], [`PCI_ENV`], [`OWN_EGL_ENV`], and what wgpu
+    /// reads (`WGPU_*`).
     ///
     /// # Errors
     /// [`Error::BadPciId`].
@@ -51,14 +52,16 @@ impl AdapterChoice {
         self
     }
 
-    /// Only the adapter in this place on the PCI bus. Backends that do not say where an adapter is have none such.
+    /// Only the adapter in this place on the PCI bus. Backends that do not say where an adapter is
+    /// have none such.
     #[must_use]
     pub fn pci(mut self, id: PciId) -> Self {
         self.pci = Some(id);
         self
     }
 
-    /// GLES through contexts of this crate's own also where wgpu's would do, as [`Adapter::list_own_gles`] lists them.
+    /// GLES through contexts of this crate's own also where wgpu's would do, as
+    /// [`Adapter::list_own_gles`] lists them.
     #[must_use]
     pub fn own_gles(mut self, own: bool) -> Self {
         self.own_gles = own;
@@ -71,7 +74,8 @@ impl AdapterChoice {
         self.name.is_some() || self.pci.is_some()
     }
 
-    /// Every adapter of the given backends, whatever name or place was asked for, as [`Adapter::list`] lists them.
+    /// Every adapter of the given backends, whatever name or place was asked for, as
+    /// [`Adapter::list`] lists them.
     #[must_use]
     pub fn list(&self, backends: &[Backend]) -> Vec<Adapter> {
         let mut adapters = Vec::new();
@@ -80,8 +84,8 @@ impl AdapterChoice {
                 adapters.push(Adapter::cpu());
             } else if backend.is_built() {
                 let found = self.enumerate(backend).into_iter().map(|handle| {
-                    let turns = (backend == Backend::Gles).then(Turns::default);
-                    Adapter::gpu(backend, handle, turns)
+                    let context_lock = (backend == Backend::Gles).then(ContextLock::default);
+                    Adapter::gpu(backend, handle, context_lock)
                 });
                 let mut found: Vec<_> = found.collect();
                 if backend == Backend::Gles {
@@ -97,8 +101,9 @@ impl AdapterChoice {
         adapters
     }
 
-    /// The adapter of `backend` to use: of those with the name and the place asked for the first GPU, else the first there
-    /// is; usable ones go before unusable ones. Names and places are not asked of [`Backend::Cpu`].
+    /// The adapter of `backend` to use: of those with the name and the place asked for the first
+    /// GPU, else the first there is; usable ones go before unusable ones. Names and places are not
+    /// asked of [`Backend::Cpu`].
     ///
     /// # Errors
     /// [`Error::BackendNotBuilt`], [`Error::NoAdapter`], [`Error::AdapterNotFound`].
@@ -140,7 +145,8 @@ impl AdapterChoice {
         wanted.join(" and ")
     }
 
-    /// The adapters through contexts of this crate's own, if they are asked for or none of wgpu's can be used.
+    /// The adapters through contexts of this crate's own, if they are asked for or none of wgpu's
+    /// can be used.
     fn or_own(&self, mut found: Vec<Adapter>) -> Vec<Adapter> {
         if !self.own_gles && found.iter().any(|adapter| adapter.info.unusable.is_none()) {
             return found;

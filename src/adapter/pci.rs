@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// Where a device is on the PCI bus. It tells equal GPUs of a machine apart, and is what `nvidia-smi` and `lspci` list.
+/// Where a device is on the PCI bus. It tells equal GPUs of a machine apart, and is what
+/// `nvidia-smi` and `lspci` list.
 ///
 /// ```
 /// use gpu_executor::PciId;

@@ -16,13 +16,13 @@ use crate::{
 
 /// The outputs of a batch, end to end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Flat<I> {
+pub struct FlatBatch<I> {
     items: Vec<I>,
     /// Where each task's output begins, and behind them the end of the last.
     offsets: Vec<usize>,
 }
 
-impl<I> Flat<I> {
+impl<I> FlatBatch<I> {
     pub(crate) fn new(items: Vec<I>, lengths: &[usize]) -> Self {
         let mut offsets = Vec::with_capacity(lengths.len() + 1);
         let mut offset = 0;
@@ -52,8 +52,8 @@ impl<I> Flat<I> {
         &self.items
     }
 
-    /// Where each task's output begins in [`items`](Self::items), and behind them the end of the last; of shape
-    /// `[tasks + 1]`.
+    /// Where each task's output begins in [`items`](Self::items), and behind them the end of the
+    /// last; of shape `[tasks + 1]`.
     #[must_use]
     pub fn offsets(&self) -> &[usize] {
         &self.offsets
@@ -72,7 +72,7 @@ impl<I> Flat<I> {
 }
 
 /// The output of a task.
-impl<I> Index<usize> for Flat<I> {
+impl<I> Index<usize> for FlatBatch<I> {
     type Output = [I];
 
     fn index(&self, task: usize) -> &[I] {
@@ -80,8 +80,8 @@ impl<I> Index<usize> for Flat<I> {
     }
 }
 
-/// Tasks of one operator or several that run together: each operator's are one dispatch with an output of its own, and
-/// all are one submission, as far as the adapter's limits allow.
+/// Tasks of one operator or several that run together: each operator's are one dispatch with an
+/// output of its own, and all are one submission, as far as the adapter's limits allow.
 ///
 /// ```
 /// # use gpu_executor::{Backend, Executor, VectorAdd};
@@ -95,7 +95,7 @@ impl<I> Index<usize> for Flat<I> {
 pub struct Call<'a> {
     executor: &'a Executor,
     number: u64,
-    lanes: Vec<Box<dyn Lane + 'a>>,
+    entries: Vec<Box<dyn Entry + 'a>>,
 }
 
 /// Stands for the outputs of one [`Call::add`].
@@ -103,7 +103,7 @@ pub struct Call<'a> {
 pub struct Ticket<I> {
     /// The number of its call.
     call: u64,
-    lane: usize,
+    entry: usize,
     items: PhantomData<I>,
 }
 
@@ -111,7 +111,7 @@ pub struct Ticket<I> {
 #[derive(Debug)]
 pub struct Outputs {
     call: u64,
-    lanes: Vec<Option<Box<dyn Any + Send>>>,
+    entries: Vec<Option<Box<dyn Any + Send>>>,
 }
 
 impl<'a> Call<'a> {
@@ -120,7 +120,7 @@ impl<'a> Call<'a> {
         Self {
             executor,
             number: CALLS.fetch_add(1, Ordering::Relaxed),
-            lanes: Vec::new(),
+            entries: Vec::new(),
         }
     }
 
@@ -130,14 +130,14 @@ impl<'a> Call<'a> {
     /// [`Error::LengthMismatch`], [`Error::OutOfMemory`].
     pub fn add<T: Task>(&mut self, tasks: &'a [T]) -> Result<Ticket<T::Item>, Error> {
         let lengths = lengths(tasks)?;
-        self.lanes.push(Box::new(TypedLane {
+        self.entries.push(Box::new(TypedEntry {
             output: Appended::new(&lengths)?,
             tasks,
             lengths,
         }));
         Ok(Ticket {
             call: self.number,
-            lane: self.lanes.len() - 1,
+            entry: self.entries.len() - 1,
             items: PhantomData,
         })
     }
@@ -148,23 +148,23 @@ impl<'a> Call<'a> {
     /// Those of [`Executor::run`].
     pub fn run(mut self) -> Result<Outputs, Error> {
         match self.executor.gpu() {
-            None => self.lanes.iter_mut().for_each(|lane| lane.run_on_cpu()),
+            None => self.entries.iter_mut().for_each(|entry| entry.run_on_cpu()),
             Some(gpu) => {
-                let (sources, mut sinks): (Vec<_>, Vec<_>) = self.lanes.iter_mut().map(|lane| lane.split()).unzip();
+                let (sources, mut sinks): (Vec<_>, Vec<_>) = self.entries.iter_mut().map(|entry| entry.split()).unzip();
                 let sources: Vec<&dyn Source> = sources.iter().map(AsRef::as_ref).collect();
                 gpu.run(&sources, &mut sinks, None)?;
             }
         }
         Ok(Outputs {
             call: self.number,
-            lanes: self.lanes.into_iter().map(|lane| Some(lane.finish())).collect(),
+            entries: self.entries.into_iter().map(|entry| Some(entry.finish())).collect(),
         })
     }
 }
 
 impl fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Call({} operators)", self.lanes.len())
+        write!(f, "Call({} operators)", self.entries.len())
     }
 }
 
@@ -173,27 +173,27 @@ impl Outputs {
     ///
     /// # Errors
     /// [`Error::WrongTicket`] if the ticket is another call's, or was used before.
-    pub fn take<I: bytemuck::Pod + Send>(&mut self, ticket: &Ticket<I>) -> Result<Flat<I>, Error> {
-        let lane = self.lanes.get_mut(ticket.lane).filter(|_| ticket.call == self.call);
-        let flat = lane.and_then(Option::take).and_then(|flat| flat.downcast().ok());
+    pub fn take<I: bytemuck::Pod + Send>(&mut self, ticket: &Ticket<I>) -> Result<FlatBatch<I>, Error> {
+        let entry = self.entries.get_mut(ticket.entry).filter(|_| ticket.call == self.call);
+        let flat = entry.and_then(Option::take).and_then(|flat| flat.downcast().ok());
         flat.map(|flat| *flat).ok_or(Error::WrongTicket)
     }
 }
 
 /// One operator's tasks and output, whatever their types.
-trait Lane {
+trait Entry {
     fn split(&mut self) -> (Box<dyn Source + '_>, &mut dyn Sink);
     fn run_on_cpu(&mut self);
     fn finish(self: Box<Self>) -> Box<dyn Any + Send>;
 }
 
-struct TypedLane<'a, T: Task> {
+struct TypedEntry<'a, T: Task> {
     tasks: &'a [T],
     lengths: Vec<usize>,
     output: Appended<T::Item>,
 }
 
-impl<T: Task> Lane for TypedLane<'_, T> {
+impl<T: Task> Entry for TypedEntry<'_, T> {
     fn split(&mut self) -> (Box<dyn Source + '_>, &mut dyn Sink) {
         let inputs = Batch {
             tasks: self.tasks,
@@ -207,6 +207,6 @@ impl<T: Task> Lane for TypedLane<'_, T> {
     }
 
     fn finish(self: Box<Self>) -> Box<dyn Any + Send> {
-        Box::new(Flat::new(self.output.0, &self.lengths))
+        Box::new(FlatBatch::new(self.output.0, &self.lengths))
     }
 }

@@ -12,9 +12,9 @@ use std::{
 use super::Executor;
 use crate::error::Error;
 
-/// An executor that is being opened: a [`Future`], for any executor of futures. Drivers take tenths of a second to open and
-/// offer no way to wait for them but to block, so that a thread does that which ends with it. Dropped, it leaves the thread
-/// to open what nobody wants any more.
+/// An executor that is being opened: a [`Future`], for any executor of futures. Drivers take tenths
+/// of a second to open and offer no way to wait for them but to block, so that a thread does that
+/// which ends with it. Dropped, it leaves the thread to open a device that is no longer wanted.
 #[must_use = "the executor is lost unless it is awaited"]
 pub struct Opening(Arc<Mutex<State>>);
 

@@ -1,4 +1,5 @@
-//! How many bindings may be alive on a device: DX12 sets their places aside when the device is made.
+//! How many bindings may be alive on a device: DX12 sets their places aside when the device is
+//! made.
 
 use std::sync::{
     Arc,
@@ -7,9 +8,10 @@ use std::sync::{
 
 use crate::backend::Backend;
 
-/// What this library sets aside on DX12. wgpu's default is a million, in memory that an integrated GPU shares with the host:
-/// 80 MB more for each device under Wine. wgpu gives up the whole device when they run out; so half of them are used, and bind
-/// groups that were dropped have time to go. The buffers of as many tasks on their way take gigabytes.
+/// What this library sets aside on DX12. wgpu's default is a million, in memory that an integrated
+/// GPU shares with the host: 80 MB more for each device under Wine. wgpu gives up the whole device
+/// when they run out; so half of them are used, and bind groups that were dropped have time to go.
+/// The buffers of as many tasks in flight take gigabytes.
 const SET_ASIDE: u32 = 1 << 17;
 
 /// Counts the bindings of all bind groups that are alive.
@@ -30,7 +32,7 @@ impl Bindings {
         }
     }
 
-    /// Of a device that has so many: the program that made it has them too.
+    /// The number for a device that the program made, which shares it with the program.
     pub(super) fn of(backend: Backend, set_aside: u32) -> Self {
         let all = Self::new(backend);
         Self {
@@ -53,7 +55,7 @@ impl Bindings {
         }
     }
 
-    /// Counts so many more, unless they are too many.
+    /// Counts `more` bindings, unless these are too many.
     pub(super) fn take(&self, count: u64) -> Option<Taken> {
         let more = |alive: u64| alive.checked_add(count).filter(|&sum| sum <= self.most);
         self.alive

@@ -13,10 +13,11 @@ use crate::{
     options::Options,
     store::Store,
     task::{Appended, Batch, Cost, Kernel, Task},
-    tuning::{Overrides, Transfer, Tuning, Way},
+    tuning::{Overrides, Transfer, TransferMode, Tuning},
 };
 
-/// Calibrations made by this process, in case they cannot be stored: one is enough for it, whether it came to its end or not.
+/// Calibrations made by this process, in case they cannot be stored: one is enough for it, whether
+/// it came to its end or not.
 static MADE: Mutex<Vec<(AdapterInfo, (Tuning, usize))>> = Mutex::new(Vec::new());
 
 /// Knows how an engine is to be tuned.
@@ -50,7 +51,7 @@ impl Tuner {
         self.overrides.as_deref().map_or(Ok(Overrides::default()), str::parse)
     }
 
-    /// What is known without a look at files and device: what the options or the environment set.
+    /// The settings that need no file and no device: those of the options or the environment.
     pub(super) fn given(&self) -> Result<Option<Tuning>, Error> {
         if self.tuning.is_some() {
             return Ok(self.tuning);
@@ -102,7 +103,7 @@ impl Tuner {
     }
 }
 
-/// Elements of the tasks tried, one of each size that has ways of its own.
+/// Elements of the tasks tried, one of each size that has modes of its own.
 const SIZES: [usize; 3] = [256, 1 << 16, 1 << 20];
 
 /// Elements of the tasks whose copies are tried with several threads, as long as these are faster.
@@ -114,16 +115,17 @@ const LONG: usize = 1 << 22;
 /// Sizes of chunks tried; the first is no limit.
 const CHUNKS: [u64; 4] = [u64::MAX, 4 << 20, 1 << 20, 256 << 10];
 
-/// How much faster something must be than what is simpler: what is found should not hang on the machine's mood.
+/// How many times as fast a candidate must be as a simpler one: the result should not depend on
+/// noise.
 const MARGIN: f64 = 0.9;
 
-/// What is tried, one after the other: each with what those before it found best.
+/// The settings that are tried, one after the other, each with the best of those before it.
 const STEPS: [Step; 7] = [
     |trial, best| trial.look(best),
     |trial, best| trial.share(best),
-    |trial, best| trial.ways(0, best),
-    |trial, best| trial.ways(1, best),
-    |trial, best| trial.ways(2, best),
+    |trial, best| trial.modes(0, best),
+    |trial, best| trial.modes(1, best),
+    |trial, best| trial.modes(2, best),
     |trial, best| trial.best(LONG, CHUNKS.map(|chunk_bytes| Tuning { chunk_bytes, ..best })),
     |trial, best| trial.chunks_staged(best),
 ];
@@ -131,9 +133,10 @@ const STEPS: [Step; 7] = [
 /// The best there is, or `None` if there was no time to find it.
 type Step = fn(&mut Trial<'_>, Tuning) -> Result<Option<Tuning>, Error>;
 
-/// Tries what there is to choose from, with additions: where the operator does nothing, only transfers count. Goes on from where an earlier
-/// calibration was cut short, and says how far it came. What was not tried within the budget stays as simple as it was, until the
-/// next process goes on with it.
+/// Tries what there is to choose from, with additions: where the operator does nothing, only
+/// transfers count. Goes on from where an earlier calibration was cut short, and says how far it
+/// came. What was not tried within the budget stays as simple as it was, until the next process
+/// goes on with it.
 fn calibrate(
     engine: &mut Engine,
     earlier: Option<(Tuning, usize)>,
@@ -227,8 +230,8 @@ impl Trial<'_> {
         Ok(Some(best))
     }
 
-    /// The ways of tasks of the size of this number.
-    fn ways(&mut self, index: usize, best: Tuning) -> Result<Option<Tuning>, Error> {
+    /// The modes of tasks of the size of this number.
+    fn modes(&mut self, index: usize, best: Tuning) -> Result<Option<Tuning>, Error> {
         if !self.engine.device.shares_buffers() {
             return Ok(Some(best));
         }
@@ -240,14 +243,15 @@ impl Trial<'_> {
         self.best(SIZES[index], candidates)
     }
 
-    /// In chunks the device's copies take no time of the host's, and the host writes its own memory faster.
+    /// In chunks the device's copies take no time of the host's, and the host writes its own memory
+    /// faster.
     fn chunks_staged(&mut self, best: Tuning) -> Result<Option<Tuning>, Error> {
         if !self.engine.device.shares_buffers() {
             return Ok(Some(best));
         }
         let in_chunks = Tuning {
             large: Transfer {
-                upload: Way::Staged,
+                upload: TransferMode::Staged,
                 ..best.large
             },
             chunk_bytes: CHUNKS[1],
@@ -270,8 +274,8 @@ impl Trial<'_> {
         Ok(Some(best.0))
     }
 
-    /// The median time of each candidate's calls; `None` if there is no time for three of each. They take turns, so that a
-    /// neighbour on the machine disturbs all.
+    /// The median time of each candidate's calls; `None` if there is no time for three of each.
+    /// They alternate, so that a neighbour on the machine disturbs all.
     fn times<const N: usize>(&mut self, size: usize, candidates: [Tuning; N]) -> Result<Option<[Duration; N]>, Error> {
         const MOST: Duration = Duration::from_millis(30);
         let mut times = [(); N].map(|()| Vec::new());
@@ -280,7 +284,8 @@ impl Trial<'_> {
             for (candidate, times) in candidates.into_iter().zip(&mut times) {
                 self.engine.retune(candidate);
                 if times.is_empty() || size < LONG {
-                    // The first call makes the buffers, or warms the caches; what is long does not stay in them.
+                    // The first call makes the buffers, or warms the caches; long inputs do not
+                    // stay in them.
                     self.call(size)?;
                 }
                 if Instant::now() > self.until {
@@ -309,7 +314,8 @@ impl Trial<'_> {
             tasks: &task,
             lengths: &[size],
         };
-        // A fresh vector, as most calls have: its page faults are part of what there is to choose by.
+        // A fresh vector, as most calls have: its page faults are part of what there is to choose
+        // by.
         let mut sink = Appended::<f32>::new(&[size])?;
         self.engine.run(&[&inputs], &mut [&mut sink], None)
     }

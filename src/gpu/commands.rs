@@ -62,7 +62,7 @@ impl Commands {
         self.encoder.copy_buffer_to_buffer(from, 0, to, 0, bytes);
     }
 
-    /// Copies so many bytes from a place in one buffer to a place in another.
+    /// Copies `bytes` from a place in one buffer to a place in another.
     pub(super) fn copy_range(&mut self, from: (&wgpu::Buffer, u64), to: (&wgpu::Buffer, u64), bytes: u64) {
         self.counted.copies += 1;
         self.encoder.copy_buffer_to_buffer(from.0, from.1, to.0, to.1, bytes);
@@ -109,10 +109,11 @@ impl Commands {
         self.encoder.resolve_query_set(queries, 0..2, to, 0);
     }
 
-    /// Makes what the commands before it wrote visible to a host that maps the buffer, as Vulkan asks for and wgpu does not.
+    /// Makes what the commands before it wrote visible to a host that maps the buffer, as Vulkan
+    /// asks for and wgpu does not.
     ///
-    /// A driver that computes on the CPU writes through the caches the host reads from, and there the barrier is no more
-    /// than 8 µs of lavapipe's time, a fifth of a small call.
+    /// A driver that computes on the CPU writes through the caches the host reads from, and there
+    /// the barrier is no more than 8 µs of lavapipe's time, a fifth of a small call.
     pub(super) fn show_to_host(&mut self, buffer: &wgpu::Buffer) {
         if !self.is_apart {
             return;
@@ -156,7 +157,8 @@ impl MapResult {
         lock(&self.0.0).is_some()
     }
 
-    /// Waits for the callback, which another thread's poll may be about to make, and says whether it had good news.
+    /// Waits for the callback, which another thread's poll may be about to make, and says whether
+    /// it had good news.
     pub(super) fn wait(&self, most: Duration) -> Option<bool> {
         let (state, changed) = &*self.0;
         let pending = |result: &mut Option<bool>| result.is_none();

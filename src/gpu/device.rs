@@ -1,4 +1,5 @@
-//! The thin layer through which every call into wgpu goes: it counts, and turns what wgpu reports into errors.
+//! The thin layer through which every call into wgpu goes: it counts, and turns what wgpu reports
+//! into errors.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -20,7 +21,7 @@ use crate::{
     store::Store,
 };
 
-/// What is used where an adapter has it.
+/// The optional features that are used where an adapter has them.
 const WELCOME: wgpu::Features = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS
     .union(wgpu::Features::TIMESTAMP_QUERY)
     .union(wgpu::Features::PIPELINE_CACHE)
@@ -174,7 +175,7 @@ impl Device {
         Duration::from_secs_f64(ticks as f64 * f64::from(self.queue.get_timestamp_period()) / 1e9)
     }
 
-    /// wgpu's own gauges: what is alive now.
+    /// wgpu's own gauges: the number of live objects.
     #[cfg(test)]
     pub(super) fn gauges(&self) -> wgpu::InternalCounters {
         self.device.get_internal_counters()
@@ -182,8 +183,8 @@ impl Device {
 
     /// Gives the device up: from now on nothing is asked of it.
     ///
-    /// wgpu's `destroy` is not called: at the next poll wgpu would free all buffers, and others may be writing to them or
-    /// reading from them. They go with their owners.
+    /// wgpu's `destroy` is not called: at the next poll wgpu would free all buffers, and others may
+    /// be writing to them or reading from them. They go with their owners.
     pub(super) fn lose(&self) {
         let _ = self.faults.gone("destroyed");
     }
@@ -221,7 +222,7 @@ impl Device {
         entries: &[wgpu::BindGroupEntry<'_>],
     ) -> Result<BindGroup, Error> {
         let taken = self.bindings.take(entries.len() as u64);
-        let taken = taken.ok_or_else(|| Error::TooManyOnTheWay {
+        let taken = taken.ok_or_else(|| Error::TooManyInFlight {
             adapter: self.faults.adapter.clone(),
             most: self.bindings.most,
         })?;
@@ -262,11 +263,12 @@ impl Device {
                 source: wgpu::ShaderSource::Wgsl(code.wgsl.into()),
             };
             let module = if code.is_trusted {
-                #[expect(unsafe_code, reason = "whoever trusts a kernel says why")]
-                // SAFETY: a kernel must not index out of bounds or loop for ever, which is what `Kernel::trusted` makes its
-                // caller promise, of inputs and outputs that lie as this operator's do (`Spec::is_trusted`). Bindings hold the
-                // elements of a chunk rounded up to whole threads' (`Layout::most`); strings are read as far as their table
-                // says, which `strings::write_table` keeps within the words that are bound.
+                #[expect(unsafe_code, reason = "a trusted kernel says why")]
+                // SAFETY: a kernel must not index out of bounds or loop for ever, which is what
+                // `Kernel::trusted` makes its caller promise, of inputs and outputs that lie as
+                // this operator's do (`Spec::is_trusted`). Bindings hold the elements of a chunk
+                // rounded up to whole threads' (`Layout::most`); strings are read as far as their
+                // table says, which `strings::write_table` keeps within the words that are bound.
                 unsafe {
                     self.device
                         .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
@@ -332,7 +334,7 @@ impl Device {
     }
 
     /// Looks whether the mappings asked for with a submission are done.
-    pub(super) fn look<'m>(&self, mut mappings: impl Iterator<Item = &'m MapResult>) -> Result<bool, Error> {
+    pub(super) fn is_over<'m>(&self, mut mappings: impl Iterator<Item = &'m MapResult>) -> Result<bool, Error> {
         self.faults.check()?;
         match self.poll(wgpu::PollType::Poll) {
             Ok(Ok(_)) => Ok(mappings.all(MapResult::is_known)),
@@ -355,8 +357,9 @@ impl Device {
         }
     }
 
-    /// Waits until a submission and the mappings asked for with it are done: for `spin` by looking again and again, which
-    /// costs this core and saves the time it takes to wake up, and then asleep.
+    /// Waits until a submission and the mappings asked for with it are done: for `spin` by looking
+    /// again and again, which costs this core and saves the time it takes to wake up, and then
+    /// asleep.
     pub(super) fn wait<'m>(
         &self,
         submission: &wgpu::SubmissionIndex,
@@ -367,7 +370,7 @@ impl Device {
         let mut done = mappings.clone().all(MapResult::is_known);
         let spin = spin.min(self.timeout);
         while !done && start.elapsed() < spin {
-            done = self.look(mappings.clone())?;
+            done = self.is_over(mappings.clone())?;
         }
         if !done {
             self.block(submission, start, self.timeout)?;
@@ -414,8 +417,9 @@ impl Device {
         }
     }
 
-    /// Polls, which may be done only after a look at the faults: wgpu's polls free every buffer of a lost device, be it mapped
-    /// and in use or not. The outer error is the message of a panic, which is how wgpu reports a lost device here.
+    /// Polls, which may be done only after a look at the faults: wgpu's polls free every buffer of
+    /// a lost device, be it mapped and in use or not. The outer error is the message of a panic,
+    /// which is how wgpu reports a lost device here.
     fn poll(&self, how: wgpu::PollType) -> Result<Result<wgpu::PollStatus, wgpu::PollError>, String> {
         add(&self.counters.polls, 1);
         #[cfg(test)]
@@ -435,7 +439,8 @@ impl Device {
         })
     }
 
-    /// Runs a creation and returns the error it caused, if any. Not for the steady state: it costs three scopes.
+    /// Runs a creation and returns the error it caused, if any. Not for the steady state: it costs
+    /// three scopes.
     fn scoped<R>(&self, bytes: u64, create: impl FnOnce() -> R) -> Result<R, Error> {
         self.faults.check()?;
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);

@@ -1,4 +1,5 @@
-//! Runs tasks on one wgpu device: cuts them into chunks, and makes one submission with one pass of each.
+//! Runs tasks on one wgpu device: cuts them into chunks, and makes one submission with one pass of
+//! each.
 
 use std::{
     collections::VecDeque,
@@ -10,10 +11,10 @@ use super::{
     commands::{Dispatch, Recorded},
     device::Device,
     faults::lock,
-    flight::{Flight, Part},
     kernel::{Kernel, Offsets, Size},
     resident::Residents,
     slot::{Key, Pool, Slot},
+    submission::{PlacedChunk, Submission},
 };
 use crate::{
     error::Error,
@@ -26,8 +27,8 @@ use crate::{
     tuning::{Transfer, Tuning},
 };
 
-/// Submissions of one call that are on their way at the same time: while the device computes one, the host fills the
-/// next and drains the one before.
+/// Submissions of one call that are in flight at the same time: while the device computes one, the
+/// host fills the next and drains the one before.
 pub(super) const IN_FLIGHT: usize = 3;
 
 /// Runs tasks on one wgpu device.
@@ -48,7 +49,7 @@ pub(super) fn is_empty(source: &dyn Source) -> bool {
     source.lengths().iter().all(|&elements| elements == 0)
 }
 
-/// What is left of a source.
+/// The rest of a source.
 pub(super) struct Cut {
     kernel: Arc<Kernel>,
     cutter: Cutter,
@@ -67,7 +68,8 @@ impl Engine {
         }
     }
 
-    /// An engine on the same device with counters, buffers and kernels of its own, under the default settings.
+    /// An engine on the same device with counters, buffers and kernels of its own, under the
+    /// default settings.
     pub(super) fn twin(&self) -> Self {
         let options = Options::default();
         Self::new(self.device.twin(&options), &options)
@@ -133,8 +135,8 @@ impl Engine {
         Copier::new(&self.tuning())
     }
 
-    /// Runs the tasks of one or more sources, whose outputs go to the sinks of the same numbers. Each submission has a
-    /// chunk of every source that has one left.
+    /// Runs the tasks of one or more sources, whose outputs go to the sinks of the same numbers.
+    /// Each submission has a chunk of every source that has one left.
     pub(super) fn run(
         &self,
         sources: &[&dyn Source],
@@ -148,16 +150,16 @@ impl Engine {
             .iter()
             .map(|source| self.cut(*source))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut flights = VecDeque::with_capacity(IN_FLIGHT);
+        let mut submissions = VecDeque::with_capacity(IN_FLIGHT);
         let mut is_first = true;
         loop {
-            if flights.len() == IN_FLIGHT
-                && let Some(oldest) = flights.pop_front()
+            if submissions.len() == IN_FLIGHT
+                && let Some(oldest) = submissions.pop_front()
             {
                 self.finish(oldest, sinks, phases.as_deref_mut())?;
             }
             match self.start(&mut cuts, sources, phases.as_deref_mut())? {
-                Some(flight) => flights.push_back(flight),
+                Some(submission) => submissions.push_back(submission),
                 None => break,
             }
             if std::mem::take(&mut is_first) {
@@ -168,35 +170,36 @@ impl Engine {
                 }
             }
         }
-        if let (1, Some(flight), None) = (flights.len(), flights.front_mut(), &phases)
-            && let [part] = flight.parts.as_mut_slice()
+        if let (1, Some(submission), None) = (submissions.len(), submissions.front_mut(), &phases)
+            && let [placed] = submission.placed_chunks.as_mut_slice()
         {
-            self.prepare(part);
+            self.prepare(placed);
         }
-        for flight in flights {
-            self.finish(flight, sinks, phases.as_deref_mut())?;
+        for submission in submissions {
+            self.finish(submission, sinks, phases.as_deref_mut())?;
         }
         Ok(())
     }
 
-    /// Starts the chunks of a source, and returns those that are on their way. Of more than [`IN_FLIGHT`] the first are
-    /// waited for and handed to the sink, so that no more buffers are taken than a run takes.
-    pub(super) fn start_all(&self, source: &dyn Source, sink: &mut dyn Sink) -> Result<VecDeque<Flight>, Error> {
-        let mut flights = VecDeque::with_capacity(IN_FLIGHT);
+    /// Starts the chunks of a source, and returns those in flight. Of more than [`IN_FLIGHT`] the
+    /// first are waited for and handed to the sink, so that no more buffers are taken than a run
+    /// takes.
+    pub(super) fn start_all(&self, source: &dyn Source, sink: &mut dyn Sink) -> Result<VecDeque<Submission>, Error> {
+        let mut submissions = VecDeque::with_capacity(IN_FLIGHT);
         if is_empty(source) {
-            return Ok(flights);
+            return Ok(submissions);
         }
         let mut cuts = [self.cut(source)?];
         loop {
-            if flights.len() == IN_FLIGHT
+            if submissions.len() == IN_FLIGHT
                 && cuts[0].cutter.left > 0
-                && let Some(oldest) = flights.pop_front()
+                && let Some(oldest) = submissions.pop_front()
             {
                 self.finish(oldest, &mut [sink], None)?;
             }
             match self.start(&mut cuts, &[source], None)? {
-                Some(flight) => flights.push_back(flight),
-                None => return Ok(flights),
+                Some(submission) => submissions.push_back(submission),
+                None => return Ok(submissions),
             }
         }
     }
@@ -220,16 +223,17 @@ impl Engine {
         })
     }
 
-    /// Writes the inputs of each source's next chunk and submits their work; `None` if none has a chunk left.
+    /// Writes the inputs of each source's next chunk and submits their work; `None` if none has a
+    /// chunk left.
     pub(super) fn start(
         &self,
         cuts: &mut [Cut],
         sources: &[&dyn Source],
         phases: Option<&mut Phases>,
-    ) -> Result<Option<Flight>, Error> {
+    ) -> Result<Option<Submission>, Error> {
         let timed = phases.is_some();
         let begin = timed.then(Instant::now);
-        let mut parts = Vec::with_capacity(cuts.len());
+        let mut placed_chunks = Vec::with_capacity(cuts.len());
         for (number, (cut, &source)) in cuts.iter_mut().zip(sources).enumerate() {
             if let Some(chunk) = source.next(&mut cut.cutter, self.copier())? {
                 let kernel = &cut.kernel;
@@ -237,7 +241,7 @@ impl Engine {
                 let slot = self.slot(kernel, size.bucket(&kernel.layout.spec, cut.cutter.most))?;
                 let offsets = kernel.layout.offsets(size);
                 self.write(source, chunk, &slot, &offsets)?;
-                parts.push(Part {
+                placed_chunks.push(PlacedChunk {
                     source: number,
                     chunk,
                     kernel: Arc::clone(kernel),
@@ -246,70 +250,75 @@ impl Engine {
                 });
             }
         }
-        if parts.is_empty() {
+        if placed_chunks.is_empty() {
             return Ok(None);
         }
         let written = timed.then(Instant::now);
-        let submission = self.submit(&mut parts, timed)?;
+        let index = self.submit(&mut placed_chunks, timed)?;
         if let (Some(phases), Some(begin), Some(written)) = (phases, begin, written) {
             phases.upload += written - begin;
             phases.queue += written.elapsed();
         }
-        Ok(Some(Flight {
-            number: Flight::next_number(),
-            submission,
-            parts,
+        Ok(Some(Submission {
+            number: Submission::next_number(),
+            index,
+            placed_chunks,
             timed,
             done: None,
         }))
     }
 
-    /// Submits what the parts' inputs wait for.
-    fn submit(&self, parts: &mut [Part], timed: bool) -> Result<wgpu::SubmissionIndex, Error> {
+    /// Submits what the placed chunks' inputs wait for.
+    fn submit(&self, placed_chunks: &mut [PlacedChunk], timed: bool) -> Result<wgpu::SubmissionIndex, Error> {
         if timed {
-            parts[0].slot.make_timer(&self.device)?;
+            placed_chunks[0].slot.make_timer(&self.device)?;
         }
-        let prepared = match parts {
-            [part] if !timed => part.slot.prepared(part.extent()),
+        let prepared = match placed_chunks {
+            [placed] if !timed => placed.slot.prepared(placed.extent()),
             _ => None,
         };
-        let commands = prepared.unwrap_or_else(|| self.record(parts, timed));
+        let commands = prepared.unwrap_or_else(|| self.record(placed_chunks, timed));
         self.device.submit(commands)
     }
 
-    /// Records the commands of the next call like this one while the device is busy with this one, and the host would only
-    /// look whether it is done. Where sizes take turns, they would be recorded in vain: not before two calls in a row are alike.
-    fn prepare(&self, part: &mut Part) {
-        let is_small = part.offsets.end < Tuning::MEDIUM_FROM_BYTES;
-        if part.slot.repeats(part.extent()) && is_small && self.tuning().spin_us > 0 {
-            let commands = self.record(std::slice::from_ref(part), false);
-            part.slot.prepare(part.extent(), commands);
+    /// Records the commands of the next call like this one while the device is busy with this one,
+    /// and the host would only look whether it is done. Where sizes alternate, they would be
+    /// recorded in vain: not before two calls in a row are alike.
+    fn prepare(&self, placed: &mut PlacedChunk) {
+        let is_small = placed.offsets.end < Tuning::MEDIUM_FROM_BYTES;
+        if placed.slot.repeats(placed.extent()) && is_small && self.tuning().spin_us > 0 {
+            let commands = self.record(std::slice::from_ref(placed), false);
+            placed.slot.prepare(placed.extent(), commands);
         }
     }
 
-    /// Records the parts' commands.
-    fn record(&self, parts: &[Part], timed: bool) -> Recorded {
-        let timer = if timed { parts[0].slot.timer_made() } else { None };
+    /// Records the placed chunks' commands.
+    fn record(&self, placed_chunks: &[PlacedChunk], timed: bool) -> Recorded {
+        let timer = if timed {
+            placed_chunks[0].slot.timer_made()
+        } else {
+            None
+        };
         let mut commands = self.device.commands();
-        for part in parts {
-            part.slot.record_upload(&mut commands, part.offsets.end);
+        for placed in placed_chunks {
+            placed.slot.record_upload(&mut commands, placed.offsets.end);
         }
         let most_groups = self.limits.max_compute_workgroups_per_dimension;
-        let dispatches = parts.iter().flat_map(|part| {
-            let steps = part.kernel.steps(&part.chunk, most_groups);
+        let dispatches = placed_chunks.iter().flat_map(|placed| {
+            let steps = placed.kernel.steps(&placed.chunk, most_groups);
             steps.map(|(groups, immediates)| Dispatch {
-                pipeline: &part.kernel.pipeline,
-                bind_group: &part.slot.bind_group.raw,
-                offsets: part.offsets.starts(),
+                pipeline: &placed.kernel.pipeline,
+                bind_group: &placed.slot.bind_group.raw,
+                offsets: placed.offsets.starts(),
                 immediates,
-                immediates_read: part.kernel.immediates,
+                immediates_read: placed.kernel.immediates,
                 groups,
             })
         });
         commands.pass(timer.map(|timer| &timer.queries), dispatches);
-        for part in parts {
-            let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
-            part.slot.record_readback(&mut commands, bytes);
+        for placed in placed_chunks {
+            let bytes = placed.kernel.layout.output_bytes(placed.chunk.elements);
+            placed.slot.record_readback(&mut commands, bytes);
         }
         if let Some(timer) = timer {
             timer.record(&mut commands);
@@ -317,7 +326,8 @@ impl Engine {
         commands.finish()
     }
 
-    /// An idle slot, or a new one; idle slots of other sizes go if there is no room for it beside them.
+    /// An idle slot, or a new one; idle slots of other sizes go if there is no room for it beside
+    /// them.
     fn slot(&self, kernel: &Kernel, bucket: Size) -> Result<Slot, Error> {
         let key = Key {
             kernel: kernel.number,
@@ -331,7 +341,7 @@ impl Engine {
             return Ok(slot);
         }
         match Slot::new(&self.device, kernel, key) {
-            Err(Error::OutOfMemory { .. } | Error::TooManyOnTheWay { .. }) if self.drop_idle() => {
+            Err(Error::OutOfMemory { .. } | Error::TooManyInFlight { .. }) if self.drop_idle() => {
                 Slot::new(&self.device, kernel, key)
             }
             result => result,
@@ -355,39 +365,40 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a flight is over, for one that waits for it since then: an error if that is too long.
-    pub(super) fn look(&self, flight: &Flight, since: Instant) -> Result<bool, Error> {
-        let is_over = self.device.look(flight.mappings())?;
+    /// Whether a submission is over, for one that waits for it since then: an error if that is too
+    /// long.
+    pub(super) fn is_over(&self, submission: &Submission, since: Instant) -> Result<bool, Error> {
+        let is_over = self.device.is_over(submission.mappings())?;
         if !is_over {
             self.device.in_time(since)?;
         }
         Ok(is_over)
     }
 
-    /// Waits for a flight, hands its output to the sinks, and gives the slots back.
+    /// Waits for a submission, hands its output to the sinks, and gives the slots back.
     ///
     /// A slot that met an error is dropped instead: the device may still use its buffers.
     pub(super) fn finish(
         &self,
-        flight: Flight,
+        submission: Submission,
         sinks: &mut [&mut dyn Sink],
         mut phases: Option<&mut Phases>,
     ) -> Result<(), Error> {
         let begin = phases.is_some().then(Instant::now);
         let spin = Duration::from_micros(self.tuning().spin_us);
-        self.device.wait(&flight.submission, flight.mappings(), spin)?;
+        self.device.wait(&submission.index, submission.mappings(), spin)?;
         let waited = phases.is_some().then(Instant::now);
-        if flight.timed
-            && let Some(timer) = flight.parts[0].slot.timer_made()
+        if submission.timed
+            && let Some(timer) = submission.placed_chunks[0].slot.timer_made()
         {
             let time = timer.read(&self.device)?;
             if let Some(phases) = phases.as_deref_mut() {
                 *phases.device.get_or_insert_default() += time;
             }
         }
-        for part in flight.parts {
-            self.read(&part, sinks[part.source])?;
-            lock(&self.pool).give(part.slot);
+        for placed in submission.placed_chunks {
+            self.read(&placed, sinks[placed.source])?;
+            lock(&self.pool).give(placed.slot);
         }
         if let (Some(phases), Some(begin), Some(waited)) = (phases, begin, waited) {
             phases.queue += waited - begin;
@@ -396,14 +407,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Hands a part's output on, and unmaps it.
-    fn read(&self, part: &Part, sink: &mut dyn Sink) -> Result<(), Error> {
-        let readback = part.slot.readback();
-        let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
+    /// Hands a placed chunk's output on, and unmaps it.
+    fn read(&self, placed: &PlacedChunk, sink: &mut dyn Sink) -> Result<(), Error> {
+        let readback = placed.slot.readback();
+        let bytes = placed.kernel.layout.output_bytes(placed.chunk.elements);
         let view = readback
             .get_mapped_range(0..bytes)
             .map_err(|error| self.device.faults.failed_by(error))?;
-        sink.take(part.chunk, &view, self.copier())
+        sink.take(placed.chunk, &view, self.copier())
             .map_err(|message| self.device.faults.failed(message))?;
         self.device.count_down(bytes);
         drop(view);
@@ -411,8 +422,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A part over `elements` whose inputs, all zero, the caller writes in place.
-    pub(super) fn seat(&self, spec: &Spec, elements: usize, parameters: [u32; 6]) -> Result<Part, Error> {
+    /// A placed chunk over `elements` whose inputs, all zero, the caller writes in place.
+    pub(super) fn place(&self, spec: &Spec, elements: usize, parameters: [u32; 6]) -> Result<PlacedChunk, Error> {
         let kernel = self.kernel(spec)?;
         let most = kernel.layout.most(&self.limits, u64::MAX);
         let chunk = Cutter::new(&[elements], most)
@@ -424,7 +435,7 @@ impl Engine {
                 most: most.elements,
             })?;
         let size = Size::of(&chunk);
-        let part = Part {
+        let placed = PlacedChunk {
             source: 0,
             chunk: Chunk { parameters, ..chunk },
             slot: self.slot(&kernel, size.bucket(spec, most))?,
@@ -432,31 +443,31 @@ impl Engine {
             kernel,
         };
         // The slot may be one that another task's inputs lie in.
-        let view = part.inputs();
+        let view = placed.inputs();
         view.map_err(|error| self.device.faults.failed_by(error))?
             .slice(..)
             .fill(0);
-        Ok(part)
+        Ok(placed)
     }
 
-    /// Computes a part whose inputs are written, and waits for it.
-    pub(super) fn compute(&self, part: &mut Part) -> Result<wgpu::BufferView, Error> {
-        part.slot.upload().unmap();
+    /// Computes a placed chunk whose inputs are written, and waits for it.
+    pub(super) fn compute(&self, placed: &mut PlacedChunk) -> Result<wgpu::BufferView, Error> {
+        placed.slot.upload().unmap();
         self.device
-            .count_up(part.offsets.lengths().iter().map(|&bytes| bytes as u64).sum());
-        let submission = self.submit(std::slice::from_mut(part), false)?;
-        self.prepare(part);
+            .count_up(placed.offsets.lengths().iter().map(|&bytes| bytes as u64).sum());
+        let submission = self.submit(std::slice::from_mut(placed), false)?;
+        self.prepare(placed);
         let spin = Duration::from_micros(self.tuning().spin_us);
-        self.device.wait(&submission, part.slot.mappings(), spin)?;
-        let bytes = part.kernel.layout.output_bytes(part.chunk.elements);
+        self.device.wait(&submission, placed.slot.mappings(), spin)?;
+        let bytes = placed.kernel.layout.output_bytes(placed.chunk.elements);
         self.device.count_down(bytes);
-        let view = part.slot.readback().get_mapped_range(0..bytes);
+        let view = placed.slot.readback().get_mapped_range(0..bytes);
         view.map_err(|error| self.device.faults.failed_by(error))
     }
 
-    /// Gives back a part that nothing is under way with.
-    pub(super) fn leave(&self, part: Part) {
-        lock(&self.pool).give(part.slot);
+    /// Gives back a placed chunk that no submission uses.
+    pub(super) fn leave(&self, placed: PlacedChunk) {
+        lock(&self.pool).give(placed.slot);
     }
 
     /// The operator's kernel, made on first use.

@@ -17,7 +17,8 @@ thread_local! {
     static INSIDE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A call of this library's: what wgpu reports meanwhile on this thread is of its own doing, and is returned.
+/// A call of this library's: what wgpu reports meanwhile on this thread is of its own doing, and is
+/// returned.
 #[derive(Debug)]
 pub(crate) struct Inside(PhantomData<*const ()>);
 
@@ -50,12 +51,14 @@ pub(super) struct Faults {
 struct Reports {
     /// Why the device is gone; stays once it is set.
     lost: Option<String>,
-    /// Errors not looked at yet, with the thread whose call caused each: wgpu reports them on that thread.
+    /// Errors not looked at yet, with the thread whose call caused each: wgpu reports them on that
+    /// thread.
     errors: Vec<(ThreadId, wgpu::Error)>,
 }
 
 impl Faults {
-    /// Listens to a device of the adapter of that name, and passes on to a program what is not of this library's doing.
+    /// Listens to a device of the adapter of that name, and passes on to a program the errors that
+    /// this library did not cause.
     pub(super) fn of(device: &wgpu::Device, adapter: &str, handlers: Handlers) -> Self {
         let reports = Arc::new(Mutex::new(Reports::default()));
         let Handlers { on_lost, on_error } = handlers;
@@ -102,7 +105,8 @@ impl Faults {
         }
     }
 
-    /// The error for a call that failed: what wgpu reported meanwhile, the loss of the device above all, else `message`.
+    /// The error for a call that failed: what wgpu reported meanwhile, the loss of the device above
+    /// all, else `message`.
     pub(super) fn failed(&self, message: String) -> Error {
         self.check().err().unwrap_or_else(|| self.driver(message, None))
     }
@@ -113,7 +117,7 @@ impl Faults {
         self.check().err().unwrap_or_else(driver)
     }
 
-    /// The error for what wgpu reported of a creation of so many bytes.
+    /// The error for what wgpu reported when it created something of `bytes` bytes.
     pub(super) fn reported(&self, error: wgpu::Error, bytes: u64) -> Error {
         match error {
             wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory {
@@ -158,7 +162,8 @@ impl Faults {
     }
 }
 
-/// Locks, also after a panic of another thread: every value guarded here is whole between statements.
+/// Locks, also after a panic of another thread: every value guarded here is whole between
+/// statements.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

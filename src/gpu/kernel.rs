@@ -10,7 +10,7 @@ use crate::{
 /// Inputs an operator may have.
 pub(super) const MAX_INPUTS: usize = 4;
 
-/// How large the buffers of a slot are: so many elements, and words of strings.
+/// The size of a slot's buffers: elements, and words of strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) elements: usize,
@@ -38,7 +38,8 @@ impl Size {
     }
 }
 
-/// Where the inputs of a chunk lie in one buffer: one after the other, each at an offset a binding may start at.
+/// Where the inputs of a chunk lie in one buffer: one after the other, each at an offset a binding
+/// may start at.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub(super) spec: Spec,
@@ -116,12 +117,13 @@ impl Layout {
         self.output_bytes(self.spec.room(size.elements, size.words))
     }
 
-    /// Elements that threads compute for so many.
+    /// The number of elements that whole threads compute for `elements`.
     pub(super) fn padded(&self, elements: usize) -> usize {
         elements.next_multiple_of(self.spec.kernel.elements_per_thread)
     }
 
-    /// Elements of one dispatch over memory, whose parts begin where bindings may: each of so many steps and words.
+    /// Elements of one dispatch over memory, whose parts begin where bindings may, by the steps and
+    /// words of an element.
     pub(super) fn most_resident(&self, limits: &wgpu::Limits, depth: usize, words: usize) -> usize {
         let each = self.spec.kernel.cost.of(1, words, depth).max(1);
         let most = usize::try_from(Cost::OF_A_DISPATCH / each).unwrap_or(usize::MAX);
@@ -138,7 +140,8 @@ impl Layout {
         chunk.extent(u32::try_from(groups).expect("a chunk is counted in u32"))
     }
 
-    /// What a chunk may have under the device's limits, no input or output being longer than `chunk_bytes`.
+    /// What a chunk may have under the device's limits, no input or output being longer than
+    /// `chunk_bytes`.
     pub(super) fn most(&self, limits: &wgpu::Limits, chunk_bytes: u64) -> Most {
         // Each input may end with padding to the next offset.
         let padding = (self.alignment * self.inputs()) as u64;
@@ -177,7 +180,7 @@ impl Layout {
                 Shape::Strings => half,
             } / cost.element.max(1),
         );
-        // What is bound holds whole threads' elements.
+        // A binding holds the elements of whole threads.
         let elements = (elements.min(threads) / per_thread * per_thread).max(per_thread);
         let [elements, words, longest] =
             [elements, words, longest].map(|n| usize::try_from(n).expect("counted in u32"));
@@ -220,7 +223,8 @@ impl Kernel {
                     ty: wgpu::BufferBindingType::Storage {
                         read_only: index < inputs,
                     },
-                    // Where an input starts depends on the chunk's length, the bind group only on its bucket.
+                    // Where an input starts depends on the chunk's length, the bind group only on
+                    // its bucket.
                     has_dynamic_offset: index < inputs,
                     min_binding_size: None,
                 },
@@ -285,7 +289,8 @@ impl Kernel {
         device.create_bind_group(self.operator(), &self.bind_group_layout, &entries)
     }
 
-    /// The bind group of inputs and output that lie in ranges of buffers, each with its offset and length in bytes.
+    /// The bind group of inputs and output that lie in ranges of buffers, each with its offset and
+    /// length in bytes.
     pub(super) fn bind_ranges(
         &self,
         device: &Device,
@@ -308,7 +313,8 @@ impl Kernel {
         device.create_bind_group(self.operator(), &self.bind_group_layout, &entries)
     }
 
-    /// The dispatches over a chunk: the grid of each, folded into rows where a dimension would overflow, and its immediates.
+    /// The dispatches over a chunk: the grid of each, folded into rows where a dimension would
+    /// overflow, and its immediates.
     pub(super) fn steps(
         &self,
         chunk: &Chunk,
@@ -325,7 +331,7 @@ impl Kernel {
     }
 }
 
-/// So many workgroups in rows of at most `most`, and the threads of a row.
+/// The grid of workgroups in rows of at most `most`, and the threads of a row.
 fn fold(groups: u32, most: u32, workgroup_size: u32) -> ([u32; 2], u32) {
     // An operator may ask for none.
     let columns = groups.clamp(1, most.max(1));

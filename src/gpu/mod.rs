@@ -6,11 +6,11 @@ mod commands;
 mod device;
 mod engine;
 mod faults;
-mod flight;
 mod kernel;
 mod pipelines;
 mod resident;
 mod slot;
+mod submission;
 #[cfg(test)]
 mod tests;
 mod waker;
@@ -26,13 +26,14 @@ use calibration::Tuner;
 use device::Device;
 use engine::Engine;
 use faults::{Inside, lock};
-pub(crate) use flight::{Flight, Part};
 pub(crate) use resident::{Memory, Read, Ready, Table, Work};
+pub(crate) use submission::{PlacedChunk, Submission};
 use waker::{Request, WakerThread};
 
 use crate::{
     adapter::{Adapter, AdapterInfo, setup_guard},
     backend::Backend,
+    context_lock::{ContextGuard, ContextLock},
     counters::Counters,
     error::Error,
     host::Copier,
@@ -42,47 +43,48 @@ use crate::{
     phases::Phases,
     task::{Sink, Source, Spec},
     tuning::Tuning,
-    turns::{Turn, Turns},
 };
 
-/// The engine, and on GLES the turns that go with the adapter: its context belongs to one thread at a time.
+/// The engine, and on GLES the lock of the adapter's context, which belongs to one thread at a
+/// time.
 #[derive(Debug)]
 pub(crate) struct Gpu {
     /// Present until it is dropped.
     engine: Option<Engine>,
-    turns: Option<Arc<Turns>>,
+    context_lock: Option<Arc<ContextLock>>,
     waker: WakerThread,
     tuner: Tuner,
     /// Held by the thread that finds the tuning.
     tuning: Mutex<()>,
 }
 
-/// What a thread has while it uses wgpu: on GLES its turn, and everywhere the mark that errors are of this library's doing.
+/// What a thread holds while it uses wgpu: on GLES the context lock, and everywhere the mark that
+/// this library causes the errors.
 struct Use<'a> {
-    turn: Option<Turn<'a>>,
+    context: Option<ContextGuard<'a>>,
     _inside: Inside,
 }
 
 impl<'a> Use<'a> {
-    /// Waits for a turn, where there are turns.
-    fn of(turns: Option<&'a Turns>) -> Self {
+    /// Waits for the context lock, where there is one.
+    fn of(context_lock: Option<&'a ContextLock>) -> Self {
         Self {
-            turn: turns.map(Turns::take),
+            context: context_lock.map(ContextLock::lock),
             _inside: Inside::enter(),
         }
     }
 
     /// Why the device's context is not current.
     fn fault(&self) -> Option<&str> {
-        self.turn.as_ref().and_then(Turn::fault)
+        self.context.as_ref().and_then(ContextGuard::fault)
     }
 }
 
 impl Gpu {
-    /// An engine on the adapter; all engines on it share the `turns`, of which each call is one.
+    /// An engine on the adapter. All engines on it share the context lock, and each call holds it.
     pub(crate) fn open(adapter: &Adapter, options: &Options) -> Result<Option<Self>, Error> {
         let info = adapter.info();
-        let Some((handle, turns)) = adapter.handle() else {
+        let Some((handle, context_lock)) = adapter.handle() else {
             return Ok(None);
         };
         if let Some(reason) = &info.unusable {
@@ -95,7 +97,7 @@ impl Gpu {
         let tuner = Tuner::new(info, adapter.flags(), options);
         let device = {
             let _setup = setup_guard();
-            let in_use = Use::of(turns.map(Arc::as_ref));
+            let in_use = Use::of(context_lock.map(Arc::as_ref));
             if let Some(reason) = in_use.fault() {
                 return Err(Error::DeviceLost {
                     adapter: info.name.clone(),
@@ -104,25 +106,30 @@ impl Gpu {
             }
             Device::open(info, handle, options, tuner.store())?
         };
-        Self::new(device, turns.cloned(), tuner, options).map(Some)
+        Self::new(device, context_lock.cloned(), tuner, options).map(Some)
     }
 
     /// An engine on a program's own device.
     pub(crate) fn over(info: &AdapterInfo, own: OwnDevice, options: &Options) -> Result<Self, Error> {
         let tuner = Tuner::new(info, "", options);
-        let turns = (info.backend == Backend::Gles).then(|| Arc::new(Turns::default()));
+        let context_lock = (info.backend == Backend::Gles).then(|| Arc::new(ContextLock::default()));
         let device = {
-            let _use = Use::of(turns.as_deref());
+            let _use = Use::of(context_lock.as_deref());
             Device::over(info, own, options, tuner.store())?
         };
-        Self::new(device, turns, tuner, options)
+        Self::new(device, context_lock, tuner, options)
     }
 
-    fn new(device: Device, turns: Option<Arc<Turns>>, tuner: Tuner, options: &Options) -> Result<Self, Error> {
-        // From here on it is dropped in a turn.
+    fn new(
+        device: Device,
+        context_lock: Option<Arc<ContextLock>>,
+        tuner: Tuner,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        // From here on it is dropped under the context lock.
         let gpu = Self {
             engine: Some(Engine::new(device, options)),
-            turns,
+            context_lock,
             waker: WakerThread::default(),
             tuner,
             tuning: Mutex::default(),
@@ -151,7 +158,8 @@ impl Gpu {
         Ok(self.tuning())
     }
 
-    /// Tunes before the first task. What fails then, fails with the task as well, or was not worth failing for.
+    /// Tunes before the first task. What fails then, fails with the task as well, or was not worth
+    /// failing for.
     fn prepare(&self) {
         if self.engine().tuned().is_none()
             && let Err(error) = self.tune()
@@ -164,7 +172,7 @@ impl Gpu {
     /// Ends the context of this crate's own that it is on.
     #[cfg(all(test, target_os = "linux", feature = "gles"))]
     pub(crate) fn end_context(&self) {
-        self.turns.as_ref().expect("a context of its own").end_context();
+        self.context_lock.as_ref().expect("a context of its own").end_context();
     }
 
     #[cfg(test)]
@@ -197,55 +205,58 @@ impl Gpu {
         self.engine().run(sources, sinks, phases)
     }
 
-    /// Starts tasks: their inputs are taken, and their output is on its way. As many chunks as [`Gpu::run`] has are on their
-    /// way at once; of a longer source the first are waited for, and their output is handed on.
-    pub(crate) fn start(&self, source: &dyn Source, sink: &mut dyn Sink) -> Result<VecDeque<Flight>, Error> {
+    /// Starts tasks: their inputs are taken, and their output is in flight. As many chunks as
+    /// [`Gpu::run`] has are on their way at once; of a longer source the first are waited for, and
+    /// their output is handed on.
+    pub(crate) fn start(&self, source: &dyn Source, sink: &mut dyn Sink) -> Result<VecDeque<Submission>, Error> {
         self.prepare();
         let _use = self.in_use()?;
         self.engine().start_all(source, sink)
     }
 
-    /// Whether a flight is over, for one that waits for it since then: an error if that is too long.
-    pub(crate) fn look(&self, flight: &Flight, since: Instant) -> Result<bool, Error> {
+    /// Whether a submission is over, for one that waits for it since then: an error if that is too
+    /// long.
+    pub(crate) fn is_over(&self, submission: &Submission, since: Instant) -> Result<bool, Error> {
         let _use = self.in_use()?;
-        self.engine().look(flight, since)
+        self.engine().is_over(submission, since)
     }
 
-    /// Waits for a flight of one source and hands its output on.
-    pub(crate) fn finish(&self, flight: Flight, sink: &mut dyn Sink) -> Result<(), Error> {
+    /// Waits for a submission of one source and hands its output on.
+    pub(crate) fn finish(&self, submission: Submission, sink: &mut dyn Sink) -> Result<(), Error> {
         let in_use = self.any_use();
         if let Some(reason) = in_use.fault() {
-            // In its turn still, and not with this function's arguments.
-            drop(flight);
+            // While the context lock is held, and not with this function's arguments.
+            drop(submission);
             return Err(self.engine().device.faults.gone(reason));
         }
-        self.engine().finish(flight, &mut [sink], None)
+        self.engine().finish(submission, &mut [sink], None)
     }
 
-    /// Drops flights whose output nobody wants.
-    pub(crate) fn drop_flights(&self, flights: &mut VecDeque<Flight>) {
+    /// Drops submissions whose output is not wanted.
+    pub(crate) fn drop_submissions(&self, submissions: &mut VecDeque<Submission>) {
         let _use = self.any_use();
-        flights.clear();
+        submissions.clear();
     }
 
-    /// Wakes a task once a flight is over, or has failed, or was waited for too long, `since` then.
-    pub(crate) fn wake(self: &Arc<Self>, flight: &Flight, since: Instant, waker: std::task::Waker) {
+    /// Wakes a task once a submission is over, or has failed, or was waited for too long, `since`
+    /// then.
+    pub(crate) fn wake(self: &Arc<Self>, submission: &Submission, since: Instant, waker: std::task::Waker) {
         self.waker.wake(Request {
             gpu: Arc::clone(self),
-            number: flight.number,
-            submission: flight.submission.clone(),
+            number: submission.number,
+            submission: submission.index.clone(),
             since,
             waker,
         });
     }
 
-    /// Sleeps for a while, and says whether a submission, waited for since then, needs no more of it: it is done, has
-    /// failed, or takes too long; a look at its flight tells which.
+    /// Sleeps for a while, and says whether a submission, waited for since then, needs no more of
+    /// it: it is done, has failed, or takes too long; `is_over` tells which.
     fn nap(&self, submission: &wgpu::SubmissionIndex, since: Instant) -> bool {
         let device = &self.engine().device;
-        let most_asleep = match &self.turns {
+        let most_asleep = match &self.context_lock {
             None => Duration::from_millis(10),
-            // Whoever waits has the context.
+            // The thread that waits holds the context.
             Some(_) => Duration::from_millis(1),
         };
         let most = most_asleep.min(device.left(since));
@@ -255,47 +266,48 @@ impl Gpu {
         !matches!(result, Err(Error::Timeout { .. })) || device.left(since).is_zero()
     }
 
-    /// A part whose inputs the caller writes in place.
-    pub(crate) fn seat(&self, spec: &Spec, elements: usize, parameters: [u32; 6]) -> Result<Part, Error> {
+    /// A placed chunk whose inputs the caller writes in place.
+    pub(crate) fn place(&self, spec: &Spec, elements: usize, parameters: [u32; 6]) -> Result<PlacedChunk, Error> {
         self.prepare();
         let _use = self.in_use()?;
-        self.engine().seat(spec, elements, parameters)
+        self.engine().place(spec, elements, parameters)
     }
 
-    /// The mapped inputs of a part.
-    pub(crate) fn inputs(&self, part: &Part) -> Result<wgpu::BufferViewMut, Error> {
+    /// The mapped inputs of a placed chunk.
+    pub(crate) fn inputs(&self, placed: &PlacedChunk) -> Result<wgpu::BufferViewMut, Error> {
         self.engine().device.faults.check()?;
-        part.inputs()
+        placed
+            .inputs()
             .map_err(|error| self.engine().device.faults.failed_by(error))
     }
 
-    /// Where input `index` of a part lies in them.
-    pub(crate) fn input_range(part: &Part, index: usize) -> Range<usize> {
-        part.input_range(index)
+    /// Where input `index` of a placed chunk lies in them.
+    pub(crate) fn input_range(placed: &PlacedChunk, index: usize) -> Range<usize> {
+        placed.input_range(index)
     }
 
-    /// Computes a part whose inputs are written.
-    pub(crate) fn compute(&self, part: &mut Part) -> Result<wgpu::BufferView, Error> {
+    /// Computes a placed chunk whose inputs are written.
+    pub(crate) fn compute(&self, placed: &mut PlacedChunk) -> Result<wgpu::BufferView, Error> {
         let _use = self.in_use()?;
-        self.engine().compute(part)
+        self.engine().compute(placed)
     }
 
-    /// Ends the reading of a part's output.
-    pub(crate) fn close(&self, part: &Part) {
+    /// Ends the reading of the output of a placed chunk.
+    pub(crate) fn close(&self, placed: &PlacedChunk) {
         let _use = self.any_use();
-        part.close();
+        placed.close();
     }
 
-    /// Gives back a part that nothing is under way with.
-    pub(crate) fn leave(&self, part: Part) {
+    /// Gives back a placed chunk that no submission uses.
+    pub(crate) fn leave(&self, placed: PlacedChunk) {
         let _use = self.any_use();
-        self.engine().leave(part);
+        self.engine().leave(placed);
     }
 
-    /// Drops a part that met an error.
-    pub(crate) fn drop_part(&self, part: Part) {
+    /// Drops a placed chunk that met an error.
+    pub(crate) fn drop_placed(&self, placed: PlacedChunk) {
         let _use = self.any_use();
-        drop(part);
+        drop(placed);
     }
 
     /// The host's copies, by as many threads as the tuning has.
@@ -304,7 +316,7 @@ impl Gpu {
         self.engine().copier()
     }
 
-    /// Memory for so many elements of `stride` bytes, zero at first.
+    /// Memory for `elements` of `stride` bytes each, zero at first.
     pub(crate) fn allocate(&self, elements: usize, stride: usize) -> Result<Memory, Error> {
         let _use = self.in_use()?;
         self.engine().allocate(elements, stride)
@@ -329,7 +341,8 @@ impl Gpu {
         })
     }
 
-    /// Writes memory from its begin on, in pieces of so many bytes: `write` is given the number of each.
+    /// Writes memory from its beginning, in pieces of the given number of bytes: `write` is given
+    /// the number of each piece.
     pub(crate) fn upload_pieces(
         &self,
         to: &Memory,
@@ -356,7 +369,7 @@ impl Gpu {
     }
 
     /// Starts work, all of it in one submission.
-    pub(crate) fn start_ready(&self, all: &[Ready]) -> Result<Flight, Error> {
+    pub(crate) fn start_ready(&self, all: &[Ready]) -> Result<Submission, Error> {
         let _use = self.in_use()?;
         self.engine().start_ready(all)
     }
@@ -367,12 +380,12 @@ impl Gpu {
         all.clear();
     }
 
-    /// Waits for its turn, for what must be done whether or not the device is there.
+    /// Waits for the context lock, for work that must be done whether or not the device is there.
     fn any_use(&self) -> Use<'_> {
-        Use::of(self.turns.as_deref())
+        Use::of(self.context_lock.as_deref())
     }
 
-    /// Waits for its turn, if the device's context is still there.
+    /// Waits for the context lock, if the device's context is still there.
     fn in_use(&self) -> Result<Use<'_>, Error> {
         let in_use = self.any_use();
         match in_use.fault() {
@@ -390,8 +403,8 @@ impl Drop for Gpu {
     fn drop(&mut self) {
         let _setup = setup_guard();
         // With them the context may go, behind everything that needs it.
-        let turns = self.turns.take();
-        let _use = Use::of(turns.as_deref());
+        let context_lock = self.context_lock.take();
+        let _use = Use::of(context_lock.as_deref());
         self.engine = None;
     }
 }

@@ -25,9 +25,10 @@ impl StoredPipelines {
         let file = format!("{key}{}", crate::store::place(info));
         let data = store.read(&file);
         #[expect(unsafe_code, reason = "wgpu cannot know where the data comes from")]
-        // SAFETY: the data must be what `PipelineCache::get_data` returned. `Options::keep_pipelines`, without which this is not
-        // reached, has its caller promise that nothing but this library writes the folder, and `keep` below writes nothing else
-        // under this name. What was cut short or damaged has another checksum and is not used.
+        // SAFETY: the data must be what `PipelineCache::get_data` returned.
+        // `Options::keep_pipelines`, without which this is not reached, has its caller promise that
+        // nothing but this library writes the folder, and `keep` below writes nothing else under
+        // this name. What was cut short or damaged has another checksum and is not used.
         let cache = unsafe {
             device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
                 label: None,
@@ -61,7 +62,8 @@ fn opened(file: &[u8]) -> Option<&[u8]> {
 
 /// FNV-1a over words of eight bytes, and the length.
 ///
-/// Source: G. Fowler, L. C. Noll, K.-P. Vo and D. Eastlake, "The FNV Non-Cryptographic Hash Algorithm".
+/// Source: G. Fowler, L. C. Noll, K.-P. Vo and D. Eastlake, "The FNV Non-Cryptographic Hash
+/// Algorithm".
 fn checksum(data: &[u8]) -> u64 {
     let step = |hash: u64, word: &[u8]| {
         let mut bytes = [0; 8];

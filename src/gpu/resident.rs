@@ -1,5 +1,5 @@
-//! Data that stays on the device: memory of a program's, what goes to it and comes from it, and the dispatches that work on
-//! it, many of them in one submission.
+//! Data that stays on the device: memory of a program's, what goes to it and comes from it, and the
+//! dispatches that work on it, many of them in one submission.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,8 +16,8 @@ use super::{
     device::BindGroup,
     engine::{Engine, IN_FLIGHT},
     faults::{Inside, lock},
-    flight::Flight,
     kernel::{Kernel, MAX_INPUTS, Size},
+    submission::Submission,
 };
 use crate::{
     error::Error,
@@ -27,7 +27,8 @@ use crate::{
     task::{Parameters, Shape, Spec, TABLE_STRIDE},
 };
 
-/// Memory holds a multiple of so many elements: what one thread computes may go beyond the last.
+/// Memory holds a multiple of this number of elements: a thread may compute elements beyond the
+/// last.
 pub(crate) const PADDED_ELEMENTS: usize = 64;
 
 /// Memory of the device that a program holds.
@@ -69,7 +70,7 @@ pub(crate) enum Table<'m> {
     None,
     /// It is in memory.
     Memory(&'m Memory),
-    /// Strings that lie end to end have so many bytes; kept for the next time.
+    /// The bytes of each string, where strings lie end to end; kept for the next time.
     Lengths(Vec<u32>),
 }
 
@@ -79,7 +80,8 @@ pub(crate) struct Ready {
     kernel: Arc<Kernel>,
     group: Arc<BindGroup>,
     chunk: Chunk,
-    /// Where the output goes from the memory that has room for what lies between dispatches: from, to, bytes.
+    /// Where the output goes from the memory that has room for what lies between dispatches: from,
+    /// to, bytes.
     moved: Option<(wgpu::Buffer, wgpu::Buffer, u64)>,
 }
 
@@ -91,7 +93,8 @@ pub(crate) type Read<'r> = dyn FnMut(&[u8], Copier) -> Result<(), String> + 'r;
 pub(super) struct Residents {
     groups: Mutex<HashMap<GroupKey, Arc<BindGroup>>>,
     tables: Mutex<HashMap<Vec<u32>, Arc<Memory>>>,
-    /// For outputs with what lies between dispatches behind them. One is enough: submissions are done in their order.
+    /// For outputs with what lies between dispatches behind them. One is enough: submissions are
+    /// done in their order.
     scratch: Mutex<Option<Arc<Memory>>>,
     staging: Mutex<Vec<Staging>>,
     most_idle_bytes: u64,
@@ -122,7 +125,7 @@ impl Memory {
 }
 
 impl Engine {
-    /// Memory, zero at first, for so many elements.
+    /// Memory for a number of elements, zero at first.
     pub(super) fn allocate(&self, elements: usize, stride: usize) -> Result<Memory, Error> {
         let padded = elements.max(1).checked_next_multiple_of(PADDED_ELEMENTS);
         let bytes = padded
@@ -155,7 +158,7 @@ impl Engine {
         lock(&self.residents.groups).retain(|key, _| !is_of(key));
     }
 
-    /// Writes bytes from `first` on, in pieces of so many: `write` is given each one's number.
+    /// Writes bytes from `first` on, in pieces: `write` is given the number of each.
     pub(super) fn upload(
         &self,
         to: &Memory,
@@ -167,9 +170,9 @@ impl Engine {
         let mut at = 0;
         for (number, bytes) in pieces.enumerate().filter(|&(_, bytes)| bytes > 0) {
             if on_their_way.len() == IN_FLIGHT
-                && let Some((flight, staging)) = on_their_way.pop_front()
+                && let Some((submission, staging)) = on_their_way.pop_front()
             {
-                self.wait(&flight)?;
+                self.wait(&submission)?;
                 self.give(staging);
             }
             let staging = self.staging(bytes, false)?;
@@ -183,11 +186,11 @@ impl Engine {
             let mut commands = self.device.commands();
             commands.copy_range((&staging.raw, 0), (&to.raw, first + at), bytes);
             commands.map(&staging.raw, wgpu::MapMode::Write, staging.raw.size(), &staging.mapped);
-            on_their_way.push_back((self.fly(commands, Some(staging.mapped.clone()))?, staging));
+            on_their_way.push_back((self.submit_commands(commands, Some(staging.mapped.clone()))?, staging));
             at += bytes;
         }
-        for (flight, staging) in on_their_way {
-            self.wait(&flight)?;
+        for (submission, staging) in on_their_way {
+            self.wait(&submission)?;
             self.give(staging);
         }
         Ok(())
@@ -211,13 +214,17 @@ impl Engine {
                 commands.copy_range((&from.raw, start), (&staging.raw, 0), bytes);
                 commands.show_to_host(&staging.raw);
                 commands.map(&staging.raw, wgpu::MapMode::Read, bytes, &staging.mapped);
-                on_their_way.push_back((self.fly(commands, Some(staging.mapped.clone()))?, staging, bytes));
+                on_their_way.push_back((
+                    self.submit_commands(commands, Some(staging.mapped.clone()))?,
+                    staging,
+                    bytes,
+                ));
                 continue;
             }
-            let Some((flight, staging, bytes)) = on_their_way.pop_front() else {
+            let Some((submission, staging, bytes)) = on_their_way.pop_front() else {
                 return Ok(());
             };
-            self.wait(&flight)?;
+            self.wait(&submission)?;
             {
                 let view = staging.raw.get_mapped_range(0..bytes);
                 let view = view.map_err(|error| self.device.faults.failed_by(error))?;
@@ -229,7 +236,8 @@ impl Engine {
         }
     }
 
-    /// Bytes of a piece of what goes to and comes from memory: a multiple of what any offset must be.
+    /// Bytes of a piece of what goes to and comes from memory: a multiple of what any offset must
+    /// be.
     pub(super) fn piece_bytes(&self) -> u64 {
         let piece = self.chunk_bytes().min(8 << 20);
         (piece / 256 * 256).max(256)
@@ -383,7 +391,7 @@ impl Engine {
             .map(|&(memory, offset, bytes)| (&memory.raw, offset, bytes))
             .collect();
         let group = match kernel.bind_ranges(&self.device, &ranges) {
-            Err(Error::TooManyOnTheWay { .. }) if !groups.is_empty() => {
+            Err(Error::TooManyInFlight { .. }) if !groups.is_empty() => {
                 groups.clear();
                 kernel.bind_ranges(&self.device, &ranges)?
             }
@@ -440,7 +448,7 @@ impl Engine {
     }
 
     /// Submits work that is ready, all of it at once.
-    pub(super) fn start_ready(&self, all: &[Ready]) -> Result<Flight, Error> {
+    pub(super) fn start_ready(&self, all: &[Ready]) -> Result<Submission, Error> {
         let mut commands = self.device.commands();
         let most_groups = self.limits().max_compute_workgroups_per_dimension;
         // A pass ends where something is copied.
@@ -464,26 +472,26 @@ impl Engine {
         }
         let done = MapResult::default();
         commands.tell(&done);
-        self.fly(commands, Some(done))
+        self.submit_commands(commands, Some(done))
     }
 
-    fn fly(&self, commands: Commands, done: Option<MapResult>) -> Result<Flight, Error> {
-        Ok(Flight {
-            number: Flight::next_number(),
-            submission: self.device.submit(commands.finish())?,
-            parts: Vec::new(),
+    fn submit_commands(&self, commands: Commands, done: Option<MapResult>) -> Result<Submission, Error> {
+        Ok(Submission {
+            number: Submission::next_number(),
+            index: self.device.submit(commands.finish())?,
+            placed_chunks: Vec::new(),
             timed: false,
             done,
         })
     }
 
-    /// Waits until a flight is over.
-    fn wait(&self, flight: &Flight) -> Result<(), Error> {
+    /// Waits until a submission is over.
+    fn wait(&self, submission: &Submission) -> Result<(), Error> {
         let spin = Duration::from_micros(self.tuning().spin_us);
-        self.device.wait(&flight.submission, flight.mappings(), spin)
+        self.device.wait(&submission.index, submission.mappings(), spin)
     }
 
-    /// An idle buffer of the host's that holds so many bytes, or a new one.
+    /// An idle buffer of the host's that holds `bytes`, or a new one.
     fn staging(&self, bytes: u64, to_host: bool) -> Result<Staging, Error> {
         use wgpu::BufferUsages as Usage;
         let size = bytes.max(256).next_power_of_two();

@@ -1,4 +1,4 @@
-//! The buffers one chunk needs, made once per operator, size bucket and way, and used again.
+//! The buffers one chunk needs, made once per operator, size bucket and mode, and used again.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::Error,
     plan::Extent,
-    tuning::{Transfer, Way},
+    tuning::{Transfer, TransferMode},
 };
 
 /// What a slot can be used for.
@@ -47,7 +47,8 @@ impl Pair {
 
 /// Buffers and bind group for one chunk in flight.
 ///
-/// The inputs' host side is mapped while the slot is idle, so that a call can begin to write at once.
+/// The inputs' host side is mapped while the slot is idle, so that a call can begin to write at
+/// once.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(super) key: Key,
@@ -64,19 +65,19 @@ impl Slot {
     pub(super) fn new(device: &Device, kernel: &Kernel, key: Key) -> Result<Self, Error> {
         use wgpu::BufferUsages as Usage;
         let label = key.operator;
-        let pair = |way, bytes, to_host: bool| {
+        let pair = |mode, bytes, to_host: bool| {
             let (map, staging, shared) = if to_host {
                 (Usage::MAP_READ, Usage::COPY_DST, Usage::COPY_SRC)
             } else {
                 (Usage::MAP_WRITE, Usage::COPY_SRC, Usage::COPY_DST)
             };
-            Ok(match way {
-                Way::Direct => Pair {
+            Ok(match mode {
+                TransferMode::Direct => Pair {
                     kernel: device.create_buffer(label, bytes, Usage::STORAGE | map, !to_host)?,
                     staging: None,
                     mapped: MapResult::default(),
                 },
-                Way::Staged => Pair {
+                TransferMode::Staged => Pair {
                     staging: Some(device.create_buffer(label, bytes, map | staging, !to_host)?),
                     kernel: device.create_buffer(label, bytes, Usage::STORAGE | shared, false)?,
                     mapped: MapResult::default(),
@@ -107,15 +108,16 @@ impl Slot {
         self.output.host()
     }
 
-    /// Records what comes before the kernel: the first `bytes` bytes of the inputs go where it reads them.
+    /// Records what comes before the kernel: the first `bytes` bytes of the inputs go where it
+    /// reads them.
     pub(super) fn record_upload(&self, commands: &mut Commands, bytes: u64) {
         if let Some(staging) = &self.inputs.staging {
             commands.copy(staging, &self.inputs.kernel, bytes);
         }
     }
 
-    /// Records what comes after the kernel: the first `bytes` bytes of the output go where the host reads them, and
-    /// both of the host's buffers are mapped.
+    /// Records what comes after the kernel: the first `bytes` bytes of the output go where the host
+    /// reads them, and both of the host's buffers are mapped.
     pub(super) fn record_readback(&self, commands: &mut Commands, bytes: u64) {
         if let Some(staging) = &self.output.staging {
             commands.copy(&self.output.kernel, staging, bytes);
@@ -131,7 +133,8 @@ impl Slot {
         self.last.replace(extent) == Some(extent)
     }
 
-    /// Keeps commands for the next chunk of the same extent, so that it need not wait for their recording.
+    /// Keeps commands for the next chunk of the same extent, so that it need not wait for their
+    /// recording.
     pub(super) fn prepare(&mut self, extent: Extent, commands: Recorded) {
         self.prepared = Some((extent, commands));
     }
@@ -167,7 +170,8 @@ impl Slot {
     }
 }
 
-/// Buffers are wgpu's objects, and go within a use of it: on GLES OpenGL's context is this thread's then.
+/// Buffers are wgpu's objects, and go within a use of it: on GLES OpenGL's context is this thread's
+/// then.
 impl Drop for Slot {
     fn drop(&mut self) {
         debug_assert!(
@@ -178,7 +182,7 @@ impl Drop for Slot {
     }
 }
 
-/// Two timestamps on their way to the host.
+/// Two timestamps that are read back.
 #[derive(Debug)]
 pub(super) struct Timer {
     pub(super) queries: wgpu::QuerySet,
@@ -232,7 +236,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// A pool that keeps at most so many bytes: beyond, the slot unused for longest is dropped.
+    /// A pool with a limit in bytes: beyond it, the slot unused for longest is dropped.
     pub(super) fn new(most_idle_bytes: u64) -> Self {
         Self {
             idle: VecDeque::new(),

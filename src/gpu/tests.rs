@@ -23,7 +23,7 @@ fn adapters() -> Vec<Adapter> {
     adapters
 }
 
-/// An executor on each, in each way of transfer.
+/// An executor on each, in each transfer mode.
 fn executors() -> Vec<Executor> {
     let on = |adapter: &Adapter, transfer| {
         let options = Options {
@@ -90,7 +90,8 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
         .into_iter()
         .flat_map(|transfer| [(transfer, 0), (transfer, 1000)])
     {
-        let staged = [transfer.upload, transfer.readback].map(|way| u64::from(way == crate::tuning::Way::Staged));
+        let staged =
+            [transfer.upload, transfer.readback].map(|mode| u64::from(mode == crate::tuning::TransferMode::Staged));
         let check = |chunk_bytes, chunks: u64, tasks: &[VectorAdd<'_>]| {
             let options = Options {
                 tuning: Some(Tuning {
@@ -124,7 +125,7 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
                 Some(expected),
                 "{transfer:?}, spinning for {spin_us} µs"
             );
-            // What is recorded ahead: the commands of one small chunk, where the host looks.
+            // Commands recorded ahead are those of one small chunk, where the host polls.
             let ahead = usize::from(spin_us > 0 && chunks == 1 && tasks.len() == 1);
             assert_eq!(executor.gpu().unwrap().engine().prepared(), ahead);
         };
@@ -135,7 +136,7 @@ fn without_a_driver_every_call_costs_what_it_costs_with_one() {
 }
 
 #[test]
-fn commands_are_recorded_ahead_where_calls_repeat_and_not_where_sizes_take_turns() {
+fn commands_are_recorded_ahead_where_calls_repeat_and_not_where_sizes_alternate() {
     let options = Options {
         tuning: Some(Tuning {
             spin_us: 50,
@@ -169,7 +170,8 @@ fn without_a_driver_different_operators_are_one_submission_too() {
     let leaves = vec![[1_u8; 32]; 1025];
     let roots = [MerkleRoot { leaves: &leaves }];
     for transfer in Transfer::ALL {
-        let staged = [transfer.upload, transfer.readback].map(|way| u64::from(way == crate::tuning::Way::Staged));
+        let staged =
+            [transfer.upload, transfer.readback].map(|mode| u64::from(mode == crate::tuning::TransferMode::Staged));
         let options = Options {
             tuning: Some(Tuning::plain(transfer)),
             cache_dir: Some("".into()),
@@ -233,7 +235,7 @@ fn more_tasks_than_there_are_places_for_are_an_error_and_later_ones_run() {
     let first = executor.submit(&task).unwrap();
     let second = executor.submit(&task).unwrap();
     let error = executor.submit(&task).err().unwrap();
-    assert!(matches!(error, Error::TooManyOnTheWay { most: 65_536, .. }), "{error}");
+    assert!(matches!(error, Error::TooManyInFlight { most: 65_536, .. }), "{error}");
     first.wait().unwrap();
     let third = executor.submit(&task).unwrap();
     executor.submit(&task).err().unwrap();
@@ -279,7 +281,8 @@ fn every_kernel_finds_its_place_in_a_grid_of_several_rows() {
     }
 }
 
-/// wgpu frees the buffers of a device that its driver lost at the next poll, so that there must be none.
+/// wgpu frees the buffers of a device that its driver lost at the next poll, so that there must be
+/// none.
 #[test]
 fn nothing_is_freed_under_a_view_when_a_driver_loses_the_device() {
     let data = [1.0_f32; 1000];
@@ -314,12 +317,12 @@ fn a_context_that_is_gone_is_a_lost_device() {
     for adapter in Adapter::list_own_gles().unwrap() {
         let executor = Executor::on(&adapter, options.clone()).unwrap();
         executor.run(&task).unwrap();
-        let on_its_way = executor.submit(&task).unwrap();
+        let in_flight = executor.submit(&task).unwrap();
         let dropped = executor.submit(&task).unwrap();
         let mut in_place = executor.in_place::<VectorAdd<'_>>(5, ()).unwrap();
         executor.gpu().unwrap().end_context();
         let is_lost = |error: &Error| matches!(error, Error::DeviceLost { .. });
-        assert!(is_lost(&on_its_way.wait().unwrap_err()));
+        assert!(is_lost(&in_flight.wait().unwrap_err()));
         drop(dropped);
         assert!(is_lost(&in_place.run().map(|_| ()).unwrap_err()));
         assert!(is_lost(&executor.run(&task).unwrap_err()));
@@ -409,7 +412,7 @@ fn a_submitted_task_takes_no_more_buffers_than_one_that_is_run() {
             assert_eq!(executor.submit(&task).unwrap().wait().unwrap(), [2.0; 10_000]);
         });
         let run = buffers(&|executor| assert_eq!(executor.run(&task).unwrap(), [2.0; 10_000]));
-        // Ten chunks, three of which are on their way, with four buffers each.
+        // Ten chunks, three of which are in flight, with four buffers each.
         assert_eq!((submitted, run), (12, 12), "{}", adapter.info().name);
     }
 }
@@ -424,7 +427,7 @@ fn an_error_tells_what_caused_it() {
     assert!(matches!(error, Error::Driver { .. }), "{error}");
     let source = std::error::Error::source(&error).expect("wgpu's error");
     assert!(error.to_string().contains(&source.to_string()), "{error}: {source}");
-    assert!(source.source().is_some(), "and what is behind that");
+    assert!(source.source().is_some(), "and the source of that");
 }
 
 /// Work beyond what one dispatch may take is several, in one submission.

@@ -1,4 +1,5 @@
-//! The thread that wakes tasks: it sleeps until the device is done, so that no executor of futures has to look.
+//! The thread that wakes tasks: it sleeps until the device is done, so that no executor of futures
+//! has to poll.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -12,7 +13,7 @@ use super::{Gpu, faults::lock};
 /// A task to be woken, and what it waits for.
 pub(super) struct Request {
     pub(super) gpu: Arc<Gpu>,
-    /// The flight's.
+    /// The submission's.
     pub(super) number: u64,
     pub(super) submission: wgpu::SubmissionIndex,
     pub(super) since: Instant,
@@ -44,13 +45,14 @@ impl WakerThread {
                 sent.expect("the thread listens as long as there is a sender");
                 *requests = Some(sender);
             }
-            // Without a thread the task looks again at once: it costs a core, but comes to its end.
+            // Without a thread the task polls again at once: it costs a core, but comes to its end.
             Err(_) => request.waker.wake(),
         }
     }
 }
 
-/// Wakes those who wait for what was submitted first, first: they are over in that order, whoever asked first.
+/// Wakes tasks in the order of their submissions, in which these end, whatever the order of
+/// waiting.
 fn serve(receiver: &mpsc::Receiver<Request>) {
     let mut waiting: Vec<Request> = Vec::new();
     loop {
@@ -61,7 +63,7 @@ fn serve(receiver: &mpsc::Receiver<Request>) {
             }
         }
         for request in receiver.try_iter() {
-            // Of a flight the last waker counts, as the contract of futures has it.
+            // Of a submission the last waker counts, as the contract of futures has it.
             waiting.retain(|earlier| earlier.number != request.number);
             waiting.push(request);
         }
@@ -69,7 +71,8 @@ fn serve(receiver: &mpsc::Receiver<Request>) {
         let Some((first, request)) = first else { continue };
         if request.gpu.nap(&request.submission, request.since) {
             let Request { gpu, waker, .. } = waiting.swap_remove(first);
-            // A waker is a stranger's: its panic, which its thread's hook has told, should not keep others asleep.
+            // A waker is a stranger's: its panic, which its thread's hook has told, should not keep
+            // others asleep.
             let _ = std::panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
             drop(gpu);
         }

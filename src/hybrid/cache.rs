@@ -22,7 +22,7 @@ use crate::{
     store::{PROFILE, Store, place, plain},
 };
 
-/// The number of the format, and of how calibration works. Whoever changes either raises it.
+/// The number of the format, and of how calibration works. A change of either raises it.
 const REVISION: u32 = 4;
 
 /// What the times are of. Nothing is used whose fingerprint differs.
@@ -80,7 +80,7 @@ pub(super) struct Failure {
     pub(super) at: u64,
 }
 
-/// For so many seconds a device that could not be used is not tried again.
+/// The number of seconds for which a device that could not be used is not tried again.
 const DAY: u64 = 24 * 60 * 60;
 
 /// Seconds since 1970.
@@ -184,7 +184,8 @@ impl Kept {
 }
 
 impl Cache {
-    /// The file is named after the devices and the number of threads, so that what else changes replaces it.
+    /// The file is named after the devices and the number of threads, so that what else changes
+    /// replaces it.
     pub(super) fn new(store: Store, fingerprint: Fingerprint) -> Self {
         let names = fingerprint
             .adapters
@@ -282,9 +283,10 @@ impl Cache {
         });
     }
 
-    /// Writes what is kept, if the change says that there is one.
+    /// Writes the stored file, if the change reports one.
     fn change(&self, change: impl FnOnce(&mut Kept) -> bool) {
-        // What another process writes in between would be lost. Whoever calibrates has the other lock meanwhile.
+        // What another process writes in between would be lost. The process that calibrates holds
+        // the other lock meanwhile.
         let lock = self.locked("write", Duration::from_millis(200));
         let mut kept = self.read();
         if !change(&mut kept) {
@@ -297,7 +299,8 @@ impl Cache {
         drop(lock);
     }
 
-    /// What is kept, as far as it is of these devices as they are now. Thresholds that a person set outlive the times.
+    /// The stored file, as far as it belongs to these devices as they are now. Thresholds that a
+    /// person set outlive the times.
     fn read(&self) -> Kept {
         let empty = Kept {
             fingerprint: self.fingerprint.clone(),
@@ -351,8 +354,8 @@ impl Cache {
             .map_or_else(|| self.file.clone(), |path| path.display().to_string())
     }
 
-    /// Waits until no other process calibrates these devices: two would disturb each other. Gives up after `most`, and at once
-    /// where files cannot be locked.
+    /// Waits until no other process calibrates these devices: two would disturb each other. Gives
+    /// up after `most`, and at once where files cannot be locked.
     pub(super) fn lock(&self, most: Duration) -> Option<File> {
         self.locked("calibration", most)
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::times::{Curve, DeviceTimes};
 use crate::{backend::Backend, task::Load};
 
-/// Numbers of items tried, ascending, as far as time allows: close together where fixed costs give way, and where operators begin
-/// to use several threads.
+/// Numbers of items tried, ascending, as far as time allows: close together where fixed costs give
+/// way, and where operators begin to use several threads.
 const LADDER: [usize; 18] = [
     1,
     16,
@@ -31,18 +31,20 @@ const LADDER: [usize; 18] = [
 /// Calls of each device at one size, at least; the fastest tenth counts.
 const ROUNDS: usize = 3;
 /// Calls of each device at one size, at most.
-const MOST_ROUNDS: usize = 40;
+const MAX_ROUNDS: usize = 40;
 
 /// Points without which nothing can be said of a device.
-const LEAST_POINTS: usize = 4;
+const MIN_POINTS: usize = 4;
 
 /// How far apart numbers of items may be between which another device becomes the fastest.
 const CLOSE: f64 = 1.25;
 
-/// Numbers of small tasks in the batch that shows what each task adds: the first for which there is time.
+/// Numbers of small tasks in the batch that shows what each task adds: the first for which there is
+/// time.
 const BATCHES: [usize; 3] = [256, 64, 16];
 
-/// The numbers tried, with both sides of those at which times jump: a straight line over a jump is wrong on both.
+/// The numbers tried, with both sides of those at which times jump: a straight line over a jump is
+/// wrong on both.
 fn ladder(jumps: &[usize]) -> Vec<usize> {
     let mut ladder = LADDER.to_vec();
     ladder.extend(jumps.iter().flat_map(|&jump| [jump, jump + 1]));
@@ -51,10 +53,10 @@ fn ladder(jumps: &[usize]) -> Vec<usize> {
     ladder
 }
 
-/// What is timed.
+/// A measured call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timed {
-    /// One call of so many items of so many steps each.
+    /// One call of a number of items, each of a number of steps.
     Items { items: usize, depth: usize },
     /// A batch of equal tasks.
     Batch { size: usize, tasks: usize },
@@ -78,9 +80,9 @@ pub(super) struct Measured {
     pub(super) is_complete: bool,
 }
 
-/// Measures until `until` by the world's clock. No call is begun that what is known so far predicts to last longer.
+/// Measures until `until` by the system's clock. No call is begun that is predicted to last longer.
 ///
-/// Devices take turns, so that a neighbour on the machine disturbs all; the first is the CPU.
+/// Devices alternate, so that other load on the machine disturbs all; the first is the CPU.
 pub(super) fn measure(
     world: &mut impl World,
     devices: &[Backend],
@@ -112,7 +114,8 @@ pub(super) fn measure(
     };
     let begin = trial.world.now();
     let left = until.saturating_sub(begin);
-    // The deepest first: there it shows soonest who is the fastest, and what time that leaves goes to the next.
+    // The deepest first: there it shows soonest who is the fastest, and what time that leaves goes
+    // to the next.
     for number in (0..depths.len()).rev() {
         // Three quarters of the time are for the ladders.
         let part = (depths.len() - number) as f64 / depths.len() as f64;
@@ -141,7 +144,7 @@ struct Device {
 impl Device {
     /// Whether enough was measured to tell more work from less.
     fn is_known(&self) -> bool {
-        self.times.curves.iter().all(|curve| curve.points.len() >= LEAST_POINTS)
+        self.times.curves.iter().all(|curve| curve.points.len() >= MIN_POINTS)
     }
 }
 
@@ -157,8 +160,8 @@ impl<W: World> Trial<'_, W> {
         until.saturating_sub(self.world.now())
     }
 
-    /// Measures ever more items of one depth. A device that takes too long, or can no longer become the fastest, is left where
-    /// it is, and its last line goes on.
+    /// Measures ever more items of one depth. A device that takes too long, or can no longer become
+    /// the fastest, is left where it is, and its last line goes on.
     fn climb(&mut self, depth: usize, until: Duration) {
         let mut climbing: Vec<usize> = (0..self.devices.len()).filter(|&d| self.devices[d].is_alive).collect();
         let mut making = Duration::ZERO;
@@ -179,7 +182,7 @@ impl<W: World> Trial<'_, W> {
                 };
                 climbing.retain(|&d| d != dearest);
             }
-            let is_known = |&d: &usize| self.devices[d].times.curves[depth].points.len() >= LEAST_POINTS;
+            let is_known = |&d: &usize| self.devices[d].times.curves[depth].points.len() >= MIN_POINTS;
             let is_won = climbing.len() == 1 && self.devices.len() > 1 && climbing.iter().all(is_known);
             if climbing.is_empty() || is_won || (left.is_zero() && items > 1) {
                 return;
@@ -190,7 +193,8 @@ impl<W: World> Trial<'_, W> {
                 depth: self.depth(depth),
             });
             making = self.world.now().saturating_sub(begin);
-            // Larger sizes need more of the time, and have it: small ones get a share that no number of sizes adds up.
+            // Larger sizes need more of the time, and have it: small ones get a share that no
+            // number of sizes adds up.
             let share = self.left(until) / 12;
             self.sample(&climbing, depth, load.items, share);
             climbing.retain(|&d| self.devices[d].is_alive && self.can_win(d, depth));
@@ -212,10 +216,11 @@ impl<W: World> Trial<'_, W> {
         }
     }
 
-    /// Whether a device may still be the fastest for more items: not if it takes three times as long as another, and each
-    /// further item costs it three times as much. Of few points nothing is judged, and without them nothing would be kept.
+    /// Whether a device may still be the fastest for more items: not if it takes three times as
+    /// long as another, and each further item costs it three times as much. Of few points nothing
+    /// is judged, and without them nothing would be kept.
     fn can_win(&self, device: usize, depth: usize) -> bool {
-        if self.devices[device].times.curves[depth].points.len() < LEAST_POINTS {
+        if self.devices[device].times.curves[depth].points.len() < MIN_POINTS {
             return true;
         }
         // Both sides of a jump are close together, and no slope.
@@ -235,7 +240,8 @@ impl<W: World> Trial<'_, W> {
             .all(|(other, other_slope, other_at)| other_at != at || ns < 3.0 * other || slope < 3.0 * other_slope)
     }
 
-    /// Times calls of some devices in turns, for about `share`, and keeps each one's time at this number of items.
+    /// Times calls of some devices alternately, for about `share`, and keeps each one's time at
+    /// this number of items.
     fn sample(&mut self, devices: &[usize], depth: usize, items: u64, share: Duration) {
         for (device, ns) in self.rounds(devices, share) {
             let points = &mut self.devices[device].times.curves[depth].points;
@@ -247,14 +253,15 @@ impl<W: World> Trial<'_, W> {
         }
     }
 
-    /// What the fastest tenth of some devices' calls of what was prepared takes, in nanoseconds: neighbours do not move it. Which of
-    /// its states a device is in while it is measured, they cannot tell; [`Feedback`](super::feedback::Feedback) does.
+    /// What the fastest tenth of some devices' calls of what was prepared takes, in nanoseconds:
+    /// neighbours do not move it. Which of its states a device is in while it is measured, they
+    /// cannot tell; [`Feedback`](super::feedback::Feedback) does.
     fn rounds(&mut self, devices: &[usize], share: Duration) -> Vec<(usize, f64)> {
         let mut calls: Vec<(usize, Vec<Duration>)> = devices.iter().map(|&d| (d, Vec::new())).collect();
         // The first call makes pipelines and buffers, or warms the caches.
         calls.retain(|&(device, _)| self.left(self.until).is_zero() || self.time(device).is_some());
         let begin = self.world.now();
-        'rounds: for round in 0..MOST_ROUNDS {
+        'rounds: for round in 0..MAX_ROUNDS {
             if calls.is_empty() || (round >= ROUNDS && self.world.now().saturating_sub(begin) >= share) {
                 break;
             }
@@ -313,8 +320,9 @@ impl<W: World> Trial<'_, W> {
         }
     }
 
-    /// Measures between two numbers of items where different devices are the fastest, where these are furthest apart, until they
-    /// are close together everywhere or time is up; then each of them again.
+    /// Measures between two numbers of items where different devices are the fastest, where these
+    /// are furthest apart, until they are close together everywhere or time is up; then each of
+    /// them again.
     fn refine(&mut self) {
         let depths = self.devices[0].times.curves.len();
         let mut again = 0;

@@ -5,7 +5,7 @@ use std::{cell::Cell, sync::atomic::Ordering, time::Duration};
 use super::{
     Hybrid, NOT_FORCED,
     device::Device,
-    feedback::{Call, Candidate, Kind, LOYALTY},
+    feedback::{Call, Candidate, HYSTERESIS, Kind},
     learned,
     operators::Operator,
     route::{Reason, Route},
@@ -17,13 +17,13 @@ use crate::{backend::Backend, task::Load};
 pub(super) struct Decision {
     pub(super) route: Route,
     /// Whether devices compete for them.
-    pub(super) contest: Option<Contest>,
+    pub(super) competition: Option<Competition>,
     /// Whether what they take is to be learned, for an operator without a calibration.
     pub(super) is_learning: bool,
 }
 
 /// Calls of a kind that devices compete for.
-pub(super) struct Contest {
+pub(super) struct Competition {
     pub(super) kind: Kind,
     /// What they take on each device by calibration alone; 0 where nothing is predicted.
     calibrated_ns: [u64; Backend::ALL.len()],
@@ -31,7 +31,7 @@ pub(super) struct Contest {
     best_ns: u64,
 }
 
-impl Contest {
+impl Competition {
     /// The call as it was predicted; `None` if nothing was predicted of it there.
     pub(super) fn call(&self, route: &Route) -> Option<Call> {
         let calibrated_ns = self.calibrated_ns[route.backend as usize];
@@ -45,21 +45,21 @@ impl Contest {
 }
 
 impl Hybrid {
-    /// Whether it is so little that the CPU is the fastest whatever it is: asked before anything else, as such calls take less
-    /// time than to predict one.
+    /// Whether it is so little that the CPU is the fastest whatever it is: asked before anything
+    /// else, as such calls take less time than to predict one.
     #[inline]
     pub(super) fn is_small(&self, operator: &Operator, load: &Load) -> bool {
         operator.is_small(load) && self.forced.load(Ordering::Relaxed) == NOT_FORCED
     }
 
-    /// Where tasks go by what is known, and whether devices compete for them.
+    /// The device that the predictions choose, and whether devices compete for the tasks.
     pub(super) fn decide(&self, operator: &Operator, load: Load) -> Decision {
         let (wanted, reason) = match self.forced() {
             Some(backend) => (Some(backend), Reason::Forced),
             None => (operator.directive, Reason::ForcedByEnvironment),
         };
         let calibrated = match wanted {
-            // What is forced is not measured.
+            // Forced calls are not measured.
             Some(_) => operator.table.get().and_then(Option::as_ref),
             None if self.devices.len() == 1 => None,
             None => self.table_of(operator),
@@ -80,7 +80,7 @@ impl Hybrid {
                         reason: Reason::Tried,
                         predicted_ns: Default::default(),
                     },
-                    contest: None,
+                    competition: None,
                     is_learning: true,
                 };
             }
@@ -101,7 +101,7 @@ impl Hybrid {
             known.factor
         };
         let mut prediction = table.map_or(Prediction::default(), |table| table.predict(&load, factor));
-        prediction.stay(there.get(), LOYALTY);
+        prediction.stay(there.get(), HYSTERESIS);
         let (backend, reason) = match (wanted, table) {
             (Some(backend), _) => (backend, reason),
             (None, None) if self.devices.len() == 1 => (Backend::Cpu, Reason::OnlyDevice),
@@ -115,7 +115,7 @@ impl Hybrid {
             },
         };
         let is_contested = reason == Reason::Fastest && prediction.ns.iter().filter(|ns| **ns > 0).count() > 1;
-        let contest = is_contested.then_some(Contest {
+        let competition = is_contested.then_some(Competition {
             kind,
             calibrated_ns: prediction.calibrated_ns,
             best_ns: prediction.ns[backend as usize],
@@ -144,30 +144,31 @@ impl Hybrid {
         }
         Decision {
             route,
-            contest,
+            competition,
             is_learning: false,
         }
     }
 
-    /// Once in a while a device that calls pass by is tried, for a few calls in a row: because they took longer there than calibration
-    /// has it, or to see whether they take less.
-    pub(super) fn try_another(&self, contest: &Contest, route: &mut Route) {
+    /// Once in a while a device that calls pass by is tried, for a few calls in a row: because they
+    /// took longer there than calibration has it, or to see whether they take less.
+    pub(super) fn try_another(&self, competition: &Competition, route: &mut Route) {
         if route.reason != Reason::Fastest {
             return;
         }
         let candidates = self.devices.iter().filter_map(|device| {
             let backend = device.backend();
-            let [calibrated_ns, ns] = [contest.calibrated_ns, route.predicted_ns].map(|ns| ns[backend as usize]);
-            // To open one takes longer than any trial, and so is done for those alone that promise to be faster.
-            let is_ready = ns <= contest.best_ns || backend == Backend::Cpu || device.was_open();
+            let [calibrated_ns, ns] = [competition.calibrated_ns, route.predicted_ns].map(|ns| ns[backend as usize]);
+            // To open one takes longer than any trial, and so is done for those alone that promise
+            // to be faster.
+            let is_ready = ns <= competition.best_ns || backend == Backend::Cpu || device.was_open();
             let competes = backend != route.backend && ns > 0 && is_ready && self.is_in_use(backend);
             competes.then_some(Candidate {
                 backend,
-                excess: ns as f64 / contest.best_ns as f64 - 1.0,
-                is_calibrated: calibrated_ns < contest.best_ns,
+                excess: ns as f64 / competition.best_ns as f64 - 1.0,
+                is_calibrated: calibrated_ns < competition.best_ns,
             })
         });
-        if let Some(backend) = self.feedback.tried(contest.kind, route.backend, candidates) {
+        if let Some(backend) = self.feedback.tried(competition.kind, route.backend, candidates) {
             route.backend = backend;
             route.reason = Reason::Tried;
         }

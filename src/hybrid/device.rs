@@ -79,7 +79,8 @@ impl Device {
             State::Failed(error) => return Err(error.clone()),
             State::Closed => {}
         }
-        // Tuned before anything is measured on it: a calibration measures tasks, not how they came to be tuned.
+        // Tuned before anything is measured on it: a calibration measures tasks, not how they came
+        // to be tuned.
         let opened =
             Executor::on(&self.adapter, self.options.clone()).and_then(|executor| executor.tune().map(|_| executor));
         match opened {
@@ -107,7 +108,8 @@ impl Device {
         result
     }
 
-    /// Takes an executor out of use, unless another one has taken its place meanwhile, or the error was not the device's.
+    /// Takes an executor out of use, unless another one has taken its place meanwhile, or the error
+    /// was not the device's.
     pub(super) fn fail(&self, executor: &Arc<Executor>, error: &Error) {
         if !error.ends_the_device() {
             return;
@@ -134,7 +136,8 @@ impl Device {
         self.executor().map(|_| ())
     }
 
-    /// A panic while it was locked cannot have left anything half done: each state is written as a whole.
+    /// A panic while it was locked cannot have left anything half done: each state is written as a
+    /// whole.
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,9 @@
 //! What calls took, against what was predicted of them.
 //!
-//! A calibration has the times of one state of the machine. A GPU's clocks follow its load, so that the same short call takes two
-//! or three times as long between others; caches, memory and neighbours change what a call takes as well. So calls that
-//! two devices compete for are timed, and what is predicted of the next ones like them is put right.
+//! A calibration has the times of one state of the machine. A GPU's clocks follow its load, so that
+//! the same short call takes two or three times as long between others; caches, memory and
+//! neighbours change what a call takes as well. So calls that two devices compete for are timed,
+//! and the predictions for similar calls are corrected.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -11,45 +12,53 @@ use std::{
 
 use crate::{backend::Backend, task::Load};
 
-/// Kinds of calls that are remembered, at most: so many places of [`WAYS`] each. A newer one takes the place of an older one.
+/// The maximum number of remembered kinds of calls: this number of places of [`WAYS`] each. A newer
+/// kind replaces an older one.
 const SETS: usize = 1 << SET_BITS;
 const SET_BITS: u32 = 7;
 const WAYS: usize = 4;
 
-/// Calls of a trial: the first finds threads asleep and caches cold, of the others the fastest counts.
+/// Calls of a trial: the first finds threads asleep and caches cold, of the others the fastest
+/// counts.
 const TRIAL: u8 = 3;
 
-/// A trial ends after its second call if that took so many times as long as one on the device that is the fastest.
+/// A trial ends after its second call if that took this factor of the time on the fastest device.
 const HOPELESS: f64 = 2.0;
 
-/// A trial costs one part in so many of what calls take, at the most, and less each time that it is lost.
-const PATIENCE: f64 = 50.0;
+/// A trial costs at most the time of all calls over this, and less each time that it is lost.
+const TRIAL_PARTS: f64 = 50.0;
 
-/// Calls at least before a device is tried for the first time; the second of two devices waits for twice as many.
+/// Calls at least before a device is tried for the first time; the second of two devices waits for
+/// twice as many.
 const FIRST_TRIAL: f64 = 10.0;
 
-/// The first trial costs one part in so many of the calls before it, if the device takes as long as calibration has it.
-const FIRST_PATIENCE: f64 = 5.0;
+/// The first trial costs the time of the calls before it over this, if the device takes as long as
+/// calibrated.
+const FIRST_TRIAL_PARTS: f64 = 5.0;
 
-/// Calls at least before it is tried again; twice as many for each trial that it has lost, up to so many of them.
+/// The least number of calls before it is tried again; doubled for each lost trial, up to
+/// [`MAX_LOST`] of these.
 const NEXT_TRIAL: f64 = 25.0;
-const MOST_LOST: u8 = 9;
+const MAX_LOST: u8 = 9;
 
-/// Devices that calibration has as slower by up to this part of the fastest one's time are tried as well: it may be off by as much.
+/// Devices that calibration has as slower by up to this part of the fastest one's time are tried as
+/// well: it may be off by as much.
 const WORTH_A_TRY: f64 = 2.0;
 
-/// Calls stay on a device until another is predicted to be so many times as fast: to change costs a call or two on cold caches, and
-/// two that are as fast as each other would take turns.
-pub(super) const LOYALTY: f64 = 1.05;
+/// Calls stay on a device until another is predicted to be faster by this factor: to change costs a
+/// call or two on cold caches, and two that are as fast as each other would alternate.
+pub(super) const HYSTERESIS: f64 = 1.05;
 
-/// One call counts as this many times as long as predicted at the most, and as this part of it at the least: it may have been
-/// disturbed.
-const MOST_RATIO: f64 = 4.0;
+/// One call counts as this many times as long as predicted at the most, and as this part of it at
+/// the least: it may have been disturbed.
+const MAX_RATIO: f64 = 4.0;
 
-/// What a device may be found to take of what was predicted, at the most; and one part in as many at the least.
-const MOST_FACTOR: f64 = 64.0;
+/// What a device may be found to take of what was predicted, at the most; and one part in as many
+/// at the least.
+const MAX_FACTOR: f64 = 64.0;
 
-/// Calls that are alike: of one operator, with as many items, of as many steps, in as many tasks, to within a factor of two.
+/// Calls that are alike: of one operator, with as many items, of as many steps, in as many tasks,
+/// to within a factor of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind(u32);
 
@@ -82,14 +91,14 @@ pub(super) struct Candidate {
     pub(super) is_calibrated: bool,
 }
 
-/// What is known of one kind of calls on one device, in a word that is read and written as a whole.
+/// The feedback of one kind of calls on one device, in a word that is read and written as a whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Slot {
     /// What tells the kind and the device from others of the same place; not 0.
     tag: u16,
     /// Calls that went elsewhere since the device was last used, 14 bits.
     passed: u16,
-    /// What calls take, as so many times what calibration has of them, once it is known.
+    /// The time of calls over the calibrated time, once it is known.
     factor: Option<f64>,
     /// The same of the last call, if there was one.
     last: Option<f64>,
@@ -100,7 +109,7 @@ struct Slot {
 }
 
 impl Slot {
-    const MOST_PASSED: u16 = (1 << 14) - 1;
+    const MAX_PASSED: u16 = (1 << 14) - 1;
     /// Stands for no ratio.
     const NONE: u64 = 1 << 13;
     /// Ratios are kept to one part in 1,500, from 1/256 to 256.
@@ -141,26 +150,28 @@ impl Slot {
             })
         };
         u64::from(self.tag)
-            | u64::from(self.passed.min(Self::MOST_PASSED)) << 16
+            | u64::from(self.passed.min(Self::MAX_PASSED)) << 16
             | ratio(self.factor) << 30
             | ratio(self.last) << 44
             | u64::from(self.lost.min(15)) << 58
             | u64::from(self.trial.min(3)) << 62
     }
 
-    /// Takes note of what a call took, as so many times what calibration has of it.
+    /// Records the time of a call over the calibrated time.
     fn learn(&mut self, ratio: f64) {
         let is_first = self.passed > 0;
         self.passed = 0;
         let before = self.last.replace(ratio).filter(|_| !is_first);
-        // Of two calls in a row the faster counts: one that was disturbed, or found threads asleep and caches cold, does not.
+        // Of two calls in a row the faster counts: one that was disturbed, or found threads asleep
+        // and caches cold, does not.
         let Some(before) = before else { return };
         let old = self.factor.unwrap_or(1.0);
-        let change = (ratio.min(before) / old).clamp(1.0 / MOST_RATIO, MOST_RATIO);
-        // Half of the way, as ratios go. But nothing makes a call take less than it needs, and a trial is over soon.
+        let change = (ratio.min(before) / old).clamp(1.0 / MAX_RATIO, MAX_RATIO);
+        // Half of the way, as ratios go. But nothing makes a call take less than it needs, and a
+        // trial is over soon.
         let is_whole = change < 1.0 && (self.factor.is_none() || self.trial > 0);
         let step = if is_whole { change } else { change.sqrt() };
-        self.factor = Some((old * step).clamp(1.0 / MOST_FACTOR, MOST_FACTOR));
+        self.factor = Some((old * step).clamp(1.0 / MAX_FACTOR, MAX_FACTOR));
     }
 
     /// Whether it is time for a trial of the candidate of this number.
@@ -170,10 +181,10 @@ impl Slot {
         }
         let cost = candidate.excess * f64::from(TRIAL);
         let wanted = match self.last {
-            None => (cost * FIRST_PATIENCE).max(FIRST_TRIAL) * f64::from(number + 1),
-            Some(_) => (cost * PATIENCE).max(NEXT_TRIAL) * f64::from(1_u32 << self.lost.min(MOST_LOST)),
+            None => (cost * FIRST_TRIAL_PARTS).max(FIRST_TRIAL) * f64::from(number + 1),
+            Some(_) => (cost * TRIAL_PARTS).max(NEXT_TRIAL) * f64::from(1_u32 << self.lost.min(MAX_LOST)),
         };
-        f64::from(self.passed) >= wanted.min(f64::from(Self::MOST_PASSED))
+        f64::from(self.passed) >= wanted.min(f64::from(Self::MAX_PASSED))
     }
 }
 
@@ -186,10 +197,10 @@ fn mixed(mut x: u64) -> u64 {
     x ^ (x >> 33)
 }
 
-/// What is known of a kind of calls on a device.
+/// The feedback of a kind of calls on a device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Known {
-    /// What they take, as so many times what calibration has of them; 1 until something was learned.
+    /// Their time over the calibrated time; 1 until something was learned.
     pub(super) factor: f64,
     /// Whether the last of them was done there, and not to try it.
     pub(super) is_there: bool,
@@ -237,8 +248,8 @@ impl Feedback {
         }
     }
 
-    /// Takes note of a call. What was predicted may be of a time before other calls were learned from, so that only what calibration has
-    /// counts.
+    /// Takes note of a call. What was predicted may be of a time before other calls were learned
+    /// from, so that only what calibration has counts.
     pub(super) fn learn(&self, call: &Call, took: Duration) {
         let (place, mut slot) = self.slot(call.kind, call.backend);
         let calibrated = call.calibrated.as_secs_f64().max(1e-9);
@@ -246,7 +257,7 @@ impl Feedback {
             // It is the fastest.
             (slot.lost, slot.trial) = (0, 0);
         } else if slot.trial == 0 {
-            // Its trial ended while it was on its way.
+            // Its trial ended while it was in flight.
             return;
         } else if slot.passed == 0 {
             slot.trial += 1;
@@ -263,15 +274,17 @@ impl Feedback {
         place.store(slot.word(), Ordering::Relaxed);
     }
 
-    /// Takes note of a device that cannot do such calls, or has no memory for them: others are asked first for long.
+    /// Takes note of a device that cannot do such calls, or has no memory for them: others are
+    /// asked first for long.
     pub(super) fn avoid(&self, kind: Kind, backend: Backend) {
         let (place, mut slot) = self.slot(kind, backend);
-        (slot.factor, slot.last) = (Some(MOST_FACTOR), Some(MOST_FACTOR));
-        (slot.passed, slot.lost, slot.trial) = (1, MOST_LOST, 0);
+        (slot.factor, slot.last) = (Some(MAX_FACTOR), Some(MAX_FACTOR));
+        (slot.passed, slot.lost, slot.trial) = (1, MAX_LOST, 0);
         place.store(slot.word(), Ordering::Relaxed);
     }
 
-    /// The device that a call goes to in place of the one at `fastest`: one whose trial is under way, or due.
+    /// The device that a call goes to in place of the one at `fastest`: one whose trial is under
+    /// way, or due.
     pub(super) fn tried(
         &self,
         kind: Kind,
@@ -290,12 +303,12 @@ impl Feedback {
                 }
                 continue;
             }
-            slot.passed = (slot.passed + 1).min(Slot::MOST_PASSED);
+            slot.passed = (slot.passed + 1).min(Slot::MAX_PASSED);
             place.store(slot.word(), Ordering::Relaxed);
         }
         if tried.is_some() {
             let (place, mut slot) = self.slot(kind, fastest);
-            slot.passed = (slot.passed + 1).min(Slot::MOST_PASSED);
+            slot.passed = (slot.passed + 1).min(Slot::MAX_PASSED);
             place.store(slot.word(), Ordering::Relaxed);
         }
         tried

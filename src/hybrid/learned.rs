@@ -1,7 +1,8 @@
-//! What is known of an operator that comes without a calibration: what its calls took.
+//! An operator without a calibration: the times of its calls.
 //!
-//! Calls of each size, to within a factor of two, go to each device twice, the CPU first: the first finds caches cold, and maybe
-//! no pipeline, the second counts. Then they go where they took the least time, as if that had been calibrated.
+//! Calls of each size, to within a factor of two, go to each device twice, the CPU first: the first
+//! finds caches cold, and maybe no pipeline, the second counts. Then they go where they took the
+//! least time, as if that had been calibrated.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use crate::{backend::Backend, task::Load};
 /// Calls of a size on each device before it is decided.
 const CALLS: u8 = 2;
 
-/// A device is not tried with calls that are predicted to take so many times as long on it as on another, by those of other sizes.
+/// A device is not tried with calls whose predicted time on it, by those of other sizes, is this
+/// factor of that on another.
 const HOPELESS: f64 = 8.0;
 
 /// What calls of one size took on one device.
@@ -47,7 +49,8 @@ fn octave(load: &Load) -> u32 {
 }
 
 impl Learned {
-    /// The device that a call is to be tried on, of those there are, the CPU first; `None` if enough is known.
+    /// The device that a call is to be tried on, of those there are, the CPU first; `None` if
+    /// enough is known.
     pub(super) fn untried(&self, load: &Load, devices: impl Iterator<Item = Backend>) -> Option<Backend> {
         let table = self.table();
         // Shorter calls than those seen may take any part of their time.
@@ -129,8 +132,9 @@ mod tests {
 
     const DEVICES: [Backend; 2] = [Backend::Cpu, Backend::Vulkan];
 
-    /// Runs calls of so many items, each of which takes the CPU 10 ns an item and the device 10 µs and 1 ns an item, and five
-    /// times as long when it is the first of its size; returns where each of them went.
+    /// Runs calls of the given numbers of items, each of which takes the CPU 10 ns an item and the
+    /// device 10 µs and 1 ns an item, and five times as long when it is the first of its size;
+    /// returns where each of them went.
     fn calls(learned: &mut Learned, items: usize, count: usize) -> Vec<Backend> {
         let load = Load::flat(items);
         let mut went = Vec::new();

@@ -1,4 +1,4 @@
-//! The operators that a router has met, each with what is known of it.
+//! The operators that a router has met, each with its state.
 
 use std::sync::{
     Mutex, MutexGuard, OnceLock, PoisonError,
@@ -28,7 +28,7 @@ impl Identity {
     }
 }
 
-/// What is known of an operator.
+/// The state of an operator.
 #[derive(Debug)]
 pub(super) struct Operator {
     pub(super) identity: Identity,
@@ -37,8 +37,8 @@ pub(super) struct Operator {
     pub(super) calibration: Option<Calibration>,
     /// Where the environment wants its tasks.
     pub(super) directive: Option<Backend>,
-    /// What [`Table::small`] says, once it is known; 1 before that, so that nothing to do is nothing to decide. 0 where the
-    /// environment decides.
+    /// What [`Table::small`] says, once it is known; 1 before that, so that nothing to do is
+    /// nothing to decide. 0 where the environment decides.
     pub(super) small: AtomicU64,
     /// `None` inside if there was no time to measure it.
     pub(super) table: OnceLock<Option<Table>>,
@@ -73,7 +73,7 @@ impl Operator {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is decided without a look at the table: nothing where the environment decides.
+    /// The choice that needs no table: none where the environment decides.
     pub(super) fn small_of(&self, table: &Table) -> u64 {
         if self.directive.is_none() {
             // Nothing at all is the CPU's in any case.

@@ -20,7 +20,7 @@ use crate::{
     task::{Calibration, CheckError, Load, Sample},
 };
 
-/// An operator's part of what is left of the budget: others may come, and none knows how many.
+/// An operator's share of the rest of the budget: others may come, in an unknown number.
 const SHARE: u32 = 5;
 
 /// With less time than this nothing is worth beginning.
@@ -33,7 +33,7 @@ const ALONE: Duration = Duration::from_millis(50);
 const PROOF: usize = 100;
 
 impl Hybrid {
-    /// Reads an operator's table, or measures it in its share of what is left of the budget.
+    /// Reads an operator's table, or measures it in its share of the rest of the budget.
     pub(super) fn calibrate(&self, operator: &Operator, spent: &mut Duration) -> Option<Table> {
         if let Some(table) = self.kept(operator) {
             return Some(table);
@@ -48,7 +48,7 @@ impl Hybrid {
             );
             return None;
         }
-        // Whoever was first has measured the same devices.
+        // The first process has measured the same devices.
         let lock = self.cache.lock(left / 2);
         let table = self
             .kept(operator)
@@ -65,14 +65,15 @@ impl Hybrid {
         (!is_cleared).then_some(table)
     }
 
-    /// Measures an operator: all `left` may go into opening devices and making pipelines, and of what is left then one part in
-    /// [`SHARE`].
+    /// Measures an operator: all `left` may go into opening devices and making pipelines, and of
+    /// the rest then one part in [`SHARE`].
     fn measure(&self, operator: &Operator, calibration: &Calibration, begin: Instant, left: Duration) -> Option<Table> {
         let identity = operator.identity;
         let name = identity.name;
         let backends: Vec<_> = self.devices.iter().map(|device| device.backend().name()).collect();
         log::info!("calibrating {name} on {}: {left:.1?} at most", backends.join(", "));
-        // Each depth may be another path through the kernel, and more items than one dispatch takes are.
+        // Each depth may be another path through the kernel, and more items than one dispatch takes
+        // are.
         let several = calibration
             .jumps
             .first()
@@ -84,7 +85,7 @@ impl Hybrid {
             .chain(several);
         let proofs: Vec<_> = proofs.map(|(items, generate)| generate(items, 1, 1)).collect();
         let mut contestants = Vec::new();
-        // What is known of the others, and was found out now.
+        // The other operators, and the one measured now.
         let (mut known, mut failures) = (0, Vec::new());
         for device in &self.devices {
             let backend = device.backend();
@@ -132,7 +133,8 @@ impl Hybrid {
         }
         let table = Table::measured(times);
         log::info!("{name} is calibrated, after {:.1?}: {}", begin.elapsed(), told(&table));
-        // One that fails only now may have been disturbed. And thresholds that the program did away with are not its to delete in the file.
+        // One that fails only now may have been disturbed. And thresholds that the program did away
+        // with are not its to delete in the file.
         if operator.is_cleared {
             log::info!("{name}: kept by `keep_tables`, in the place of the thresholds");
         } else if (is_complete || is_alone) && is_whole && table.times.len() == backends.len() {
@@ -144,11 +146,12 @@ impl Hybrid {
     }
 }
 
-/// What there is to remember of a device that could not be used: that it cannot be opened, or is wrong. Nothing, if that was for want of
-/// memory or time, which there may be soon, or if it was lost: what loses a device need not be this operator.
+/// What there is to remember of a device that could not be used: that it cannot be opened, or is
+/// wrong. Nothing, if that was for want of memory or time, which there may be soon, or if it was
+/// lost: what loses a device need not be this operator.
 fn failure(operator: Identity, device: &Device, error: &CheckError) -> Option<Failure> {
     let may_be_otherwise = match error {
-        CheckError::Failed(Error::OutOfMemory { .. } | Error::TooManyOnTheWay { .. } | Error::Timeout { .. }) => true,
+        CheckError::Failed(Error::OutOfMemory { .. } | Error::TooManyInFlight { .. } | Error::Timeout { .. }) => true,
         CheckError::Failed(Error::DeviceLost { .. } | Error::Driver { .. }) => device.was_open(),
         _ => false,
     };

@@ -41,15 +41,18 @@ pub enum Reason {
     Tried,
     /// A person's threshold says so.
     Threshold(Threshold),
-    /// The program says so: [`HybridOptions::force`](super::HybridOptions::force) or [`Hybrid::force`](super::Hybrid::force).
+    /// The program says so: [`HybridOptions::force`](super::HybridOptions::force) or
+    /// [`Hybrid::force`](super::Hybrid::force).
     Forced,
     /// [`ROUTE_ENV`] says so.
     ForcedByEnvironment,
     /// There is no other device.
     OnlyDevice,
-    /// The operator is not measured: there was no time left, another thread is at it, or no device could be used.
+    /// The operator is not measured: there was no time left, another thread is at it, or no device
+    /// could be used.
     NotCalibrated,
-    /// The device that was to do it failed earlier, and is not used until [`Hybrid::rebuild`](super::Hybrid::rebuild).
+    /// The device that was to do it failed earlier, and is not used until
+    /// [`Hybrid::rebuild`](super::Hybrid::rebuild).
     OutOfUse(Backend),
     /// The device that was to do it failed just now: the CPU did it.
     FellBack {
@@ -132,7 +135,7 @@ impl Directive {
         }
     }
 
-    /// Names of operators outweigh what is said for all.
+    /// Settings for one operator go before the setting for all.
     fn parse(list: &str) -> Result<Self, Error> {
         let mut directive = Self::default();
         for part in list.split(',').map(str::trim).filter(|part| !part.is_empty()) {

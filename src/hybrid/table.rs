@@ -1,4 +1,4 @@
-//! What is known of an operator: how long it takes on each device, and so from where on which of them is used.
+//! The table of an operator: its times on each device, and the thresholds that follow.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,8 @@ pub struct Table {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DecidedBy {
-    /// The device with the shortest predicted time, the number of tasks and the lengths of items considered.
+    /// The device with the shortest predicted time, the number of tasks and the lengths of items
+    /// considered.
     Times,
     /// The thresholds, as a person set them.
     Thresholds,
@@ -41,9 +42,9 @@ pub struct Threshold {
 const REACH: u64 = 64;
 
 /// Work that can be called small, as a power of two.
-const MOST_SMALL: u32 = 20;
+const MAX_SMALL: u32 = 20;
 
-/// What is expected of a load, on each device in nanoseconds; 0 where nothing is.
+/// The predicted time of a load on each device, in nanoseconds; 0 where there is none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Prediction {
     /// What it takes, by calibration and what calls took.
@@ -54,11 +55,11 @@ pub(super) struct Prediction {
 }
 
 impl Prediction {
-    /// Has a device stay the fastest, unless another is more than `loyalty` times as fast.
-    pub(super) fn stay(&mut self, there: Option<Backend>, loyalty: f64) {
+    /// Keeps a device the fastest, unless another is faster by more than the factor `hysteresis`.
+    pub(super) fn stay(&mut self, there: Option<Backend>, hysteresis: f64) {
         if let (Some(fastest), Some(there)) = (self.fastest, there) {
             let [ns, least] = [there, fastest].map(|backend| self.ns[backend as usize]);
-            if ns > 0 && ns as f64 <= least as f64 * loyalty {
+            if ns > 0 && ns as f64 <= least as f64 * hysteresis {
                 self.fastest = Some(there);
             }
         }
@@ -78,7 +79,8 @@ impl Table {
         table
     }
 
-    /// The predicted time on each device but those that cannot be the fastest, each put right by its `factor`.
+    /// The predicted time on each device but those that cannot be the fastest, each put right by
+    /// its `factor`.
     pub(super) fn predict(&self, load: &Load, factor: impl Fn(Backend) -> f64) -> Prediction {
         let mut prediction = Prediction::default();
         let mut best = f64::INFINITY;
@@ -99,7 +101,8 @@ impl Table {
         prediction
     }
 
-    /// Less [`Load::work`] than this is the CPU's, as no other device's shortest call is as short; 0 if there is no such.
+    /// Less [`Load::work`] than this is the CPU's, as no other device's shortest call is as short;
+    /// 0 if there is no such.
     pub(super) fn small(&self) -> u64 {
         let Some((cpu, others)) = self.times.split_first() else {
             return 0;
@@ -109,7 +112,7 @@ impl Table {
             return 0;
         }
         // Half of it, as what the CPU takes may be off too.
-        let works = (0..u64::from(MOST_SMALL)).map(|power| 1 << power);
+        let works = (0..u64::from(MAX_SMALL)).map(|power| 1 << power);
         works
             .take_while(|&work| cpu.most_ns(work) < floor / 2.0)
             .last()
@@ -129,8 +132,8 @@ impl Table {
         best.map(|(backend, _)| backend)
     }
 
-    /// The threshold that holds for a load: of the greatest depth that is not above the load's, the greatest number of items.
-    /// `None` where times decide.
+    /// The threshold that holds for a load: of the greatest depth that is not above the load's, the
+    /// greatest number of items. `None` where times decide.
     pub(super) fn threshold(&self, load: &Load) -> Option<Threshold> {
         if self.decided_by == DecidedBy::Times {
             return None;
@@ -165,7 +168,8 @@ impl Table {
                 items: 1,
                 backend: now,
             });
-            // Lines cross once between two points, so that looking at each point, and far behind the last, finds what there is.
+            // Lines cross once between two points, so that looking at each point, and far behind
+            // the last, finds what there is.
             let points = self.times.iter().flat_map(|t| &t.curves).flat_map(|c| &c.points);
             let mut sizes: Vec<u64> = points.map(|point| point.0).collect();
             sizes.extend(sizes.iter().max().map(|last| last.saturating_mul(REACH)));
@@ -174,7 +178,8 @@ impl Table {
             let mut from = 1;
             for to in sizes {
                 while let Some(backend) = best(to).filter(|&backend| backend != now) {
-                    // A third device may be the best in between: the first change is looked for, then the next.
+                    // A third device may be the best in between: the first change is looked for,
+                    // then the next.
                     let (items, next) = first_change(from, to, now, best).unwrap_or((to, backend));
                     found.push(Threshold {
                         depth,

@@ -14,8 +14,9 @@ use super::{
 use crate::{error::Error, task::Task};
 
 impl Hybrid {
-    /// The operator's table: made, or read, on first use. `None` if there is none, or another thread is making one right now:
-    /// to wait for it could be for ever, where a pool of threads has run out of those that it takes to finish.
+    /// The operator's table: made, or read, on first use. `None` if there is none, or another
+    /// thread is making one right now: to wait for it could be for ever, where a pool of threads
+    /// has run out of those that it takes to finish.
     pub(super) fn table_of<'o>(&self, operator: &'o Operator) -> Option<&'o Table> {
         let cell = &operator.table;
         if let Some(table) = cell.get() {
@@ -33,15 +34,15 @@ impl Hybrid {
         table
     }
 
-    /// What is known of an operator; it is calibrated if it is not yet. `None` if there is no GPU, no time left, another
-    /// thread is at it, or the operator has no [`Task::CALIBRATION`].
+    /// The table of an operator, which is calibrated if it is not yet. `None` if there is no GPU,
+    /// no time left, another thread is at it, or the operator has no [`Task::CALIBRATION`].
     #[must_use]
     pub fn table<T: Task>(&self) -> Option<&Table> {
         self.table_of(self.operator::<T>())
     }
 
-    /// Sets from how many items on which device an operator uses, until the router is dropped; [`Hybrid::keep_tables`] stores
-    /// it. No threshold at all: the measured times decide again.
+    /// Sets from how many items on which device an operator uses, until the router is dropped;
+    /// [`Hybrid::keep_tables`] stores it. No threshold at all: the measured times decide again.
     ///
     /// # Errors
     /// [`Error::NotRouted`] for a device that the router does not have.

@@ -19,7 +19,8 @@ fn router(adapter: &Adapter, folder: &std::path::Path) -> Hybrid {
     Hybrid::on(std::slice::from_ref(adapter), options).unwrap()
 }
 
-/// Runs a task on a new router, which calibrates if need be, and says whether it tried to use the device.
+/// Runs a task on a new router, which calibrates if need be, and says whether it tried to use the
+/// device.
 fn tries(adapter: &Adapter, folder: &std::path::Path) -> bool {
     let router = router(adapter, folder);
     let data = [1.0_f32; 3000];
@@ -29,7 +30,7 @@ fn tries(adapter: &Adapter, folder: &std::path::Path) -> bool {
     router.devices[1].was_open() || router.devices[1].failure().is_some()
 }
 
-/// Changes what is kept.
+/// Changes the stored file.
 fn edit(adapter: &Adapter, folder: &std::path::Path, change: impl Fn(&mut serde_json::Value)) {
     let file = router(adapter, folder).table_file().unwrap();
     let mut kept = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
@@ -66,7 +67,7 @@ fn a_device_that_computes_wrongly_is_not_tried_by_every_process() {
     let folder = tempfile::tempdir().unwrap();
     assert!(tries(&adapter, folder.path()));
     router(&adapter, folder.path()).rebuild(Backend::Vulkan).unwrap();
-    assert!(tries(&adapter, folder.path()), "whoever made it anew wants it tried");
+    assert!(tries(&adapter, folder.path()), "a rebuilt device is tried again");
 }
 
 #[cfg(all(target_os = "linux", feature = "gles"))]

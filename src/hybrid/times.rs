@@ -25,7 +25,8 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// The time of a call with so many items: on straight lines between what was measured, the last of which goes on.
+    /// The time of a call by its number of items: straight lines between the measured points, the
+    /// last of which goes on.
     #[must_use]
     pub fn ns(&self, items: u64) -> f64 {
         let points = &self.points;
@@ -39,7 +40,8 @@ impl Curve {
             return first.1;
         }
         if items > last.0 {
-            // Two points that are close together make a line of noise: the line on which times go on begins far below the last.
+            // Two points that are close together make a line of noise: the line on which times go
+            // on begins far below the last.
             let base = points.partition_point(|point| point.0 <= last.0 / 4).saturating_sub(1);
             let (x, y) = points[base];
             let slope = (last.1 - y) / ratio(last.0 - x, 1);
@@ -89,7 +91,8 @@ impl DeviceTimes {
         first.map_or(f64::INFINITY, |point| 0.75 * point.1)
     }
 
-    /// Between two depths, and above the last, times grow evenly; and no call is shorter than its longest item.
+    /// Between two depths, and above the last, times grow evenly; and no call is shorter than its
+    /// longest item.
     fn deep_ns(curves: &[Curve], load: &Load) -> f64 {
         if load.longest <= curves[0].depth {
             return curves[0].ns(load.items);

@@ -6,13 +6,15 @@ use rayon::prelude::*;
 
 use crate::task::{Calibration, Cost, Extent, Generate, Kernel, Random, Step, Task, generated, word};
 
-/// An element of the field in Montgomery form with R = 2^256: four limbs, the lowest first, as ark-ff keeps them.
+/// An element of the field in Montgomery form with R = 2^256: four limbs, the lowest first, as
+/// ark-ff keeps them.
 pub type Element = [u64; 4];
 
-/// `a[i] · b[i] · b[i] · …` in the scalar field of BN254, with as many factors `b[i]` as there are products.
+/// `a[i] · b[i] · b[i] · …` in the scalar field of BN254, with as many factors `b[i]` as there are
+/// products.
 ///
-/// Inputs and output are in Montgomery form with R = 2^256. Any 256 bits are taken for their residue modulo the field's order;
-/// the output is below it.
+/// Inputs and output are in Montgomery form with R = 2^256. Any 256 bits are taken for their
+/// residue modulo the field's order; the output is below it.
 #[derive(Clone, Copy, Debug)]
 pub struct Bn254FrMul<'a> {
     /// Shape `[n]`.
@@ -23,18 +25,19 @@ pub struct Bn254FrMul<'a> {
     pub products: u16,
 }
 
-/// Products of one dispatch, at the most: Mesa's drivers for CPUs end a kernel's loops after 65,535 rounds, without a word.
-const MOST_PRODUCTS: u32 = 1 << 15;
+/// Products of one dispatch, at the most: Mesa's drivers for CPUs end a kernel's loops after 65,535
+/// rounds, without a word.
+const MAX_PRODUCTS: u32 = 1 << 15;
 
 /// A chain that is longer goes on, in another dispatch, from what the one before it wrote.
 fn step(extent: &Extent, number: usize) -> Option<Step> {
-    let done = word(number).checked_mul(MOST_PRODUCTS)?;
+    let done = word(number).checked_mul(MAX_PRODUCTS)?;
     let left = extent.parameters[0].checked_sub(done)?;
     if number > 0 && left == 0 {
         return None;
     }
     let mut step = Step::only(extent, 0)?;
-    step.immediates[2] = left.min(MOST_PRODUCTS);
+    step.immediates[2] = left.min(MAX_PRODUCTS);
     step.immediates[3] = u32::from(number > 0);
     Some(step)
 }
@@ -53,9 +56,10 @@ impl Task for Bn254FrMul<'_> {
             .dispatches(step, |elements, _| elements)
             .cost(Cost { element: 1000, word: 0 });
         #[expect(unsafe_code, reason = "a reviewed kernel")]
-        // SAFETY: each thread compares its number with that of the elements before it touches the two vectors of its element
-        // in each binding, and nothing else. Its loops have constant bounds, but for that over the products, whose number the
-        // host gives. There is no workgroup memory.
+        // SAFETY: each thread compares its number with that of the elements before it touches the
+        // two vectors of its element in each binding, and nothing else. Its loops have constant
+        // bounds, but for that over the products, whose number the host gives. There is no
+        // workgroup memory.
         unsafe {
             kernel.trusted::<Self>()
         }
@@ -124,7 +128,7 @@ fn residue(limbs: Element) -> Fr {
     Fr::new_unchecked(limbs)
 }
 
-/// Owned inputs, for tests and benches, of so many products per element.
+/// Owned inputs, for tests and benches, of `PRODUCTS` products per element.
 #[derive(Debug)]
 pub(crate) struct Input<const PRODUCTS: u16> {
     a: Vec<Element>,

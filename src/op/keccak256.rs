@@ -5,7 +5,8 @@ use sha3::Digest as _;
 use super::messages::{Block, hash};
 
 hash! {
-    /// Keccak-256 of each message, with the padding of Keccak's submission that Ethereum uses: not FIPS 202's SHA3-256.
+    /// Keccak-256 of each message, with the padding of Keccak's submission that Ethereum uses: not
+    /// FIPS 202's SHA3-256.
     Keccak256,
     operator: "keccak256",
     shader: "../../shaders/keccak256.wgsl" behind ["../../shaders/keccak_f.wgsl"],

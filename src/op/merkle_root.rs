@@ -4,11 +4,11 @@ use sha3::Digest as _;
 
 use crate::task::{Calibration, Cost, Extent, Generate, Kernel, Random, Step, Task, Whole, word};
 
-/// The root of the tree over leaves of 32 bytes. A node is keccak256 of its two children, left before right; a node without
-/// a sibling moves up unchanged. The leaves are taken as they are, so that one leaf is its own root. Without leaves there is
-/// no root: the output is empty.
+/// The root of the tree over leaves of 32 bytes. A node is keccak256 of its two children, left
+/// before right; a node without a sibling moves up unchanged. The leaves are taken as they are, so
+/// that one leaf is its own root. Without leaves there is no root: the output is empty.
 ///
-/// Whoever must keep a node from being taken for a leaf hashes leaves in another way than nodes, beforehand.
+/// Where a node must not pass for a leaf, leaves are hashed in another way than nodes, beforehand.
 #[derive(Clone, Copy, Debug)]
 pub struct MerkleRoot<'a> {
     /// Shape `[n]`.
@@ -37,9 +37,10 @@ impl Task for MerkleRoot<'_> {
             .dispatches(step, room)
             .cost(COST);
         #[expect(unsafe_code, reason = "a reviewed kernel")]
-        // SAFETY: each workgroup looks for its tree among those of the table, and reads no leaf or node behind the last of it.
-        // Where nodes lie behind the roots is told by `step`, and `room` has the place; workgroups beyond the last are told
-        // by their number. Loops end after ten levels, or with the number of trees; shared nodes are written before they are
+        // SAFETY: each workgroup looks for its tree among those of the table, and reads no leaf or
+        // node behind the last of it. Where nodes lie behind the roots is told by `step`, and
+        // `room` has the place; workgroups beyond the last are told by their number. Loops end
+        // after ten levels, or with the number of trees; shared nodes are written before they are
         // read.
         unsafe {
             kernel.trusted::<Self>()
@@ -72,7 +73,7 @@ fn room(elements: usize, words: usize) -> usize {
     3 * elements + between(words, 1) + between(words, 2)
 }
 
-/// Nodes that stand for 1,024^level leaves each, for leaves of so many words.
+/// Nodes that stand for 1,024^level leaves each, by the words of the leaves.
 fn between(words: usize, level: usize) -> usize {
     (words / 8) >> (LEVELS * level)
 }
@@ -124,7 +125,7 @@ fn root(leaves: &[Node]) -> Node {
     parent(&[left, right])
 }
 
-/// The root of at most so many leaves, by this thread.
+/// The root of at most this number of leaves, by this thread.
 fn root_here(leaves: &[Node]) -> Node {
     let mut nodes = [[0; 32]; LEAVES_OF_A_THREAD / 2];
     let mut n = leaves.len();

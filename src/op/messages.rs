@@ -4,12 +4,13 @@ use rayon::prelude::*;
 
 use crate::task::{Cost, Digest, Kernel, Random};
 
-/// Longer messages are hashed by the host while it writes the others: on the device a message is one thread's work, for which
-/// a small GPU takes a hundred times as long as a core. Mesa's drivers for CPUs also end a kernel's loops after 65,535 rounds
-/// altogether, without a word; of keccak-f this length has 48,000.
+/// Longer messages are hashed by the host while it writes the others: on the device a message is
+/// one thread's work, for which a small GPU takes a hundred times as long as a core. Mesa's drivers
+/// for CPUs also end a kernel's loops after 65,535 rounds altogether, without a word; of keccak-f
+/// this length has 48,000.
 pub(super) const LONGEST_BYTES: usize = 256 << 10;
 
-/// So many nanoseconds of work are done before other threads are awake.
+/// The nanoseconds of work that are done before other threads are awake.
 const FEW_NANOS: usize = 40_000;
 
 /// What a hash makes of a message: blocks.
@@ -25,14 +26,14 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Blocks of a message of so many bytes.
+    /// The blocks of a message, by its bytes.
     pub(super) const fn count(self, bytes: usize) -> usize {
         (bytes + self.padding).div_ceil(self.bytes)
     }
 }
 
-/// Declares the operator of a hash: its task over messages, and owned input. What is the hash's own comes from the file that
-/// calls it, where `digest` digests a message.
+/// Declares the operator of a hash: its task over messages, and owned input. The parts of one hash
+/// come from the file that calls it, where `digest` digests a message.
 macro_rules! hash {
     (
         $(#[$doc:meta])*
@@ -45,8 +46,8 @@ macro_rules! hash {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name<'a, M> {
-            /// Shape `[n]`, each of any length: slices, vectors or arrays of bytes. A call may panic if a message gives
-            /// bytes of another length when it is asked again.
+            /// Shape `[n]`, each of any length: slices, vectors or arrays of bytes. A call may
+            /// panic if a message gives bytes of another length when it is asked again.
             pub messages: &'a [M],
         }
 
@@ -68,10 +69,11 @@ macro_rules! hash {
                     $block,
                 );
                 #[expect(unsafe_code, reason = "a reviewed kernel")]
-                // SAFETY: each thread compares its number with that of the messages before it touches an entry of the table,
-                // and reads words from that message's first to its last, or the eight of a digest; what it shares in workgroup
-                // memory it writes before the barrier behind which that is read, but for threads without a message, whose
-                // part is not read. Loops end with the message.
+                // SAFETY: each thread compares its number with that of the messages before it
+                // touches an entry of the table, and reads words from that message's first to its
+                // last, or the eight of a digest; what it shares in workgroup memory it writes
+                // before the barrier behind which that is read, but for threads without a message,
+                // whose part is not read. Loops end with the message.
                 unsafe {
                     kernel.trusted::<Self>()
                 }
@@ -102,7 +104,7 @@ macro_rules! hash {
             }
         }
 
-        /// Messages of so many bytes, for calibrations, tests and benches.
+        /// Messages of `BYTES` bytes, for calibrations, tests and benches.
         #[derive(Debug)]
         pub(crate) struct Input<const BYTES: usize>(Vec<[u8; BYTES]>);
 
@@ -146,7 +148,7 @@ pub(super) fn write<M: AsRef<[u8]> + Sync>(messages: &[M], output: &mut [[u8; 32
     }
 }
 
-/// As [`write()`], to memory that nobody wrote yet: each thread faults its own part in.
+/// As [`write()`], to memory that is not initialised: each thread faults its own part in.
 pub(super) fn append<M: AsRef<[u8]> + Sync>(messages: &[M], output: &mut Vec<[u8; 32]>, digest: Digest, block: Block) {
     if are_few(messages, block) {
         output.extend(messages.iter().map(|message| digest(message.as_ref())));

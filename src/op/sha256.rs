@@ -10,8 +10,8 @@ hash! {
     operator: "sha256",
     shader: "../../shaders/sha256.wgsl" behind [],
     block: BLOCK,
-    // Two digests, of which trees are made, are 64 bytes: on the way to messages of 32 blocks, whose upload is bound by memory, theirs
-    // would be taken for four times as long.
+    // Two digests, of which trees are made, are 64 bytes: on the way to messages of 32 blocks,
+    // whose upload is bound by memory, theirs would be taken for four times as long.
     calibration: { 55 => 1, 64 => 2, 2039 => 32 },
 }
 

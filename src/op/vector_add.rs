@@ -1,9 +1,11 @@
-//! `vector_add`: the element-wise sum of two vectors of f32, the yardstick that no transfer pays for.
+//! `vector_add`: the element-wise sum of two vectors of f32, the yardstick that no transfer pays
+//! for.
 
 use crate::task::{Calibration, Cost, Generate, Kernel, Random, Task};
 
-/// `sum[i] = a[i] + b[i]` over f32, rounded to nearest as IEEE 754 wants it. Overflow gives an infinity, infinities of
-/// opposite sign a NaN; the payload of a NaN is unspecified, and a GPU may flush subnormal numbers to zero.
+/// `sum[i] = a[i] + b[i]` over f32, rounded to nearest as IEEE 754 wants it. Overflow gives an
+/// infinity, infinities of opposite sign a NaN; the payload of a NaN is unspecified, and a GPU may
+/// flush subnormal numbers to zero.
 #[derive(Clone, Copy, Debug)]
 pub struct VectorAdd<'a> {
     /// Shape `[n]`.
@@ -19,8 +21,9 @@ impl Task for VectorAdd<'_> {
             .elements_per_thread(4)
             .cost(Cost { element: 1, word: 0 });
         #[expect(unsafe_code, reason = "a reviewed kernel")]
-        // SAFETY: each thread compares its number with that of the groups of four elements, rounded up, before it touches a
-        // binding at that number and nowhere else. There is no loop and no workgroup memory.
+        // SAFETY: each thread compares its number with that of the groups of four elements, rounded
+        // up, before it touches a binding at that number and nowhere else. There is no loop and no
+        // workgroup memory.
         unsafe {
             kernel.trusted::<Self>()
         }

@@ -22,8 +22,8 @@ pub(crate) struct Place<'a> {
 }
 
 /// Elements, of shape `[len]`, where an executor computes: in the device's memory, or on
-/// [`Backend::Cpu`](crate::Backend::Cpu) in the host's. Only the executor that made it, or threads that share that, can use
-/// it; it keeps the device, as a [`Pending`](crate::Pending) does.
+/// [`Backend::Cpu`](crate::Backend::Cpu) in the host's. Only the executor that made it, or threads
+/// that share that, can use it; it keeps the device, as a [`Pending`](crate::Pending) does.
 ///
 /// ```
 /// use gpu_executor::{Backend, Error, Executor};
@@ -142,7 +142,8 @@ impl<T: bytemuck::Pod + Send + Sync> DeviceBuffer<T> {
         }
     }
 
-    /// The elements in the host's memory; `None` on a device. There is nothing in them that a panic could have left half done.
+    /// The elements in the host's memory; `None` on a device. There is nothing in them that a panic
+    /// could have left half done.
     pub(super) fn host(&self) -> Option<RwLockReadGuard<'_, Vec<T>>> {
         match &self.memory {
             Memory::Host(items) => Some(items.read().unwrap_or_else(PoisonError::into_inner)),

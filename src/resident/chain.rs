@@ -22,10 +22,11 @@ use crate::{
     task::{Appended, Inputs as _, Task, TaskExt as _, Whole, words},
 };
 
-/// Operators that are recorded and then run together: each is given buffers, and writes one. They are one submission,
-/// and each sees what those before it wrote.
+/// Operators that are recorded and then run together: each is given buffers, and writes one. They
+/// are one submission, and each sees what those before it wrote.
 ///
-/// A buffer that a chain writes is borrowed until the chain has run, so that nothing else can read it:
+/// A buffer that a chain writes is borrowed until the chain has run, so that nothing else can read
+/// it:
 ///
 /// ```compile_fail,E0502
 /// # use gpu_executor::{Backend, Executor, VectorAdd};
@@ -39,7 +40,8 @@ use crate::{
 /// # Ok::<(), gpu_executor::Error>(())
 /// ```
 ///
-/// Within the chain, what [`add`](Self::add) returns stands for the buffer; two buffers can take turns:
+/// Within the chain, what [`add`](Self::add) returns stands for the buffer; two buffers can
+/// alternate:
 ///
 /// ```
 /// # use gpu_executor::{Backend, Executor, VectorAdd};
@@ -64,7 +66,7 @@ pub struct Chain<'a> {
     on_host: Vec<Box<dyn FnOnce() + Send + 'a>>,
 }
 
-/// A buffer that a chain writes: an output of what is added, and an input of what is added behind that.
+/// A buffer that a chain writes: the output of one step, and the input of later ones.
 pub struct Held<'a, T>(View<'a, T>);
 
 /// Where an operator of a chain writes to: a buffer, or one that the chain [holds](Chain::hold).
@@ -82,7 +84,7 @@ impl<T> Clone for Held<'_, T> {
 impl<T> Copy for Held<'_, T> {}
 
 impl<'a, T> Held<'a, T> {
-    /// It as an input of what is added to the same chain.
+    /// The buffer as an input of a later step of the same chain.
     #[must_use]
     pub fn view(self) -> View<'a, T> {
         self.0
@@ -144,14 +146,15 @@ impl<'a> Chain<'a> {
         Ok(Held(view))
     }
 
-    /// Adds an operator: its inputs, its parameters, and where its output goes, which must be as long as the output. What
-    /// is returned stands for the output within the chain.
+    /// Adds an operator: its inputs, its parameters, and where its output goes, which must be as
+    /// long as the output. What is returned stands for the output within the chain.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`], with as many operators before it for the task's number; [`Error::OutputLength`];
-    /// [`Error::WrongExecutor`]; [`Error::WrongChain`] for what another chain holds; [`Error::Aliased`] if the output is one
-    /// of the inputs; [`Error::NotResident`] names the limit of the device that an input goes beyond;
-    /// [`Error::OutOfMemory`], [`Error::DeviceLost`], [`Error::Driver`].
+    /// [`Error::LengthMismatch`], with as many operators before it for the task's number;
+    /// [`Error::OutputLength`]; [`Error::WrongExecutor`]; [`Error::WrongChain`] for what another
+    /// chain holds; [`Error::Aliased`] if the output is one of the inputs; [`Error::NotResident`]
+    /// names the limit of the device that an input goes beyond; [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`], [`Error::Driver`].
     pub fn add<T: Task<Inputs: OnDevice> + 'a>(
         &mut self,
         inputs: <T::Inputs as OnDevice>::Views<'a>,
@@ -185,8 +188,9 @@ impl<'a> Chain<'a> {
         Ok(held)
     }
 
-    /// Adds tasks of an operator over a whole string each, such as trees, that lie end to end in one buffer: `lengths` are
-    /// their numbers of items. All of them are one dispatch, or one for each level. Empty tasks have no output.
+    /// Adds tasks of an operator over a whole string each, such as trees, that lie end to end in
+    /// one buffer: `lengths` are their numbers of items. All of them are one dispatch, or one for
+    /// each level. Empty tasks have no output.
     ///
     /// ```
     /// # use gpu_executor::{Backend, Executor, MerkleRoot};
@@ -201,8 +205,8 @@ impl<'a> Chain<'a> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Chain::add`]; [`Error::OutOfRange`] if the tasks are longer than the buffer; [`Error::NotResident`] if a
-    /// task but the last does not end at eight bytes.
+    /// Those of [`Chain::add`]; [`Error::OutOfRange`] if the tasks are longer than the buffer;
+    /// [`Error::NotResident`] if a task but the last does not end at eight bytes.
     pub fn add_batch<T: Task<Inputs = Whole<E>> + 'a, E: bytemuck::Pod + Send + Sync>(
         &mut self,
         input: View<'a, E>,
@@ -254,7 +258,7 @@ impl<'a> Chain<'a> {
         Ok(held)
     }
 
-    /// Checks what is added, and makes it ready on a device.
+    /// Checks a step, and makes it ready on a device.
     fn add_bound<T: Task>(
         &mut self,
         bound: Bound<'_>,
@@ -299,13 +303,15 @@ impl<'a> Chain<'a> {
     /// Runs what was added, and waits for it.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::Driver`]; what the buffers contain is not known then.
+    /// [`Error::DeviceLost`], [`Error::Timeout`], [`Error::Driver`]; what the buffers contain is
+    /// not known then.
     pub fn run(self) -> Result<(), Error> {
         self.submit()?.wait()
     }
 
-    /// Starts what was added and returns at once. The buffers stay borrowed until what is returned is waited for or
-    /// dropped. On [`Backend::Cpu`](crate::Backend::Cpu) it is run before the call returns.
+    /// Starts the steps and returns at once. The buffers stay borrowed until the returned value is
+    /// waited for or dropped. On [`Backend::Cpu`](crate::Backend::Cpu) it is run before the call
+    /// returns.
     ///
     /// # Errors
     /// Those of [`Chain::run`], as far as they show at once.
@@ -317,8 +323,8 @@ impl<'a> Chain<'a> {
             }
             Some(_) if self.ready.is_empty() => Pending::ready(Ok(Vec::new())),
             Some(gpu) => {
-                let flights = [gpu.start_ready(&self.ready)?].into();
-                Pending::on_its_way(Arc::clone(gpu), flights, Appended(Vec::new()))
+                let submissions = [gpu.start_ready(&self.ready)?].into();
+                Pending::in_flight(Arc::clone(gpu), submissions, Appended(Vec::new()))
             }
         };
         Ok(Running {
@@ -349,7 +355,8 @@ fn host_elements<T: Task<Inputs: OnDevice>>(inputs: <T::Inputs as OnDevice>::Vie
     elements
 }
 
-/// A chain on its way: a [`Future`], and [`wait`](Self::wait) blocks for the same. What it works on is borrowed for as long.
+/// A chain in flight: a [`Future`], and [`wait`](Self::wait) blocks for the same. What it works on
+/// is borrowed for as long.
 #[must_use = "whether it came to its end is lost unless it is waited for"]
 pub struct Running<'a> {
     pending: Pending<u32>,

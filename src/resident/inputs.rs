@@ -7,15 +7,16 @@ use crate::{
     task::{Inputs, Strings, Whole},
 };
 
-/// Inputs that can lie on the device: columns of numbers as a tuple of [`View`]s, [`Strings`] of `Vec<u8>` as
-/// [`DeviceStrings`], and a [`Whole`] as one [`View`].
+/// Inputs that can lie on the device: columns of numbers as a tuple of [`View`]s, [`Strings`] of
+/// `Vec<u8>` as [`DeviceStrings`], and a [`Whole`] as one [`View`].
 ///
 /// This trait is implemented for all kinds of [`Inputs`], and not elsewhere.
 pub trait OnDevice: Inputs + 'static {
     /// The inputs on the device.
     type Views<'a>: Copy;
 
-    /// What the executor needs to know of them; the two numbers are the lengths of inputs that differ.
+    /// What the executor needs to know of them; the two numbers are the lengths of inputs that
+    /// differ.
     #[doc(hidden)]
     fn bound(views: Self::Views<'_>, chain: u64, owner: u64) -> Result<Result<Bound<'_>, [usize; 2]>, Error>;
 
@@ -48,7 +49,7 @@ impl<'a> Bound<'a> {
         }
     }
 
-    /// Strings of so many bytes that lie end to end in a buffer; empty ones are no elements.
+    /// Strings of equal length that lie end to end in a buffer; empty ones are not elements.
     pub(super) fn ends<T: bytemuck::Pod + Send + Sync>(
         buffer: &'a DeviceBuffer<T>,
         bytes: impl Iterator<Item = usize>,

@@ -10,16 +10,18 @@ use crate::mapped::Mapped;
 pub enum Shape {
     /// Arrays of numbers, as long as the output: the bytes per element of each, multiples of 4.
     Numbers(&'static [usize]),
-    /// A string of bytes for each element of the output. Binding 0 has two u32 for each: the number of its first word in
-    /// binding 1, and its length in bytes. Binding 1 has the strings as words, each string filled up to a multiple of eight bytes with zeros.
+    /// A string of bytes for each element of the output. Binding 0 has two u32 for each: the number
+    /// of its first word in binding 1, and its length in bytes. Binding 1 has the strings as words,
+    /// each string filled up to a multiple of eight bytes with zeros.
     Strings,
 }
 
 /// The inputs of an operator. There are:
-/// - one to four columns of numbers, each as long as the output: `(A,)`, `(A, B)`, `(A, B, C)`, `(A, B, C, D)`, whose slices
-///   are a tuple of `&[A]`, …;
+/// - one to four columns of numbers, each as long as the output: `(A,)`, `(A, B)`, `(A, B, C)`,
+///   `(A, B, C, D)`, whose slices are a tuple of `&[A]`, …;
 /// - a string of bytes for each element of the output: [`Strings`], whose slices are `&[M]`;
-/// - one string for the task, whose output is one element, or none without input: [`Whole`], whose slices are `&[E]`.
+/// - one string for the task, whose output is one element, or none without input: [`Whole`], whose
+///   slices are `&[E]`.
 ///
 /// The device knows no other ways, so that this trait is not implemented elsewhere.
 pub trait Inputs: sealed::Sealed {
@@ -48,9 +50,9 @@ pub trait Inputs: sealed::Sealed {
     where
         Self: 's;
 
-    /// How much work one task over them is, by a look at so many strings.
+    /// The work of one task over them, estimated from a sample of strings.
     #[doc(hidden)]
-    fn load(slices: Self::Slices<'_>, looks: usize, depth: usize, steps: impl Fn(usize) -> usize) -> Load;
+    fn load(slices: Self::Slices<'_>, samples: usize, depth: usize, steps: impl Fn(usize) -> usize) -> Load;
 }
 
 /// Inputs that are columns of numbers: they can be written in place.
@@ -138,8 +140,8 @@ columns!(A 0, B 1);
 columns!(A 0, B 1, C 2);
 columns!(A 0, B 1, C 2, D 3);
 
-/// A string of bytes for each element of the output: slices, vectors or arrays of bytes. A call may panic if one gives bytes
-/// of another length when it is asked again.
+/// A string of bytes for each element of the output: slices, vectors or arrays of bytes. A call may
+/// panic if one gives bytes of another length when it is asked again.
 #[derive(Debug)]
 pub struct Strings<M>(PhantomData<M>);
 
@@ -165,12 +167,13 @@ impl<M: AsRef<[u8]> + Sync> Inputs for Strings<M> {
     }
 
     #[inline(always)]
-    fn load(slices: Self::Slices<'_>, looks: usize, _: usize, steps: impl Fn(usize) -> usize) -> Load {
-        strings::load(slices, looks, steps)
+    fn load(slices: Self::Slices<'_>, samples: usize, _: usize, steps: impl Fn(usize) -> usize) -> Load {
+        strings::load(slices, samples, steps)
     }
 }
 
-/// One string for the whole task, as the leaves of a tree: one element of output, or none without input.
+/// One string for the whole task, as the leaves of a tree: one element of output, or none without
+/// input.
 #[derive(Debug)]
 pub struct Whole<E>(PhantomData<E>);
 

@@ -5,14 +5,16 @@ use crate::plan::Extent;
 
 /// An operator's kernel in WGSL, with what the executor has to know to run it.
 ///
-/// Bindings of group 0 are the inputs in their order, `var<storage, read>`, then the output, `var<storage, read_write>`. The
-/// immediates (`var<immediate>`, at most [`Step::MAX_IMMEDIATES`] words) are the number of elements, the threads in a row of
-/// the grid, and [`Task::Parameters`]. A grid of more than 65,535 workgroups is folded into rows: thread `(x, y)` has number
-/// `y * row + x`. Threads whose number is not below the number of elements have nothing to do, and `arrayLength` is no help in
-/// telling them: buffers are as long as the largest chunk that shares them.
+/// Bindings of group 0 are the inputs in their order, `var<storage, read>`, then the output,
+/// `var<storage, read_write>`. The immediates (`var<immediate>`, at most [`Step::MAX_IMMEDIATES`]
+/// words) are the number of elements, the threads in a row of the grid, and [`Task::Parameters`]. A
+/// grid of more than 65,535 workgroups is folded into rows: thread `(x, y)` has number `y * row +
+/// x`. Threads whose number is not below the number of elements have nothing to do, and
+/// `arrayLength` is no help in telling them: buffers are as long as the largest chunk that shares
+/// them.
 ///
-/// The kernel is compiled with wgpu's checks: an index out of bounds reads and writes nothing that is not the operator's, and
-/// loops end. [`Kernel::trusted`] leaves them out.
+/// The kernel is compiled with wgpu's checks: an index out of bounds reads and writes nothing that
+/// is not the operator's, and loops end. [`Kernel::trusted`] leaves them out.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel {
     pub(crate) name: &'static str,
@@ -25,11 +27,12 @@ pub struct Kernel {
     trusted_for: Option<Layout>,
 }
 
-/// The dispatches over a chunk, by their number; `None` behind the last. Each sees what those before it wrote.
+/// The dispatches over a chunk, by their number; `None` behind the last. Each sees what those
+/// before it wrote.
 pub type Dispatches = fn(&Extent, usize) -> Option<Step>;
 
-/// Elements that the output's buffer has room for, of chunks of so many elements and words: the output, and behind it what
-/// lies between dispatches.
+/// Elements that the output's buffer has room for, by a chunk's elements and words: the output, and
+/// behind it what lies between dispatches.
 pub type Room = fn(elements: usize, words: usize) -> usize;
 
 /// Digests a string on the host: what the kernel would make of it.
@@ -51,7 +54,8 @@ struct Layout {
 }
 
 impl Kernel {
-    /// A checked kernel. `name` names the operator in errors, bench ids and stored tables; `wgsl` has an entry point `main`.
+    /// A checked kernel. `name` names the operator in errors, bench ids and stored tables; `wgsl`
+    /// has an entry point `main`.
     #[must_use]
     pub const fn new(name: &'static str, wgsl: &'static str) -> Self {
         Self {
@@ -69,22 +73,23 @@ impl Kernel {
         }
     }
 
-    /// Texts that are read before the kernel's own, for what kernels share. Lines in errors are counted in each by itself.
+    /// Texts that are read before the kernel's own, for what kernels share. Lines in errors are
+    /// counted in each by itself.
     #[must_use]
     pub const fn after(mut self, prelude: &'static [&'static str]) -> Self {
         self.source.prelude = prelude;
         self.changed()
     }
 
-    /// The same kernel for adapters with 64-bit integers, read after `prelude`; unless [`Options::int64`](crate::Options::int64)
-    /// is off.
+    /// The same kernel for adapters with 64-bit integers, read after `prelude`; unless
+    /// [`Options::int64`](crate::Options::int64) is off.
     #[must_use]
     pub const fn with_int64(mut self, wgsl: &'static str, prelude: &'static [&'static str]) -> Self {
         self.int64 = Some(Source { text: wgsl, prelude });
         self.changed()
     }
 
-    /// Each thread computes so many elements, one after the other, in place of one.
+    /// Each thread computes this number of elements, one after the other, instead of one.
     ///
     /// # Panics
     /// If it is none.
@@ -95,35 +100,40 @@ impl Kernel {
         self.changed()
     }
 
-    /// What it costs, roughly. Unless it is said, an element counts as 16 operations, and a word of a string as 16 more.
+    /// What it costs, roughly. Unless it is said, an element counts as 16 operations, and a word of
+    /// a string as 16 more.
     #[must_use]
     pub const fn cost(mut self, cost: Cost) -> Self {
         self.cost = cost;
         self
     }
 
-    /// Strings of more bytes are digested by the host, by `digest`, and the kernel is given eight words to pass on, whose
-    /// length is [`Kernel::DIGESTED`]: a string is one thread's work, for which a GPU takes far longer than a core.
+    /// Strings of more bytes are digested by the host, by `digest`, and the kernel is given eight
+    /// words to pass on, whose length is [`Kernel::DIGESTED`]: a string is one thread's work, for
+    /// which a GPU takes far longer than a core.
     #[must_use]
     pub const fn digests_longer_than(mut self, bytes: usize, digest: Digest) -> Self {
         self.longest = Some((bytes, digest));
         self.changed()
     }
 
-    /// Several dispatches over each chunk in place of one, and the room that what lies between them takes behind the output.
+    /// Several dispatches over each chunk in place of one, and the room that what lies between them
+    /// takes behind the output.
     #[must_use]
     pub const fn dispatches(mut self, dispatches: Dispatches, room: Room) -> Self {
         self.dispatches = Some((dispatches, room));
         self.changed()
     }
 
-    /// The kernel without wgpu's checks of bounds and loops, for operator `T` and others whose inputs and output lie as `T`'s.
-    /// What is changed afterwards by another of these functions has the checks again, but for [`Kernel::cost`].
+    /// The kernel without wgpu's checks of bounds and loops, for operator `T` and others whose
+    /// inputs and output lie as `T`'s. A later call of another of these functions turns the checks
+    /// on again, but for [`Kernel::cost`].
     ///
     /// # Safety
-    /// Whatever the inputs, parameters and numbers of elements are, the kernel must index no binding beyond the elements of
-    /// the chunk, rounded up to whole threads, the table of strings and the words that it names, and the [`Room`]; it must
-    /// write workgroup memory before it reads it, and end.
+    /// Whatever the inputs, parameters and numbers of elements are, the kernel must index no
+    /// binding beyond the elements of the chunk, rounded up to whole threads, the table of strings
+    /// and the words that it names, and the [`Room`]; it must write workgroup memory before it
+    /// reads it, and end.
     #[must_use]
     #[expect(unsafe_code, reason = "what it promises cannot be checked")]
     pub const unsafe fn trusted<T: Task>(mut self) -> Self {
@@ -165,8 +175,9 @@ impl Kernel {
     }
 }
 
-/// What an operator costs, in 32-bit operations of one thread, roughly: chunks are cut by it, so that no dispatch takes
-/// longer than a driver allows, and the CPU shares heavy batches out to several threads.
+/// What an operator costs, in 32-bit operations of one thread, roughly: chunks are cut by it, so
+/// that no dispatch takes longer than a driver allows, and the CPU shares heavy batches out to
+/// several threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
     /// For each element; times [`Task::depth`].
@@ -176,11 +187,11 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// What one dispatch may cost. Drivers kill what takes a second or two; a small integrated GPU does some 10^11
-    /// operations a second, and so needs a third of a second for these.
+    /// What one dispatch may cost. Drivers kill what takes a second or two; a small integrated GPU
+    /// does some 10^11 operations a second, and so needs a third of a second for these.
     pub const OF_A_DISPATCH: u64 = 1 << 35;
 
-    /// The cost of so many elements and words.
+    /// The cost of a chunk, by its elements and words.
     #[must_use]
     pub fn of(self, elements: usize, words: usize, depth: usize) -> u64 {
         let each = self.element.saturating_mul(depth.max(1) as u64);
@@ -203,7 +214,8 @@ impl Step {
     /// Words of immediates that a kernel may have.
     pub const MAX_IMMEDIATES: usize = 8;
 
-    /// One dispatch over all elements, with their number, the threads per row, and the tasks' parameters for immediates.
+    /// One dispatch over all elements, with their number, the threads per row, and the tasks'
+    /// parameters for immediates.
     ///
     /// # Panics
     /// If the number of elements is no u32, which no chunk's is.
@@ -297,8 +309,8 @@ impl Spec {
         })
     }
 
-    /// Whether both can use one pipeline. Functions at two addresses may be the same, which costs a pipeline more; at one
-    /// address they are.
+    /// Whether both can use one pipeline. Functions at two addresses may be the same, which costs a
+    /// pipeline more; at one address they are.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let functions = |spec: &Self| {
             let (dispatches, room) = spec.kernel.dispatches.unzip();
@@ -358,7 +370,8 @@ const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
 
 /// FNV-1a, continued: the same in every version of the compiler.
 ///
-/// Source: G. Fowler, L. C. Noll, K.-P. Vo and D. Eastlake, "The FNV Non-Cryptographic Hash Algorithm".
+/// Source: G. Fowler, L. C. Noll, K.-P. Vo and D. Eastlake, "The FNV Non-Cryptographic Hash
+/// Algorithm".
 const fn hash(mut id: u64, text: &str) -> u64 {
     let bytes = text.as_bytes();
     let mut index = 0;

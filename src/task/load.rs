@@ -7,8 +7,8 @@ use std::iter::Sum;
 pub struct Load {
     /// Pieces that do not wait for each other: elements, messages, leaves.
     pub items: u64,
-    /// Steps of all items together: one for each item where an operator has no longer ones, else multiplications of a chain,
-    /// or blocks of a message.
+    /// Steps of all items together: one for each item where an operator has no longer ones, else
+    /// multiplications of a chain, or blocks of a message.
     pub steps: u64,
     /// Steps of the longest item, which no number of threads makes shorter.
     pub longest: u64,
@@ -17,11 +17,13 @@ pub struct Load {
 }
 
 impl Load {
-    /// Strings that are looked at to tell how much work there is, at the most, but for one of each task: while a call is weighed, the
-    /// processor's other threads go to sleep, and each look may be one at memory that is in no cache.
-    pub(crate) const MAX_LOOKS: usize = 128;
+    /// Strings that are looked at to tell how much work there is, at the most, but for one of each
+    /// task: while a call is weighed, the processor's other threads go to sleep, and each look may
+    /// be one at memory that is in no cache.
+    pub(crate) const MAX_SAMPLES: usize = 128;
 
-    /// Steps that a task of a batch counts for: its inputs and output are taken and given whatever their length.
+    /// Steps that a task of a batch counts for: its inputs and output are taken and given whatever
+    /// their length.
     pub(crate) const TASK: u64 = 64;
 
     /// All of it in one number: rough, and quick to tell.

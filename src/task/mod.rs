@@ -1,6 +1,7 @@
 //! What an operator is: a kernel, how its inputs lie, and the same for the CPU.
 //!
-//! An operator is a type that implements [`Task`], in this crate or any other. Here is `y[i] ← a · x[i] + y[i]`:
+//! An operator is a type that implements [`Task`], in this crate or any other. Here is `y[i] ← a ·
+//! x[i] + y[i]`:
 //!
 //! ```
 //! use gpu_executor::{Backend, Executor, task::{Kernel, Task}};
@@ -74,8 +75,9 @@ pub(crate) use wgsl::checked;
 use crate::error::Error;
 pub use crate::plan::Extent;
 
-/// What strings that share a kernel's bindings have in common, in WGSL: the bindings of [`Strings`], one thread for each, and
-/// digests written together. A hash is read behind it ([`Kernel::after`]); its header says what it has to have.
+/// What strings that share a kernel's bindings have in common, in WGSL: the bindings of
+/// [`Strings`], one thread for each, and digests written together. A hash is read behind it
+/// ([`Kernel::after`]); its header says what it has to have.
 pub const MESSAGES_WGSL: &str = include_str!("../../shaders/messages.wgsl");
 
 /// Words of [`Task::Parameters`].
@@ -86,8 +88,9 @@ pub type Slices<'s, T> = <<T as Task>::Inputs as Inputs>::Slices<'s>;
 
 /// One piece of work of an operator: the inputs, and how a CPU and a GPU turn them into the output.
 ///
-/// Element `i` of the output depends on element `i` of the inputs and on the parameters alone, whatever an operator calls an
-/// element: a number, a message, a tree. So a batch can be joined into one dispatch and a large task be cut into several.
+/// Element `i` of the output depends on element `i` of the inputs and on the parameters alone,
+/// whatever an operator calls an element: a number, a message, a tree. So a batch can be joined
+/// into one dispatch and a large task be cut into several.
 pub trait Task: Copy + Sync {
     /// The kernel.
     const KERNEL: Kernel;
@@ -98,8 +101,9 @@ pub trait Task: Copy + Sync {
     /// How the inputs lie: `(f32, f32)` for two slices of `f32`, [`Strings`] or [`Whole`].
     type Inputs: Inputs;
 
-    /// What the kernel is given beside its inputs, behind the number of elements and the threads of a row: `()`, `f32`,
-    /// `[u32; 2]`; six words at the most. Tasks of a batch that differ in it are not joined into one dispatch.
+    /// What the kernel is given beside its inputs, behind the number of elements and the threads of
+    /// a row: `()`, `f32`, `[u32; 2]`; six words at the most. Tasks of a batch that differ in it
+    /// are not joined into one dispatch.
     type Parameters: bytemuck::Pod + Send + Sync;
 
     /// One element of the output; its size is a multiple of 4.
@@ -116,8 +120,8 @@ pub trait Task: Copy + Sync {
     /// Writes the output, of shape `[elements]`, by the CPU. Called with inputs of equal length.
     fn compute(inputs: Slices<'_, Self>, parameters: Self::Parameters, output: &mut [Self::Item]);
 
-    /// Appends the output, by the CPU, to a vector that has room for all of it. To be written where memory that is zeroed
-    /// first costs too much.
+    /// Appends the output, by the CPU, to a vector that has room for all of it. To be written where
+    /// memory that is zeroed first costs too much.
     fn append(inputs: Slices<'_, Self>, parameters: Self::Parameters, output: &mut Vec<Self::Item>) {
         let start = output.len();
         let elements = Self::Inputs::elements(inputs).unwrap_or(0);
@@ -130,7 +134,7 @@ pub trait Task: Copy + Sync {
         1
     }
 
-    /// Steps of a string of so many bytes.
+    /// Steps of a string, by its bytes.
     fn steps(bytes: usize) -> usize {
         bytes.div_ceil(64).max(1)
     }
@@ -148,17 +152,18 @@ pub trait Task: Copy + Sync {
         })
     }
 
-    /// How much work it is, as the router counts it: cheap, as it is asked for before every routed call.
+    /// How much work it is, as the router counts it: cheap, as it is asked for before every routed
+    /// call.
     #[inline]
     fn load(&self) -> Load {
-        self.weighed(Load::MAX_LOOKS)
+        self.weighed(Load::MAX_SAMPLES)
     }
 
-    /// The same by a look at so many of its strings at the most.
+    /// The same, from a sample of at most this number of strings.
     #[inline]
-    fn weighed(&self, looks: usize) -> Load {
+    fn weighed(&self, samples: usize) -> Load {
         let depth = Self::depth(self.parameters());
-        Self::Inputs::load(self.inputs(), looks, depth, Self::steps)
+        Self::Inputs::load(self.inputs(), samples, depth, Self::steps)
     }
 
     /// Appends the output, of shape `[elements]`, computed by the CPU.
@@ -172,8 +177,8 @@ pub(crate) trait TaskExt: Task {
     /// What the executor knows of the operator.
     const SPEC: Spec = Spec::of::<Self>();
 
-    /// Whether the CPU shares a batch's tasks out to rayon's threads: a batch of a megabyte is added before another thread is
-    /// awake.
+    /// Whether the CPU shares a batch's tasks out to rayon's threads: a batch of a megabyte is
+    /// added before another thread is awake.
     const IS_HEAVY: bool = Self::KERNEL.cost.element >= 64;
 
     /// Words of its parameters.
@@ -207,7 +212,8 @@ pub fn operations<T: Task>(task: &T) -> u64 {
     T::KERNEL.cost.of(elements, task.words(), T::depth(task.parameters()))
 }
 
-/// Bytes of inputs and output of a task that would go to and come from a device; 0 if the task is wrong.
+/// Bytes of inputs and output of a task that would go to and come from a device; 0 if the task is
+/// wrong.
 pub fn bytes<T: Task>(task: &T) -> u64 {
     let elements = task.elements().unwrap_or(0);
     let each = match T::SPEC.inputs {
@@ -217,8 +223,8 @@ pub fn bytes<T: Task>(task: &T) -> u64 {
     (elements * (each + T::SPEC.output_stride) + task.words() * 4) as u64
 }
 
-/// Checks an operator's kernel without a device: that it is WGSL, and that its bindings and immediates are those of the
-/// operator. A device does the same when it is first given a task.
+/// Checks an operator's kernel without a device: that it is WGSL, and that its bindings and
+/// immediates are those of the operator. A device does the same when it is first given a task.
 ///
 /// # Errors
 /// [`Error::Kernel`] with the line and column that are wrong.

@@ -22,7 +22,8 @@ pub trait Generate: Sized + 'static {
     /// The task over these inputs.
     fn task(&self) -> Self::Task<'_>;
 
-    /// Whether a device's element is as good as the CPU's: the same bytes, unless an operator says otherwise.
+    /// Whether a device's element is as good as the CPU's: the same bytes, unless an operator says
+    /// otherwise.
     fn same(device: &<Self::Task<'_> as Task>::Item, cpu: &<Self::Task<'_> as Task>::Item) -> bool {
         bytemuck::bytes_of(device) == bytemuck::bytes_of(cpu)
     }
@@ -35,7 +36,8 @@ pub struct Calibration {
     pub(crate) jumps: &'static [usize],
 }
 
-/// Generates tasks of `size` items each, the same for the same `seed`: [`generated()`] of a [`Generate`].
+/// Generates tasks of `size` items each, the same for the same `seed`: [`generated()`] of a
+/// [`Generate`].
 pub type Generator = fn(size: usize, tasks: usize, seed: u64) -> Sample;
 
 impl Calibration {
@@ -45,7 +47,8 @@ impl Calibration {
         Self::of_depths(const { &[(1, generated::<G>)] })
     }
 
-    /// By items of several depths, ascending. Between two of them, and above, times are taken to grow evenly with the depth.
+    /// By items of several depths, ascending. Between two of them, and above, times are taken to
+    /// grow evenly with the depth.
     ///
     /// # Panics
     /// If there is none.
@@ -55,7 +58,8 @@ impl Calibration {
         Self { depths, jumps: &[] }
     }
 
-    /// Numbers of items of a task beyond which a call takes a dispatch more, ascending: there its time jumps.
+    /// Numbers of items of a task beyond which a call takes a dispatch more, ascending: there its
+    /// time jumps.
     #[must_use]
     pub const fn with_jumps(mut self, jumps: &'static [usize]) -> Self {
         self.jumps = jumps;
@@ -73,7 +77,8 @@ impl Sample {
         self.0.load()
     }
 
-    /// Runs the tasks, and returns the time from the call to the results being in the host's memory.
+    /// Runs the tasks, and returns the time from the call to the results being in the host's
+    /// memory.
     pub(crate) fn run(&self, device: Device<'_>) -> Result<Duration, Error> {
         self.0.run(device)
     }
@@ -211,7 +216,8 @@ pub enum CheckError {
 
 /// A small generator of reproducible inputs.
 ///
-/// Source: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
+/// Source: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators",
+/// OOPSLA 2014 (SplitMix64).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 

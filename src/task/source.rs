@@ -211,7 +211,7 @@ impl<I: bytemuck::Pod + Send + Sync> Sink for Appended<I> {
 
 /// Fills a slice of the caller's.
 pub(crate) struct Filled<'o, I> {
-    /// What is not written yet.
+    /// The rest of the memory, which is not written yet.
     pub(crate) rest: &'o mut [I],
 }
 

@@ -1,4 +1,5 @@
-//! Strings of bytes on their way to the device: a table of where each begins and how long it is, and their words.
+//! Strings of bytes as they are sent to the device: a table of where each begins and how long it
+//! is, and their words.
 
 use super::{Inputs as _, Kernel, Load, Random, Strings, Task, TaskExt as _, source::Batch, word};
 use crate::{
@@ -17,7 +18,8 @@ const LONG_BYTES: usize = 64 << 10;
 /// Words of a digest.
 const DIGEST_WORDS: usize = 8;
 
-/// A string is filled up to multiples of so many bytes, so that a kernel loads two words at once.
+/// A string is filled up to multiples of this number of bytes, so that a kernel loads two words at
+/// once.
 const UNIT: usize = 8;
 
 /// Words of a string on the device.
@@ -25,7 +27,8 @@ pub(crate) fn all_words(string: &[u8]) -> usize {
     string.len().div_ceil(UNIT) * (UNIT / 4)
 }
 
-/// Words that a string takes on the device, where one longer than `longest` bytes is digested by the host.
+/// Words that a string takes on the device, where one longer than `longest` bytes is digested by
+/// the host.
 fn words(string: &[u8], longest: usize) -> usize {
     if string.len() > longest {
         DIGEST_WORDS
@@ -72,11 +75,17 @@ impl<T: Task> Batch<'_, T> {
         self.strings(part).fold(Sum::default(), add)
     }
 
-    /// The chunk's parts with what each has, and the threads that help with them; `None` if one thread is to do it all.
-    fn parts(&self, chunk: Chunk, longest: usize, copier: Copier) -> Option<(&'static rayon::ThreadPool, Vec<Part>)> {
+    /// The chunk's parts with what each has, and the threads that help with them; `None` if one
+    /// thread is to do it all.
+    fn parts(
+        &self,
+        chunk: Chunk,
+        longest: usize,
+        copier: Copier,
+    ) -> Option<(&'static rayon::ThreadPool, Vec<ThreadShare>)> {
         let each = size_of::<&[u8]>() + TABLE_STRIDE + chunk.words / chunk.elements.max(1) * 4;
         let (helpers, share) = copier.shares(chunk.elements, each)?;
-        let part = |chunk| Part {
+        let part = |chunk| ThreadShare {
             chunk,
             sum: Sum::default(),
         };
@@ -89,13 +98,13 @@ impl<T: Task> Batch<'_, T> {
         Some((helpers, parts))
     }
 
-    /// Has `write` called with each part, the number of its first word, and its memory, of `bytes` bytes, by several threads
-    /// if the parts are several.
+    /// Has `write` called with each part, the number of its first word, and its memory, of `bytes`
+    /// bytes, by several threads if the parts are several.
     fn share_out<'m>(
         &self,
         (chunk, longest, copier): (Chunk, usize, Copier),
         mut to: Mapped<'m, u8>,
-        bytes: impl Fn(Part) -> usize,
+        bytes: impl Fn(ThreadShare) -> usize,
         write: impl Fn(Chunk, usize, Mapped<'m, u8>) + Sync,
     ) {
         let Some((helpers, parts)) = self.parts(chunk, longest, copier) else {
@@ -117,7 +126,7 @@ impl<T: Task> Batch<'_, T> {
 
 /// A part of a chunk, and what it has.
 #[derive(Clone, Copy, Debug)]
-struct Part {
+struct ThreadShare {
     chunk: Chunk,
     sum: Sum,
 }
@@ -170,7 +179,7 @@ pub(crate) fn next<T: Task>(
 /// Writes where each string begins, in words, and its length in bytes.
 pub(crate) fn write_table<T: Task>(inputs: &Batch<'_, T>, chunk: Chunk, to: Mapped<'_, u8>, copier: Copier) {
     let longest = T::SPEC.longest();
-    let bytes = |part: Part| part.chunk.elements * TABLE_STRIDE;
+    let bytes = |part: ThreadShare| part.chunk.elements * TABLE_STRIDE;
     inputs.share_out((chunk, longest, copier), to, bytes, |part, mut first, to| {
         to.cast::<[u32; 2]>().write_iter(inputs.strings(part).map(|string| {
             let length = if string.len() > longest {
@@ -180,7 +189,8 @@ pub(crate) fn write_table<T: Task>(inputs: &Batch<'_, T>, chunk: Chunk, to: Mapp
             };
             let entry = [word(first), length];
             first += words(string, longest);
-            // The kernel reads as far as the table says, whatever a type's `AsRef` answers when it is asked again.
+            // The kernel reads as far as the table says, whatever a type's `AsRef` answers when it
+            // is asked again.
             assert!(
                 first <= chunk.words,
                 "a message is as long whenever it is asked for its bytes"
@@ -195,7 +205,7 @@ pub(crate) fn write_words<T: Task>(inputs: &Batch<'_, T>, chunk: Chunk, mut to: 
     let longest = T::SPEC.longest();
     let too_long = T::KERNEL.longest.filter(|_| chunk.longest * 4 > longest);
     if too_long.is_none() && chunk.words / chunk.elements * 4 < LONG_BYTES {
-        let bytes = |part: Part| part.sum.words * 4;
+        let bytes = |part: ThreadShare| part.sum.words * 4;
         return inputs.share_out((chunk, longest, copier), to, bytes, |part, _, mut to| {
             for string in inputs.strings(part) {
                 to = put(to, string, Copier::ALONE);
@@ -216,7 +226,7 @@ pub(crate) fn write_words<T: Task>(inputs: &Batch<'_, T>, chunk: Chunk, mut to: 
     }
 }
 
-/// Writes a string, filled up with zeros, and returns what is behind it.
+/// Writes a string, filled up with zeros, and returns the memory behind it.
 fn put<'m>(to: Mapped<'m, u8>, string: &[u8], copier: Copier) -> Mapped<'m, u8> {
     let (whole, tail) = string.split_at(string.len() / UNIT * UNIT);
     let (to_whole, rest) = to.split_at(whole.len());
@@ -256,22 +266,22 @@ impl<M: AsRef<[u8]> + Sync> Task for Uploaded<'_, M> {
     fn compute(_: &[M], (): (), _: &mut [u32]) {}
 }
 
-/// All strings as one chunk, and that cut into pieces of roughly so many bytes.
+/// All strings as one chunk, and the chunk cut into pieces of roughly `bytes`.
 pub(crate) fn pieces<T: Task>(inputs: &Batch<'_, T>, bytes: usize, copier: Copier) -> Option<(Chunk, Vec<Chunk>)> {
     let whole = Cutter::new(inputs.lengths, Most::elements(usize::MAX)).peek()?;
     let looked_at = inputs.strings(whole).take(64);
     let (sum, count) = looked_at.fold((0, 0), |(sum, count), string| (sum + all_words(string) * 4, count + 1));
     let each = sum / count;
-    let part = |chunk| Part {
+    let part = |chunk| ThreadShare {
         chunk,
         sum: Sum::default(),
     };
-    let mut parts: Vec<Part> = whole
+    let mut parts: Vec<ThreadShare> = whole
         .cut(inputs.lengths, (bytes / each.max(8)).max(1))
         .map(part)
         .collect();
     let longest = T::SPEC.longest();
-    let count = |part: &mut Part| part.sum = inputs.sum(part.chunk, longest);
+    let count = |part: &mut ThreadShare| part.sum = inputs.sum(part.chunk, longest);
     match copier.shares(whole.elements, size_of::<&[u8]>()) {
         None => parts.iter_mut().for_each(count),
         Some((helpers, _)) => helpers.in_place_scope(|scope| {
@@ -290,10 +300,11 @@ pub(crate) fn pieces<T: Task>(inputs: &Batch<'_, T>, bytes: usize, copier: Copie
     Some((with(whole, all), parts.collect()))
 }
 
-/// How much work strings are, by a look at so many of them at the most: any of every two or three, by chance, as lengths may take turns.
-/// Compiled for each operator, whose steps may be a number to divide by.
+/// The work of strings, estimated from a sample of limited size: a random one of every two or
+/// three, as lengths may alternate. Compiled for each operator, whose steps may be a number to
+/// divide by.
 #[inline(always)]
-pub(crate) fn load<M: AsRef<[u8]>>(strings: &[M], looks: usize, steps: impl Fn(usize) -> usize) -> Load {
+pub(crate) fn load<M: AsRef<[u8]>>(strings: &[M], samples: usize, steps: impl Fn(usize) -> usize) -> Load {
     let steps_of = |string: &M| steps(string.as_ref().len());
     let is_itself = |string: &&M| {
         let bytes = string.as_ref();
@@ -303,7 +314,7 @@ pub(crate) fn load<M: AsRef<[u8]>>(strings: &[M], looks: usize, steps: impl Fn(u
     if let Some(first) = strings.first().filter(is_itself) {
         return Load::deep(strings.len(), steps_of(first));
     }
-    let step = strings.len().div_ceil(looks.max(1)).max(1);
+    let step = strings.len().div_ceil(samples.max(1)).max(1);
     let mut random = Random::new(0);
     let (mut all, mut longest) = (0_u64, 0);
     for some in strings.chunks(step) {
@@ -333,7 +344,7 @@ mod tests {
     fn a_load_is_that_of_the_blocks() {
         let check = |lengths: &[usize], expected: (u64, u64, u64)| {
             let messages: Vec<Vec<u8>> = lengths.iter().map(|&n| vec![0; n]).collect();
-            let load = load(&messages, Load::MAX_LOOKS, blocks);
+            let load = load(&messages, Load::MAX_SAMPLES, blocks);
             assert_eq!(
                 (load.items, load.steps, load.longest),
                 expected,
@@ -350,7 +361,7 @@ mod tests {
         assert_eq!(load(&[[0; 25]; 700], 1, blocks), Load::deep(700, 3));
         assert_eq!(load::<[u8; 25]>(&[], 9, blocks), load::<Vec<u8>>(&[], 9, blocks));
         assert_eq!(load(&[[0; 0]; 7], 9, blocks), Load::deep(7, 1));
-        // One look at the least, whatever is asked for.
+        // At least one string is sampled.
         assert_eq!(load(&[vec![0; 25], vec![0; 25]], 0, blocks), Load::deep(2, 3));
     }
 
@@ -362,7 +373,7 @@ mod tests {
                 let messages: Vec<&[u8]> = (0..24_000)
                     .map(|i| if i % period == first { &long[..] } else { &[] })
                     .collect();
-                let load = load(&messages, Load::MAX_LOOKS, blocks);
+                let load = load(&messages, Load::MAX_SAMPLES, blocks);
                 // A long one has 100 blocks, any other one.
                 let exact = (24_000 / period * 99 + 24_000) as u64;
                 assert_eq!((load.items, load.longest), (24_000, 100));

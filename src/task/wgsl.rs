@@ -1,4 +1,5 @@
-//! Checks a kernel's WGSL before a device sees it, and reads from it what the executor need not be told.
+//! Checks a kernel's WGSL before a device sees it, and reads from it what the executor need not be
+//! told.
 
 use naga::{
     AddressSpace, GlobalVariable, Module, ShaderStage, StorageAccess, TypeInner,
@@ -183,7 +184,8 @@ fn reflect(spec: &Spec, module: &Module) -> Result<(u32, usize), (At, String)> {
     Ok((size, immediates))
 }
 
-/// Bytes of an element of a bound array, and of the operator's; nothing for what is no plain array, or words of strings.
+/// Bytes of an element of a bound array, and of the operator's; nothing for anything but a plain
+/// array or words of strings.
 fn strides(spec: &Spec, module: &Module, global: &GlobalVariable, index: usize) -> Option<(usize, usize)> {
     let TypeInner::Array { stride, .. } = module.types[global.ty].inner else {
         return None;

@@ -10,7 +10,8 @@ use crate::{
     tuning::{Transfer, Tuning},
 };
 
-/// Sizes that tend to be told apart: none, one, around the threads of a workgroup, more than a workgroup.
+/// Sizes that tend to be told apart: none, one, around the threads of a workgroup, more than a
+/// workgroup.
 const SIZES: [usize; 12] = [0, 1, 2, 3, 31, 63, 64, 65, 255, 256, 257, 1000];
 
 /// A size that takes many chunks of [`CHUNK_BYTES`].
@@ -18,9 +19,10 @@ const LARGE: usize = 5000;
 
 const CHUNK_BYTES: u64 = 4 << 10;
 
-/// Checks the kernel of the operator whose tasks `G` generates, and holds it to its CPU function on every adapter that can be
-/// used: single tasks and batches of many sizes, whole and in chunks, with buffers that the host shares and with copies, as a
-/// call and as a future. Returns the adapters' names.
+/// Checks the kernel of the operator whose tasks `G` generates, and holds it to its CPU function on
+/// every adapter that can be used: single tasks and batches of many sizes, whole and in chunks,
+/// with buffers that the host shares and with copies, as a call and as a future. Returns the
+/// adapters' names.
 ///
 /// # Errors
 /// The first thing that is wrong, with operator, adapter, task and element.
@@ -38,8 +40,8 @@ pub fn check<G: Generate>() -> Result<Vec<String>, CheckError> {
     Ok(checked)
 }
 
-/// Checks tasks in place as [`check()`] does tasks: an operator whose inputs are columns computes from memory that the device
-/// reaches what its CPU function does.
+/// Checks tasks in place as [`check()`] does tasks: an operator whose inputs are columns computes
+/// from memory that the device reaches what its CPU function does.
 ///
 /// # Errors
 /// Those of [`check()`].

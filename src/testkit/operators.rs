@@ -14,14 +14,15 @@ pub struct Operator {
     pub operations: u64,
     /// Generates `tasks` tasks of `size` items each, the same for the same `seed`.
     pub workload: fn(size: usize, tasks: usize, seed: u64) -> Box<dyn Workload>,
-    /// Numbers of items of a task beyond which a call takes a dispatch more, ascending: there its time jumps.
+    /// Numbers of items of a task beyond which a call takes a dispatch more, ascending: there its
+    /// time jumps.
     pub jumps: &'static [usize],
-    /// What the router calibrates it with; absent for what is only another use of an operator.
+    /// Its calibration for the router; absent for another use of the same operator.
     pub calibration: Option<Calibration>,
 }
 
 impl Operator {
-    /// The operator whose tasks `G` generates, of so many operations an item; an item is an `element`.
+    /// The operator whose tasks `G` generates. An item is an `element` and takes `operations`.
     #[must_use]
     pub const fn of<G: Generate>(element: &'static str, operations: u64) -> Self {
         let calibration = G::Task::CALIBRATION;

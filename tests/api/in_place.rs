@@ -59,7 +59,7 @@ fn what_no_buffer_holds_is_not_written_in_place() {
 }
 
 #[test]
-fn an_output_that_was_forgotten_is_in_nobodys_way() {
+fn an_output_that_was_forgotten_does_not_block_later_calls() {
     for executor in common::executors(&common::options()) {
         for _ in 0..2 {
             let mut task = executor.in_place::<VectorAdd<'_>>(300, ()).unwrap();

@@ -1,4 +1,4 @@
-//! What is kept between processes.
+//! Files that are kept between processes.
 
 use gpu_executor::{Adapter, Backend, Executor, Options, VectorAdd};
 
@@ -25,7 +25,8 @@ fn compiled_pipelines_are_kept_where_the_adapter_allows_it() {
             "compiled pipelines are kept where the program asks for it alone"
         );
         #[expect(unsafe_code, reason = "the folder is this test's own")]
-        // SAFETY: it was just made, under a name that nobody else knows. What the test itself writes there is refused.
+        // SAFETY: it was just made, under a random name. Content that the test writes there is
+        // refused.
         let options = unsafe { options.keep_pipelines() };
         let run = || assert_eq!(run(&adapter, options.clone()), Ok(vec![3.0]));
         run();
@@ -43,7 +44,7 @@ fn compiled_pipelines_are_kept_where_the_adapter_allows_it() {
                 std::fs::write(&file, damaged).unwrap();
                 run();
                 let again = std::fs::read(&file).unwrap();
-                assert!(again.len() > damaged.len(), "what is damaged is written anew");
+                assert!(again.len() > damaged.len(), "a damaged file is written anew");
             }
         }
     }

@@ -112,7 +112,8 @@ fn a_task_that_a_poll_took_is_not_waited_for() {
     }
 }
 
-/// Whatever small calls there are, in an order in which each is another's successor of as many elements.
+/// Whatever small calls there are, in an order in which each is another's successor of as many
+/// elements.
 fn small_calls(executor: &Executor, round: usize) -> Vec<Vec<u8>> {
     let (a, b) = (numbers(300, round), numbers(300, round + 5));
     let task = VectorAdd { a: &a, b: &b };
@@ -179,7 +180,8 @@ fn small_calls(executor: &Executor, round: usize) -> Vec<Vec<u8>> {
     ]
 }
 
-/// While an executor looks whether a small call is done, it records the commands of the next one like it.
+/// While an executor looks whether a small call is done, it records the commands of the next one
+/// like it.
 #[test]
 fn commands_recorded_ahead_are_those_of_the_next_call_or_dropped() {
     let cpu = Executor::new(Backend::Cpu).unwrap();
@@ -242,7 +244,8 @@ fn phases_are_parts_of_the_call() {
     }
 }
 
-/// Whoever waits for helpers as a worker of rayon's does other jobs meanwhile, and these call the same executor.
+/// A worker of rayon's that waits for helpers does other jobs meanwhile, and these call the same
+/// executor.
 #[test]
 fn workers_of_a_pool_may_call_an_executor() {
     use rayon::prelude::*;

@@ -120,7 +120,7 @@ fn an_executor_is_opened_without_blocking_the_thread_that_awaits_it() {
     for adapter in common::adapters() {
         let executor = pollster::block_on(Executor::on_async(&adapter, common::options())).unwrap();
         assert_eq!(executor.run(&VectorAdd { a: &[1.0], b: &[2.0] }), Ok(vec![3.0]));
-        // What nobody awaits is opened and dropped.
+        // An opening that is not awaited is finished and dropped.
         drop(Executor::on_async(&adapter, common::options()));
     }
     let elsewhere = if cfg!(windows) { Backend::Metal } else { Backend::Dx12 };

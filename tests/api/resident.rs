@@ -4,7 +4,8 @@ use gpu_executor::{Backend, Bn254FrMul, Error, Executor, Keccak256, MerkleRoot, 
 
 use super::{common, numbers, sums};
 
-/// Around a vector of four, the padding of 64 elements, workgroups, and several pieces of the transfers.
+/// Around a vector of four, the padding of 64 elements, workgroups, and several pieces of the
+/// transfers.
 const SIZES: [usize; 12] = [0, 1, 3, 63, 64, 65, 255, 256, 257, 1025, 4097, 20_001];
 
 /// Executors on every adapter, in every way, with transfers in one piece and in many.
@@ -158,7 +159,7 @@ fn many_trees_in_one_buffer_have_a_root_each() {
         rest = later;
     }
     for executor in executors() {
-        // What lies behind the trees is in nobody's.
+        // Bytes behind the trees belong to no tree.
         let mut more = leaves.clone();
         more.extend([[9; 32]; 100]);
         let on_leaves = executor.upload(&more).unwrap();
@@ -178,7 +179,7 @@ fn many_trees_in_one_buffer_have_a_root_each() {
 }
 
 #[test]
-fn two_buffers_take_turns_within_a_chain() {
+fn two_buffers_alternate_within_a_chain() {
     for executor in executors() {
         for n in [1, 1000, 70_001] {
             let (a, b) = (numbers(n, 1), numbers(n, 2));

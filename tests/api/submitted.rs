@@ -29,7 +29,7 @@ struct Bell(mpsc::Sender<()>);
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
-        // Nobody listens any more once the future is done.
+        // No waker is left once the future is done.
         let _ = self.0.send(());
     }
 }

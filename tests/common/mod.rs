@@ -1,11 +1,12 @@
-//! What the integration tests share: every adapter of this machine, and the rule that CI has the ones it installs.
+//! What the integration tests share: every adapter of this machine, and the rule that CI has the
+//! ones it installs.
 
 #![allow(clippy::print_stdout, reason = "tests say what they ran on")]
 
 use gpu_executor::{Adapter, AdapterChoice, BACKENDS_ENV, Backend, Executor, Options, Transfer, Tuning};
 
-/// The backends whose adapters CI installs, or that were asked for by name; a test that did not run on one of them is no
-/// proof there.
+/// The backends whose adapters CI installs, or that were asked for by name; a test that did not run
+/// on one of them is no proof there.
 fn required(selected: &[Backend]) -> &[Backend] {
     if std::env::var_os("CI").is_none_or(|ci| ci.is_empty()) {
         &[]
@@ -20,11 +21,12 @@ fn required(selected: &[Backend]) -> &[Backend] {
     }
 }
 
-/// Every usable adapter, the CPU included, or those of the backends in `GPU_EXECUTOR_BACKENDS`. Prints which these are.
+/// Every usable adapter, the CPU included, or those of the backends in `GPU_EXECUTOR_BACKENDS`.
+/// Prints which these are.
 ///
 /// # Panics
-/// Without any adapter but the CPU, unless it alone is selected; under `CI` when an adapter that CI installs is missing or
-/// unusable.
+/// Without any adapter but the CPU, unless it alone is selected; under `CI` when an adapter that CI
+/// installs is missing or unusable.
 pub(crate) fn adapters() -> Vec<Adapter> {
     let selected = Backend::selected().expect("names of backends");
     let mut all = AdapterChoice::from_env().expect("a PCI id").list(&selected);
@@ -57,14 +59,15 @@ pub(crate) fn adapters() -> Vec<Adapter> {
     usable
 }
 
-/// Settings under which nothing is calibrated or stored: what a test finds must not depend on the machine's mood.
+/// Settings under which nothing is calibrated or stored: the result of a test must not depend on
+/// noise.
 #[allow(dead_code, reason = "not every test file uses every helper")]
 pub(crate) fn options() -> Options {
     Options::default().tuning(Tuning::plain(Transfer::DIRECT)).cache_dir("")
 }
 
-/// Every way a task can take: shared buffers, staged ones, and one of each in small chunks, with several threads and
-/// with looking before sleeping.
+/// Every way a task can take: shared buffers, staged ones, and one of each in small chunks, with
+/// several threads and with looking before sleeping.
 #[allow(dead_code, reason = "not every test file uses every helper")]
 pub(crate) fn tunings() -> [Tuning; 3] {
     [

@@ -1,4 +1,5 @@
-//! What a device cannot do in time, or has no memory for, the CPU does; on Linux, where both can be brought about.
+//! What a device cannot do in time, or has no memory for, the CPU does; on Linux, where both can be
+//! brought about.
 
 use std::time::Duration;
 
@@ -76,7 +77,8 @@ fn a_device_without_memory_is_replaced_by_the_cpu() {
     let Routed { output, route } = routed.unwrap();
     assert!(output.len() == large.len() && output.iter().all(|&x| x == 2.0));
     assert!(matches!(route.reason, Reason::FellBack { .. }), "{route}");
-    // That was too much for it, which is no reason to do without it, unless the driver says that it is lost.
+    // That was too much for it, which is no reason to do without it, unless the driver says that it
+    // is lost.
     let is_memory = matches!(
         &route.reason,
         Reason::FellBack {

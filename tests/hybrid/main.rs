@@ -1,4 +1,5 @@
-//! A router gives what the CPU gives, wherever tasks run, says where that was, and loses nothing when a device fails.
+//! A router gives what the CPU gives, wherever tasks run, says where that was, and loses nothing
+//! when a device fails.
 
 #![allow(
     clippy::print_stdout,
@@ -44,7 +45,7 @@ pub(crate) fn within(adapters: &[Adapter], folder: &str, budget: Duration) -> Hy
     Hybrid::on(adapters, options).unwrap()
 }
 
-/// From so many items on tasks run on a device.
+/// The number of items from which tasks run on a device.
 pub(crate) fn from(items: u64, backend: Backend) -> Threshold {
     Threshold {
         depth: 1,
@@ -53,7 +54,8 @@ pub(crate) fn from(items: u64, backend: Backend) -> Threshold {
     }
 }
 
-/// Runs one test of this program in a process of its own, with some environment, and returns what it prints.
+/// Runs one test of this program in a process of its own, with some environment, and returns what
+/// it prints.
 pub(crate) fn child(test: &str, environment: &[(&str, &str)]) -> String {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])

@@ -166,12 +166,12 @@ fn the_environment_forces_a_device_unless_the_program_does() {
             "cpu NotCalibrated"
         },
     );
-    check("fastest", "GPU_EXECUTOR_ROUTE: `fastest` is no route");
+    check("fastest", "GPU_EXECUTOR_ROUTE: unknown route `fastest`");
     let elsewhere = if cfg!(target_os = "macos") { "dx12" } else { "metal" };
     check(elsewhere, &format!("this router has no {elsewhere} device"));
 }
 
-/// Set for the process whose environment names what is not there.
+/// Set for the process whose environment names an absent device.
 const WRONG_CHILD_ENV: &str = "GPU_EXECUTOR_TEST_WRONG_ENVIRONMENT";
 
 #[test]
@@ -201,7 +201,7 @@ fn what_is_wrong_in_the_environment_is_an_error_and_no_reason_to_do_without_a_gp
         "spin=often",
         "GPU_EXECUTOR_TUNING: `spin=often`",
     );
-    check(gpu_executor::BACKENDS_ENV, "vulcan", "no backend is named `vulcan`");
+    check(gpu_executor::BACKENDS_ENV, "vulcan", "unknown backend `vulcan`");
 }
 
 #[test]
@@ -210,7 +210,8 @@ fn threads_that_come_while_one_calibrates_go_on() {
     // Enough for a device that takes seconds to open and to make its pipelines, beside 64 tasks.
     let router = within(&gpus, "", Duration::from_secs(20));
     let data = vec![1.0_f32; 30_000];
-    // As many as the pool has, and more, each of which may be asked to help with the calibration's own work.
+    // As many as the pool has, and more, each of which may be asked to help with the calibration's
+    // own work.
     (0..64).into_par_iter().for_each(|index| {
         let n = 1 + index * 450;
         let task = VectorAdd {

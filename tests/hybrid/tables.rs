@@ -1,4 +1,4 @@
-//! What is kept of calibrations, who may use it, and what calls make of it.
+//! Stored calibrations: their contents, who may use them, and how calls change them.
 
 use std::{path::Path, time::Duration};
 
@@ -6,7 +6,8 @@ use gpu_executor::{Adapter, Backend, Hybrid, Load, Reason, Route, Routed, Sha256
 
 use super::{child, from, gpus, hybrid, within};
 
-/// Plants a table that says a GPU takes no time: a router that uses it, says so by where it runs tasks.
+/// Plants a table that says a GPU takes no time: a router that uses it, says so by where it runs
+/// tasks.
 fn plant(adapters: &[Adapter], folder: &Path) -> (std::path::PathBuf, serde_json::Value) {
     let backend = adapters[0].info().backend;
     let folder = folder.to_str().unwrap();
@@ -25,7 +26,7 @@ fn plant(adapters: &[Adapter], folder: &Path) -> (std::path::PathBuf, serde_json
         .chain(others);
     kept["operators"]["vector_add"]["times"] = all.collect();
     std::fs::write(&file, kept.to_string()).unwrap();
-    assert!(is_used(adapters, folder), "as it was planted");
+    assert!(is_used(adapters, folder), "as it was written");
     (file, kept)
 }
 
@@ -147,7 +148,8 @@ fn a_persons_thresholds_outlive_a_new_driver() {
         .route;
     assert_eq!(route.backend, gpu.info().backend, "{route}");
     assert!(matches!(route.reason, Reason::Threshold(_)), "{route}");
-    // Nor is it lost where the file is of a revision that knew less, or of one that cannot be read at all.
+    // Nor is it lost where the file is of a revision that knew less, or of one that cannot be read
+    // at all.
     let check = |change: fn(&mut serde_json::Value), is_read: bool| {
         let mut kept: serde_json::Value = serde_json::from_str(&text).unwrap();
         change(&mut kept);
@@ -174,7 +176,7 @@ fn a_persons_thresholds_outlive_a_new_driver() {
 }
 
 #[test]
-fn failures_that_no_router_writes_harm_nobody() {
+fn failures_that_no_router_writes_are_ignored() {
     let gpus = gpus();
     if gpus.is_empty() {
         return;
@@ -191,7 +193,7 @@ fn failures_that_no_router_writes_harm_nobody() {
     for at in [0, now.as_secs(), u64::MAX] {
         let mut kept: serde_json::Value = serde_json::from_str(&text).unwrap();
         kept["operators"] = serde_json::json!({});
-        kept["failures"] = serde_json::json!([{ "backend": "cpu", "operator": null, "error": "planted", "at": at }]);
+        kept["failures"] = serde_json::json!([{ "backend": "cpu", "operator": null, "error": "injected", "at": at }]);
         std::fs::write(&file, kept.to_string()).unwrap();
         let router = within(&gpus, folder, Duration::from_secs(20));
         let table = router.table::<VectorAdd<'_>>().unwrap();
@@ -300,14 +302,15 @@ fn calls_that_take_longer_than_the_table_says_go_elsewhere_and_are_tried_again()
             assert!(on_cpu > 0 && !again.is_empty(), "{on_cpu}");
         }
         for route in again {
-            // What is tried is not clearly the fastest: that is where calls go, unless they are on a device that is as fast to within 5 %.
+            // A tried device is not clearly the fastest: calls go to the fastest, unless they are
+            // on a device within 5 % of it.
             let took = |is_wanted: &dyn Fn(Backend) -> bool| {
                 route.predicted().find(|(b, _)| is_wanted(*b)).unwrap().1.as_secs_f64()
             };
             let (tried, other) = (took(&|b| b == route.backend), took(&|b| b != route.backend));
             assert!(tried * 1.06 > other, "{route}");
         }
-        // What is forced, or a person's threshold, is not put right.
+        // A forced device, or a threshold set by hand, is not corrected.
         router.force(Some(backend)).unwrap();
         assert_eq!(router.run(&task).unwrap().route.backend, backend);
     }
@@ -336,7 +339,7 @@ fn what_is_too_little_for_a_gpu_is_decided_without_a_prediction() {
         assert_eq!((small.load, small.predicted().count()), (Load::flat(10), 0));
         assert_eq!(router.route::<VectorAdd<'_>>(Load::flat(10)), small);
         assert_eq!(route(&router, 9000).reason, Reason::Fastest);
-        // Whoever says where, is heard.
+        // An explicit choice is followed.
         router.force(Some(backend)).unwrap();
         assert_eq!(route(&router, 10).backend, backend);
         router.force(None).unwrap();

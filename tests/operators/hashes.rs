@@ -34,8 +34,8 @@ fn sha256_has_the_digests_that_nist_published() {
     }
 }
 
-/// Source: the Keccak team's ShortMsgKAT_256.txt (round 3), and digests every client of Ethereum has: of nothing, and of an
-/// empty list in RLP.
+/// Source: the Keccak team's ShortMsgKAT_256.txt (round 3), and digests every client of Ethereum
+/// has: of nothing, and of an empty list in RLP.
 #[test]
 fn keccak256_has_the_digests_that_keccaks_authors_published() {
     let vectors: [(&[u8], &str); 6] = [

@@ -1,4 +1,5 @@
-//! Operators against their oracles and official vectors, on every adapter, with 64-bit integers and without.
+//! Operators against their oracles and official vectors, on every adapter, with 64-bit integers and
+//! without.
 
 #![allow(clippy::unwrap_used, reason = "a test's helper")]
 
@@ -14,7 +15,8 @@ use hashes::messages;
 use sha3::Digest as _;
 use trees::{leaves, root};
 
-/// Executors in every way a task can take, with the kernels for adapters without 64-bit integers as well, and in small chunks.
+/// Executors in every way a task can take, with the kernels for adapters without 64-bit integers as
+/// well, and in small chunks.
 fn executors() -> Vec<Executor> {
     let mut executors = common::executors(&common::options());
     executors.extend(common::gpu_executors(&common::options().int64(false).chunk_bytes(1000)));

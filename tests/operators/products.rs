@@ -122,7 +122,8 @@ fn batches_join_only_tasks_of_as_many_products() {
     }
 }
 
-/// Mesa's drivers for CPUs end a kernel's loops after 65,535 rounds of all of them together, without a word: long chains are two dispatches.
+/// Mesa's drivers for CPUs end a kernel's loops after 65,535 rounds of all of them together,
+/// without a word: long chains are two dispatches.
 #[test]
 fn the_longest_chains_are_right_in_every_place_of_a_workgroup() {
     let a: Vec<[u64; 4]> = bytemuck::pod_collect_to_vec(&bytes(32 * 130, 7));

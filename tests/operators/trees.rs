@@ -23,7 +23,8 @@ pub(crate) fn leaves(n: usize) -> Vec<[u8; 32]> {
     bytemuck::cast_slice(&bytes(32 * n, n)).to_vec()
 }
 
-/// Source: the roots of leaves of zeros, as trees of fixed depth on Ethereum have them for what is empty.
+/// Source: the roots of leaves of zeros, as trees of fixed depth on Ethereum have them for empty
+/// subtrees.
 #[test]
 fn zeros_have_the_roots_known_from_ethereum() {
     let expected = [
@@ -78,7 +79,8 @@ fn a_tree_of_three_dispatches_and_small_ones_beside_it() {
     let leaves: Vec<[u8; 32]> = (0..(1_u64 << 20) + 3).map(|i| bytemuck::cast([i; 4])).collect();
     let sizes = [1, 1025, leaves.len(), 2];
     let tasks = sizes.map(|n| MerkleRoot { leaves: &leaves[..n] });
-    // Trees of all shapes but this long one are compared with the levels' root above, on the CPU too.
+    // Trees of all shapes but this long one are compared with the levels' root above, on the CPU
+    // too.
     let expected = Executor::new(Backend::Cpu).unwrap().run_batch_flat(&tasks).unwrap();
     for adapter in common::adapters() {
         if adapter.info().backend != Backend::Cpu {

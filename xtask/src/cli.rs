@@ -17,31 +17,31 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Measure every operator on every backend, and hold the result against this machine's baseline
+    /// Measure every operator on every backend, and compare with this machine's baseline
     Bench(cmd::bench::Flags),
-    /// Compare two revisions on this machine, in fresh processes that take turns
+    /// Compare two revisions on this machine, in alternating fresh processes
     Ab(cmd::ab::Flags),
     /// Judge a finished run again, without measuring
     Gate(cmd::gate::Flags),
     /// Find the commit that made a case slower, with the statistics of `ab`
     Bisect(cmd::bisect::Flags),
-    /// Measure how often `ab` is wrong on this machine, with unchanged code and planted slowdowns
+    /// Measure how often `ab` is wrong on this machine, with unchanged code and injected slowdowns
     ValidateGate(cmd::validate_gate::Flags),
     /// Join the shards of a run, and judge the whole
     Merge(cmd::merge::Flags),
-    /// Show a run to people: a page with figures, from what size a GPU pays, what changed
+    /// Show a run as a page: figures, the size from which a GPU pays, changes
     Report(cmd::report::Flags),
     /// Compare two backends of one run, of two runs, or of two threshold scans
     Compare(cmd::compare::Flags),
     /// Find from how many elements on a GPU is faster than the CPU, or why it never is
     Scan(cmd::scan::Flags),
-    /// Tell what each case took, commit by commit, and where it changed
+    /// Show the time of each case, commit by commit, and where it changed
     History(cmd::history::Flags),
-    /// Measure this project, wgpu as tutorials use it, cubecl, the CPU and CUDA against each other
+    /// Compare this project with wgpu as tutorials use it, cubecl, the CPU and CUDA
     Peers(cmd::peers::Flags),
-    /// Find the version split that would break a build, and prove the cure
+    /// Find the version split that would break a build, and a tried cure
     AuditDeps(cmd::audit_deps::Flags),
-    /// Write what a shell needs to complete commands and flags
+    /// Write the completions of commands and flags for a shell
     Completions(cmd::completions::Flags),
     /// List the adapters of this machine, and why some cannot be used
     Adapters(cmd::adapters::Flags),
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Windows(cmd::windows::Flags),
     /// Lint the workflows of GitHub Actions with actionlint and zizmor
     Workflows(cmd::workflows::Flags),
+    /// Write the tables and pictures of the documents from the CSV files in docs/data
+    Docs(cmd::docs::Flags),
     /// Run what CI runs: set-up, format, lints, tests, documentation, dependencies, and a quick bench
     Ci(cmd::ci::Flags),
 }

@@ -9,6 +9,7 @@ mod cli;
 mod cmd;
 mod compare;
 mod curves;
+mod docs;
 mod error;
 mod fingerprint;
 mod history;

@@ -105,11 +105,11 @@ impl Report<'_> {
         let of = match (compared().count(), compared().filter(is_noop).count()) {
             (0, _) => return None,
             (all, 0) => format!("{all} cases"),
-            (all, noop) if all == noop => format!("{all} cases without a driver (noop)"),
-            (all, noop) => format!("{all} cases, {noop} of them without a driver (noop)"),
+            (all, noop) if all == noop => format!("{all} cases without a driver"),
+            (all, noop) => format!("{all} cases, {noop} of them without a driver"),
         };
         Some(match self.changed().count() {
-            0 => format!("counters: as they were in all of {of}"),
+            0 => format!("counters: unchanged ({of})"),
             changed => format!(
                 "counters: changed in {changed} of {of}; {}",
                 accept(self.changed().all(|v| is_noop(&v)))
@@ -183,11 +183,9 @@ impl Report<'_> {
                 },
                 self.fingerprint.id()
             ),
-            Against::NotJudged if self.plan.backends.is_empty() => format!(
-                "{}: {} cases without a driver (noop)",
-                self.headline(),
-                self.verdicts.len()
-            ),
+            Against::NotJudged if self.plan.backends.is_empty() => {
+                format!("{}: {} cases without a driver", self.headline(), self.verdicts.len())
+            }
             Against::NotJudged => format!("{}: {} cases", self.headline(), self.shown().count()),
         }
     }

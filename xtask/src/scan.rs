@@ -9,7 +9,7 @@ use bench_gate::{
     stat::quantile::median,
 };
 use serde::{Deserialize, Serialize};
-pub(crate) use told::{csv, page, table};
+pub(crate) use told::{crossovers_csv, csv, curves_csv, page, table};
 
 /// The version of the file of a scan.
 pub(crate) const SCHEMA: u32 = 1;

@@ -119,7 +119,7 @@ fn two_backends_of_a_run_are_compared_in_every_form() {
          \"1000000\",\"9\",\"3\",\"9\",\"2\",\"dx12\"\n"
     );
     refused(&["compare", &left, &format!("{run}:vulkan")], "vulkan was not measured");
-    refused(&["compare", &left, &format!("{run}:vulcan")], "no backend is named");
+    refused(&["compare", &left, &format!("{run}:vulcan")], "unknown backend");
     refused(
         &["compare", &left, &right, "--op", "sha256"],
         "no operator and size in common",

@@ -1,6 +1,6 @@
 // Ten additions in a row over vectors of f32 that stay on the device, in CUDA; the peer of examples/resident.rs.
 //
-// resident N  reads a line for each chain: launches ten kernels that take turns over two vectors, waits for the device, and
+// resident N  reads a line for each chain: launches ten kernels that alternate between two vectors, waits for the device, and
 //             prints the chain's wall time in nanoseconds. At the end of its input it prints `checksum SUM`, the sum of the
 //             bits of all elements.
 

@@ -209,7 +209,7 @@ int main(int count, char **arguments) {
         }
         if (!work) throw std::runtime_error("no work yet");
         if (!methods.count(method)) {
-            std::cout << "absent it has no way `" << method << "`" << std::endl;
+            std::cout << "absent it has no method `" << method << "`" << std::endl;
             continue;
         }
         auto call = [&] { (work->*methods[method])(); };

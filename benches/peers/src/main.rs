@@ -1,17 +1,20 @@
-//! Runs the same work by several means, so that `cargo xtask peers` can measure them against each other.
+//! Runs the same work by several means, so that `cargo xtask peers` can measure them against each
+//! other.
 //!
-//! `peers --json` lists the adapters, as the library picks them, and which versions this is. `peers PEER BACKEND` reads
-//! commands from standard input and answers each with one line, until the input ends:
+//! `peers --json` lists the adapters, as the library picks them, and which versions this is. `peers
+//! PEER BACKEND` reads commands from standard input and answers each with one line, until the input
+//! ends:
 //!
 //! | command | answer |
 //! |---|---|
 //! | (at the start) | `peer ADAPTER`, which may say more, or `absent REASON` |
-//! | `work SIZE` or `work TASKSxSIZE` | `ready`; the inputs are generated, contestants of other work are gone |
+//! | `work SIZE` or `work TASKSxSIZE` | `ready`; the inputs are generated, methods of other work are dropped |
 //! | `open METHOD` | `ready` after a call whose result was right, or `absent REASON` |
 //! | `calls METHOD WARM N` | `nanos` and N wall times, after WARM calls that are not timed |
 //! | `check METHOD` | `right` |
 //!
-//! Whatever else happens ends the process with the reason on standard error. `cuda/vector_add.cu` speaks the same.
+//! Whatever else happens ends the process with the reason on standard error. `cuda/vector_add.cu`
+//! speaks the same.
 
 mod listing;
 mod peer;
@@ -27,7 +30,7 @@ use std::{
 use gpu_executor::Backend;
 
 use crate::{
-    peer::{Call, Contestant, Peer},
+    peer::{Call, Method, Peer},
     work::{Output, Work},
 };
 
@@ -102,8 +105,8 @@ impl Session {
                 let work = self.work.clone().ok_or("no work yet")?;
                 let mut output = Output::None;
                 let opened = attempt(|| match peer.open(method, &work)? {
-                    Contestant::Absent(reason) => Ok(Err(reason)),
-                    Contestant::Ready(mut call) => {
+                    Method::Absent(reason) => Ok(Err(reason)),
+                    Method::Ready(mut call) => {
                         call(&mut output, true)?;
                         Ok(Ok(call))
                     }
@@ -123,7 +126,7 @@ impl Session {
             ["calls", method, warm, n] => {
                 let number = |word: &str| word.parse::<usize>().map_err(|error| format!("{word}: {error}"));
                 let (warm, n) = (number(warm)?, number(n)?);
-                let (call, output) = self.contestant(method)?;
+                let (call, output) = self.method(method)?;
                 for _ in 0..warm {
                     call(output, false)?;
                 }
@@ -136,7 +139,7 @@ impl Session {
             }
             ["check", method] => {
                 let work = self.work.clone().ok_or("no work yet")?;
-                let (call, output) = self.contestant(method)?;
+                let (call, output) = self.method(method)?;
                 call(output, true)?;
                 work.check(output)?;
                 Ok("right".to_owned())
@@ -145,7 +148,7 @@ impl Session {
         }
     }
 
-    fn contestant(&mut self, method: &str) -> Result<(&mut Call, &mut Output), String> {
+    fn method(&mut self, method: &str) -> Result<(&mut Call, &mut Output), String> {
         let found = self.open.iter_mut().find(|(name, ..)| name == method);
         let (_, call, output) = found.ok_or_else(|| format!("`{method}` is not open"))?;
         Ok((call, output))

@@ -1,4 +1,4 @@
-//! What is to be done, and whether it was done right.
+//! The work of the peers, and the check of its results.
 
 use std::{fmt, str::FromStr};
 
@@ -19,7 +19,8 @@ pub(crate) enum Output {
     Flat(Vec<f32>),
     /// Of shape `[tasks][n]`.
     Tasks(Vec<Vec<f32>>),
-    /// The sum of the inputs that [`fill`] makes of a seed: all of it if it was to be kept, and its [`checksum`].
+    /// The sum of the inputs that [`fill`] makes of a seed: all of it if it was to be kept, and its
+    /// [`checksum`].
     Filled {
         seed: u32,
         checksum: u32,

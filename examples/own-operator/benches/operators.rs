@@ -1,7 +1,8 @@
-//! Criterion groups for every operator, backend and size: `cargo bench`, and `cargo bench -- saxpy/vulkan` for some.
+//! Criterion groups for every operator, backend and size: `cargo bench`, and `cargo bench --
+//! saxpy/vulkan` for some.
 //!
-//! `BENCH_RECORDER_DIR=folder cargo bench` records every call, its counters and its phases; two revisions are measured in
-//! turns by `cargo bench-gate`.
+//! `BENCH_RECORDER_DIR=folder cargo bench` records every call, its counters and its phases; two
+//! revisions are measured alternately by `cargo bench-gate`.
 
 use std::{process::ExitCode, rc::Rc, time::Duration};
 

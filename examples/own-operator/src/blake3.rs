@@ -2,7 +2,8 @@ use gpu_executor::task::{Calibration, Cost, Generate, Kernel, MESSAGES_WGSL, Ran
 
 /// BLAKE3 of each message, 32 bytes of it.
 ///
-/// Source: J. O'Connor, J.-P. Aumasson, S. Neves and Z. Wilcox-O'Hearn, "BLAKE3: one function, fast everywhere" (2020).
+/// Source: J. O'Connor, J.-P. Aumasson, S. Neves and Z. Wilcox-O'Hearn, "BLAKE3: one function, fast
+/// everywhere" (2020).
 #[derive(Debug)]
 pub struct Blake3<'a, M> {
     /// Shape `[n]`, each of any length.
@@ -59,7 +60,7 @@ impl<M: AsRef<[u8]> + Sync> Task for Blake3<'_, M> {
     }
 }
 
-/// Messages of so many bytes, for the router, tests and benches.
+/// Messages of `BYTES` bytes, for the router, tests and benches.
 #[derive(Debug)]
 pub struct Messages<const BYTES: usize>(Vec<[u8; BYTES]>);
 

@@ -1,4 +1,5 @@
-//! Two operators that [`gpu_executor`] knows nothing of: [`Saxpy`] in about thirty lines, and the hash [`Blake3`].
+//! Two operators that [`gpu_executor`] knows nothing of: [`Saxpy`] in about thirty lines, and the
+//! hash [`Blake3`].
 //!
 //! ```
 //! use gpu_executor::{Backend, Executor};

@@ -13,11 +13,11 @@ struct Synthetic {
     /// The device that fails, and at which call.
     fails: Option<(usize, usize)>,
     load: Load,
-    /// Items beyond which the second device takes so many nanoseconds more.
+    /// A number of items, and the nanoseconds that the second device takes more beyond it.
     jump: (u64, f64),
     /// Whether the operator tells of it.
     known_jumps: Vec<usize>,
-    /// Times are up to so many times as long.
+    /// The largest factor by which noise makes times longer.
     noise: f64,
     random: u64,
 }
@@ -121,7 +121,8 @@ fn the_crossover_is_found() {
     );
 }
 
-/// What the second device is predicted to take of so many items, when its times jump by 400 µs behind 1,024.
+/// The predicted time of the second device for a number of items, when its times jump by 400 µs
+/// behind 1,024.
 fn beside_a_jump(items: usize, known: &[usize]) -> f64 {
     let mut world = Synthetic::new(&[[100.0, 100.0, 0.0], [60_000.0, 0.1, 0.0]]);
     world.jump = (1024, 400_000.0);
@@ -185,7 +186,8 @@ fn time_is_never_exceeded_by_more_than_the_first_calls() {
             let budget = Duration::from_millis(budget_ms);
             let mut world = Synthetic::new(&[[100.0, step, 0.0], [50_000.0, step / 4.0, 0.0]]);
             let (table, is_complete) = world.measured(&[1, 64], budget);
-            // Nothing is known before the first three sizes are called, each five times, at the least.
+            // Nothing is known before the first three sizes are called, each five times, at the
+            // least.
             let unknown = Duration::from_secs_f64(1e-9 * 2.0 * 6.0 * 2.0 * (1.0 + 64.0) * 64.0 * step);
             let end = Duration::from_millis(78) + budget + unknown;
             assert!(world.now < end, "{budget_ms} ms, {step}: {:?} of {end:?}", world.now);

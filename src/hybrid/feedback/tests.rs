@@ -43,10 +43,10 @@ fn a_slot_reads_back_as_it_was_written() {
     };
     check(1, 0, None, None, 0, 0);
     check(u16::MAX, 7, Some(0.25), None, 15, 3);
-    check(3, Slot::MOST_PASSED, Some(63.5), Some(1.0 / 255.0), 1, 1);
+    check(3, Slot::MAX_PASSED, Some(63.5), Some(1.0 / 255.0), 1, 1);
     check(9, 1, None, Some(1.0), 0, 2);
-    check(9, 1, Some(1.0 / MOST_FACTOR), Some(200.0), 6, 2);
-    // What is beyond the scale is at its end.
+    check(9, 1, Some(1.0 / MAX_FACTOR), Some(200.0), 6, 2);
+    // Values beyond the scale are at its end.
     let far = Slot {
         last: Some(1e12),
         factor: Some(1e-12),
@@ -70,7 +70,7 @@ fn calls_are_alike_to_within_a_factor_of_two() {
     Kind::of(u32::MAX, &Load::deep(usize::MAX, usize::MAX));
 }
 
-/// What is known after calls that take so many times what calibration has.
+/// The feedback after calls whose times are these factors of the calibrated time.
 fn learned(ratios: &[f64]) -> f64 {
     let feedback = Feedback::default();
     for ratio in ratios {
@@ -91,21 +91,22 @@ fn what_calls_take_is_learned_from_the_faster_of_two_in_a_row() {
     check(&[40.0, 3.0], 1.7, 1.75);
     check(&[3.0; 8], 2.9, 3.0);
     check(&[0.2; 12], 0.19, 0.21);
-    // One that was disturbed does not count, and one that lasts counts as no more than four times as long a call.
+    // One that was disturbed does not count, and one that lasts counts as no more than four times
+    // as long a call.
     check(&[1.0, 1000.0, 1.0], 1.0, 1.0);
     check(&[1.0, 1.0, 1000.0, 1000.0], 2.0, 2.0);
     // Nor does one that took no time at all count for more.
     check(&[1.0, 0.0], 0.25, 0.25);
     check(&[1.0, 0.5], 0.5, 0.5);
     check(&[1.0, 1.0, 0.25], 0.5, 0.5);
-    check(&[1e9; 50], MOST_FACTOR, MOST_FACTOR);
-    check(&[0.0; 50], 1.0 / MOST_FACTOR, 1.0 / MOST_FACTOR);
+    check(&[1e9; 50], MAX_FACTOR, MAX_FACTOR);
+    check(&[0.0; 50], 1.0 / MAX_FACTOR, 1.0 / MAX_FACTOR);
 }
 
 #[test]
 fn calls_that_were_predicted_long_ago_teach_no_more_than_others() {
     let feedback = Feedback::default();
-    // All of them were on their way before the first had ended.
+    // All of them were in flight before the first had ended.
     for _ in 0..20 {
         feedback.learn(&call(kind(100), Backend::Gles, 100), NS(400));
     }
@@ -163,7 +164,8 @@ fn a_kind_that_takes_another_ones_place_knows_nothing_of_it() {
     assert!((SETS * WAYS / 2..SETS * WAYS + 8).contains(&known), "{known}");
 }
 
-/// Two devices of which calls take a known time, the first of a device behind one of the other some times as long.
+/// Two devices of which calls take a known time, the first of a device behind one of the other some
+/// times as long.
 struct World {
     feedback: Feedback,
     calibrated: [u64; 2],
@@ -207,7 +209,7 @@ impl World {
         self
     }
 
-    /// The part of the last so many calls that a device did.
+    /// The share of the last `count` calls that ran on a device.
     fn part(&self, device: usize, last: usize) -> f64 {
         let calls = &self.calls[self.calls.len() - last..];
         calls.iter().filter(|call| call.0 == device).count() as f64 / last as f64
@@ -238,7 +240,7 @@ fn calls_end_up_on_the_device_that_is_faster_whatever_calibration_has() {
 }
 
 #[test]
-fn two_devices_that_are_as_fast_as_each_other_do_not_take_turns() {
+fn two_devices_that_are_as_fast_as_each_other_do_not_alternate() {
     for takes in [[1000, 1000], [1000, 1030], [1030, 1000]] {
         let mut world = World::new([1000, 1000], takes);
         world.run(2000);
@@ -257,7 +259,7 @@ fn what_changes_is_found_out() {
     world.takes = [5000, 2000];
     world.run(200);
     assert!(world.part(1, 150) > 0.9, "{}", world.part(1, 150));
-    // The second gets faster while nobody looks: a trial tells.
+    // The second gets faster without being called: a trial finds it.
     let mut world = World::new([1000, 1500], [1000, 1500]);
     world.run(500);
     world.takes = [1000, 400];
@@ -312,12 +314,13 @@ fn a_device_that_cannot_is_avoided_for_long() {
     assert!(world.part(1, 15_000) > 0.0, "but not for ever");
 }
 
-/// Which of two devices a router has do a call; and if that is a trial, what the fastest is predicted to take.
+/// Which of two devices a router has do a call; and if that is a trial, what the fastest is
+/// predicted to take.
 fn decided(feedback: &Feedback, calibrated: [u64; 2]) -> (usize, Option<u64>) {
     let known = BOTH.map(|backend| feedback.known(kind(100), backend));
     let ns = [0, 1].map(|device| calibrated[device] as f64 * known[device].factor);
     let mut fastest = usize::from(ns[1] < ns[0]);
-    if known[1 - fastest].is_there && ns[1 - fastest] <= LOYALTY * ns[fastest] {
+    if known[1 - fastest].is_there && ns[1 - fastest] <= HYSTERESIS * ns[fastest] {
         fastest = 1 - fastest;
     }
     let other = Candidate {
@@ -332,7 +335,8 @@ fn decided(feedback: &Feedback, calibrated: [u64; 2]) -> (usize, Option<u64>) {
     }
 }
 
-/// Part of the calls that go to the slower device, and how many of the last 1,000, where so many threads have calls on their way.
+/// The share of calls that go to the slower device, and of the last 1,000, where a number of
+/// threads have calls in flight.
 fn part_of_threads(threads: usize, calibrated: [u64; 2], takes: [u64; 2], calls: usize) -> (f64, usize) {
     let feedback = Feedback::default();
     let mut random = crate::task::Random::new(1);

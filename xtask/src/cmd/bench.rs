@@ -218,7 +218,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 /// Says what the calls without a driver cost before anything is measured, which changes nothing about it.
 fn say_counters(counted: &[CaseVerdict], is_short: bool) {
     let all: Vec<&CaseVerdict> = counted.iter().collect();
-    let words = format!("{} cases without a driver (noop): {}", all.len(), counts(&all));
+    let words = format!("{} cases without a driver: {}", all.len(), counts(&all));
     console::status("Counted", &words);
     let changed = all.iter().filter(|verdict| !is_short && !verdict.counters.is_empty());
     for verdict in changed {

@@ -11,7 +11,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::{
     cli::{Cli, Command},
-    cmd::{audit_deps, bench, report, setup, windows, workflows},
+    cmd::{audit_deps, bench, docs, report, setup, windows, workflows},
     error::Error,
     exit::Exit,
     host::{console, windows::toolchain, workspace},
@@ -101,6 +101,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         cmd!(sh, "cargo doc --workspace --no-deps --locked --document-private-items")
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
+    steps.time("tables of documents", || docs::run(&docs::Flags::check()).map(drop))?;
     own_operator(&sh, &mut steps)?;
     steps.time("dependencies", dependencies)?;
     steps.time("workflows", || {

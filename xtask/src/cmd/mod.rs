@@ -8,6 +8,7 @@ pub(crate) mod bisect;
 pub(crate) mod ci;
 pub(crate) mod compare;
 pub(crate) mod completions;
+pub(crate) mod docs;
 pub(crate) mod gate;
 pub(crate) mod history;
 pub(crate) mod merge;
@@ -43,6 +44,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Setup(flags) => setup::run(&flags).map(Into::into),
         Command::Windows(flags) => windows::run(&flags).map(Into::into),
         Command::Workflows(flags) => workflows::run(&flags).map(Into::into),
+        Command::Docs(flags) => docs::run(&flags).map(Into::into),
         Command::Ci(flags) => ci::run(&flags).map(Into::into),
     }
 }

@@ -15,6 +15,7 @@ use bench_gate::{
     stat::quantile::median,
 };
 use bench_recorder::wire::{Measure, Window};
+use xshell::{Shell, cmd};
 
 use crate::{
     cmd::bench::{Backends, backends},
@@ -27,7 +28,7 @@ use crate::{
         lock::Lock,
         quiet_display, workspace,
     },
-    scan::{Clock, Measured, SCHEMA, Scan, Scanned, csv, grid, page, table},
+    scan::{Clock, Measured, SCHEMA, Scan, Scanned, crossovers_csv, csv, curves_csv, grid, page, table},
 };
 
 const SMALLEST: u64 = 256;
@@ -48,8 +49,9 @@ Examples:
   cargo xtask scan --op vector_add --backend vulkan --seed-format --out vulkan.csv
   cargo xtask scan --label linux --save linux.json     to be shown beside others
   cargo xtask scan --from linux.json --from windows.json --html scan.html --open
+  cargo xtask scan --label h200 --data docs/data       the figures of the documents
 
-Sizes are measured on CPU and GPU in turns, eight times apart at first, then closer around the crossing. The interval holds the
+Sizes are measured on CPU and GPU alternately, eight times apart at first, then closer around the crossing. The interval holds the
 crossings of all rounds: with 7 of them, 98 % of medians.")]
 pub(crate) struct Flags {
     /// Operators to scan [default: all]
@@ -91,6 +93,12 @@ pub(crate) struct Flags {
     /// Write each curve's figure as SVG beside that page
     #[arg(long, requires = "html")]
     svg: bool,
+    /// Write crossovers-LABEL.csv and curves-LABEL.csv into this folder, as `cargo xtask docs` reads them
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The commit the program was built from, for --data [default: what git says]
+    #[arg(long, value_name = "REV")]
+    commit: Option<String>,
     /// Open that page in a browser
     #[arg(long, requires = "html")]
     open: bool,
@@ -129,6 +137,23 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         Some(out) => files::write(out, text.as_bytes())?,
         None => console::result(&text),
     }
+    if let Some(folder) = &flags.data {
+        let commit = commit(flags)?;
+        let mut by_label: BTreeMap<&str, Vec<&Scan>> = BTreeMap::new();
+        for scan in &scans {
+            by_label.entry(&scan.label).or_default().push(scan);
+        }
+        for (label, scans) in &by_label {
+            for (name, csv) in [
+                ("crossovers", crossovers_csv(scans, &commit)),
+                ("curves", curves_csv(scans, &commit)),
+            ] {
+                let path = folder.join(format!("{name}-{label}.csv"));
+                files::write(&path, csv.as_bytes())?;
+                console::status("Wrote", &path.display().to_string());
+            }
+        }
+    }
     if let Some(html) = &flags.html {
         let pictures = Pictures {
             svg: flags.svg,
@@ -141,6 +166,19 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         }
     }
     Ok(Exit::Pass)
+}
+
+/// The commit that was measured.
+fn commit(flags: &Flags) -> Result<String, Error> {
+    match &flags.commit {
+        Some(commit) => Ok(commit.clone()),
+        None => {
+            let sh = Shell::new()?;
+            sh.change_dir(workspace::root());
+            let commit = cmd!(sh, "git describe --always --dirty").quiet().read();
+            commit.map_err(|error| Error::Usage(format!("--data needs --commit: {error}")))
+        }
+    }
 }
 
 fn load(path: &Path) -> Result<Scan, Error> {

@@ -1,4 +1,4 @@
-//! How a scan is told: a table, the CSV this project began with, and a page with its curves.
+//! The forms of a scan: a table, CSV files for `docs/data/`, the CSV this project began with, and a page with its curves.
 
 use bench_gate::{
     crossover::rounded,
@@ -94,6 +94,75 @@ pub(crate) fn csv(scanned: &Scanned) -> String {
         }
     }
     csv
+}
+
+/// The crossovers as a file of `docs/data/`. Empty cells of `elements` mean that the GPU is not faster at the largest size, which
+/// `up_to` has; 0 means that it is faster at every size.
+pub(crate) fn crossovers_csv(scans: &[&Scan], commit: &str) -> String {
+    let mut csv = head(scans, commit);
+    csv.push_str("operator,backend,clock,elements,elements_low,elements_high,up_to,bound_by\n");
+    for scanned in scans.iter().flat_map(|scan| &scan.curves) {
+        let Some(found) = scanned.crossover() else { continue };
+        let size = |size: f64| match size.is_finite() {
+            true => rounded(size).to_string(),
+            false => String::new(),
+        };
+        let never = found.median().is_infinite();
+        let (low, high) = found.extremes().filter(|_| !never).unzip();
+        csv.push_str(&format!(
+            "{},{},{},{},{},{},{},{}\n",
+            scanned.op,
+            scanned.backend,
+            scanned.clock.word(),
+            size(found.median()),
+            low.map_or_else(String::new, size),
+            high.map_or_else(String::new, size),
+            found.sizes.1,
+            if never { scanned.bound().word() } else { "" },
+        ));
+    }
+    csv
+}
+
+/// The curves as a file of `docs/data/`: medians over the rounds, with the least and the most of them.
+pub(crate) fn curves_csv(scans: &[&Scan], commit: &str) -> String {
+    let mut csv = head(scans, commit);
+    csv.push_str("operator,backend,clock,elements,cpu_ns,cpu_low_ns,cpu_high_ns,gpu_ns,gpu_low_ns,gpu_high_ns\n");
+    for scanned in scans.iter().flat_map(|scan| &scan.curves) {
+        for (size, measured) in &scanned.sizes {
+            let key = format!("{},{},{},{size}", scanned.op, scanned.backend, scanned.clock.word());
+            csv.push_str(&key);
+            for rounds_ns in [&measured.cpu_ns, &measured.gpu_ns] {
+                let least = rounds_ns.iter().copied().fold(f64::INFINITY, f64::min);
+                let most = rounds_ns.iter().copied().fold(0.0, f64::max);
+                csv.push_str(&format!(",{:.0},{least:.0},{most:.0}", middle(rounds_ns)));
+            }
+            csv.push('\n');
+        }
+    }
+    csv
+}
+
+/// Command, machine and commit; scans of one machine may be several.
+fn head(scans: &[&Scan], commit: &str) -> String {
+    let mut head: String = scans
+        .iter()
+        .map(|scan| format!("# command: {}\n", scan.command))
+        .collect();
+    if let Some(scan) = scans.first() {
+        let adapters = scan
+            .adapters
+            .iter()
+            .map(|(backend, adapter)| format!("{backend} {adapter}"));
+        let adapters: Vec<String> = adapters.collect();
+        head.push_str(&format!(
+            "# machine: {}: {}\n# commit: {commit}\n# started: {}\n",
+            scan.label,
+            adapters.join("; "),
+            scan.started
+        ));
+    }
+    head
 }
 
 /// The page: the table, and a figure for each operator with all backends of all scans.
@@ -231,6 +300,31 @@ mod tests {
             adapters: [("vulkan".to_owned(), "NVIDIA H200".to_owned())].into(),
             curves,
         }
+    }
+
+    #[test]
+    fn the_files_for_documents_have_command_machine_and_commit() {
+        let never = Scanned {
+            op: "mul".to_owned(),
+            ..scanned(1.0, 2.0, 0.0)
+        };
+        let scan = scan("h200", vec![scanned(100_000.0, 0.5, 0.0), never]);
+        let text = crossovers_csv(&[&scan], "abc1234");
+        let mut lines = text.lines();
+        for expected in [
+            "# command: cargo xtask scan --label h200",
+            "# machine: h200: vulkan NVIDIA H200",
+            "# commit: abc1234",
+            "# started: 2026-01-02T03:04:05Z",
+            "operator,backend,clock,elements,elements_low,elements_high,up_to,bound_by",
+            "add,vulkan,as it comes,200000,200000,200000,16777216,",
+            "mul,vulkan,as it comes,,,,16777216,not measured",
+        ] {
+            assert_eq!(lines.next(), Some(expected));
+        }
+        let text = curves_csv(&[&scan], "abc1234");
+        let line = "add,vulkan,as it comes,256,256,256,256,100128,100128,100128";
+        assert!(text.lines().any(|found| found == line), "{text}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{hint::black_box, rc::Rc, time::Instant};
 
 use gpu_executor::{Backend, Executor, VectorAdd};
 
-use super::{Contestant, Peer, unknown};
+use super::{Method, Peer, unknown};
 use crate::work::{Output, Work, checksum, fill};
 
 pub(crate) struct Cpu(Rc<Executor>);
@@ -18,9 +18,9 @@ impl Cpu {
 }
 
 impl Peer for Cpu {
-    fn open(&self, method: &str, work: &Rc<Work>) -> Result<Contestant, String> {
+    fn open(&self, method: &str, work: &Rc<Work>) -> Result<Method, String> {
         let (executor, work) = (Rc::clone(&self.0), Rc::clone(work));
-        Ok(Contestant::Ready(match method {
+        Ok(Method::Ready(match method {
             "run" => Box::new(move |output, _| {
                 *output = Output::None;
                 let task = VectorAdd { a: &work.a, b: &work.b };

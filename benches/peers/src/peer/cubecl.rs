@@ -1,6 +1,6 @@
-//! cubecl on its wgpu runtime, used as its documentation does: buffers from its memory pool, a kernel in its language,
-//! compiled once to WGSL. Its way back ends in `Bytes` of its own; a `Vec` is what they turn into, without a copy where
-//! that is possible.
+//! cubecl on its wgpu runtime, used as its documentation does: buffers from its memory pool, a
+//! kernel in its language, compiled once to WGSL. Its way back ends in `Bytes` of its own; a `Vec`
+//! is what they turn into, without a copy where that is possible.
 
 use std::{hint::black_box, rc::Rc, time::Instant};
 
@@ -11,7 +11,7 @@ use cubecl::{
 };
 use gpu_executor::Backend;
 
-use super::{Contestant, Peer, unknown, wgpu_adapter};
+use super::{Method, Peer, unknown, wgpu_adapter};
 use crate::work::{Output, Work};
 
 #[cube(launch_unchecked)]
@@ -82,9 +82,9 @@ fn vector(bytes: cubecl::bytes::Bytes) -> Vec<f32> {
 }
 
 impl Peer for CubeCl {
-    fn open(&self, method: &str, work: &Rc<Work>) -> Result<Contestant, String> {
+    fn open(&self, method: &str, work: &Rc<Work>) -> Result<Method, String> {
         let (client, work) = (Rc::clone(&self.0), Rc::clone(work));
-        Ok(Contestant::Ready(match method {
+        Ok(Method::Ready(match method {
             "run" => Box::new(move |output, _| {
                 *output = Output::None;
                 let start = Instant::now();

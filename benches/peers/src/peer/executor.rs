@@ -4,7 +4,7 @@ use std::{hint::black_box, rc::Rc, time::Instant};
 
 use gpu_executor::{Backend, Error, Mapped, VectorAdd};
 
-use super::{Contestant, Peer, cpu::flat, unknown};
+use super::{Method, Peer, cpu::flat, unknown};
 use crate::work::{Output, Work, checksum, fill};
 
 pub(crate) struct Executor(Rc<gpu_executor::Executor>);
@@ -22,9 +22,9 @@ impl Executor {
 }
 
 impl Peer for Executor {
-    fn open(&self, method: &str, work: &Rc<Work>) -> Result<Contestant, String> {
+    fn open(&self, method: &str, work: &Rc<Work>) -> Result<Method, String> {
         let (executor, work) = (Rc::clone(&self.0), Rc::clone(work));
-        Ok(Contestant::Ready(match method {
+        Ok(Method::Ready(match method {
             "run" => Box::new(move |output, _| {
                 *output = Output::None;
                 let task = VectorAdd { a: &work.a, b: &work.b };
@@ -70,7 +70,7 @@ impl Peer for Executor {
             "in-place" => {
                 let mut task = match executor.in_place::<VectorAdd<'static>>(work.a.len(), ()) {
                     Ok(task) => task,
-                    Err(error @ Error::NotInPlace { .. }) => return Ok(Contestant::Absent(error.to_string())),
+                    Err(error @ Error::NotInPlace { .. }) => return Ok(Method::Absent(error.to_string())),
                     Err(error) => return Err(error.to_string()),
                 };
                 let mut seed = 0_u32;
@@ -108,7 +108,8 @@ impl Peer for Executor {
     }
 }
 
-/// As [`fill`], into memory that can only be written: by way of a few pages that stay in the first-level cache.
+/// As [`fill`], into memory that can only be written: by way of a few pages that stay in the
+/// first-level cache.
 fn write(input: Mapped<'_, f32>, seed: u32) {
     const BLOCK: usize = 2048;
     let mut block = [0.0; BLOCK];

@@ -11,12 +11,13 @@ use gpu_executor::Backend;
 
 use crate::work::{Output, Work};
 
-/// Does the work once, and returns the wall time until the result is in host memory. Results of former calls are dropped
-/// before the clock starts, this one's after it stopped. If the second argument is true, the result is kept as a whole.
+/// Does the work once, and returns the wall time until the result is in host memory. Results of
+/// former calls are dropped before the clock starts, this one's after it stopped. If the second
+/// argument is true, the result is kept as a whole.
 pub(crate) type Call = Box<dyn FnMut(&mut Output, bool) -> Result<Duration, String>>;
 
 /// A peer's way to do a work.
-pub(crate) enum Contestant {
+pub(crate) enum Method {
     Ready(Call),
     /// There is no such way, and why.
     Absent(String),
@@ -25,7 +26,7 @@ pub(crate) enum Contestant {
 /// One way to use a machine.
 pub(crate) trait Peer {
     /// Prepares what lasts over calls.
-    fn open(&self, method: &str, work: &Rc<Work>) -> Result<Contestant, String>;
+    fn open(&self, method: &str, work: &Rc<Work>) -> Result<Method, String>;
 
     /// Whether its faults are another project's.
     fn is_foreign(&self) -> bool {
@@ -58,12 +59,12 @@ pub(crate) fn new(name: &str, backend: Backend) -> Result<(Box<dyn Peer>, String
 }
 
 /// There is no such method.
-fn unknown(method: &str) -> Result<Contestant, String> {
-    Ok(Contestant::Absent(format!("it has no way `{method}`")))
+fn unknown(method: &str) -> Result<Method, String> {
+    Ok(Method::Absent(format!("it has no method `{method}`")))
 }
 
-/// wgpu's adapter for what the library picks on a backend; where the library brings a context of its own, wgpu's to the same
-/// driver, if it was the user who asked for that and not the driver.
+/// wgpu's adapter for what the library picks on a backend; where the library brings a context of
+/// its own, wgpu's to the same driver, if it was the user who asked for that and not the driver.
 fn wgpu_adapter(backend: Backend) -> Result<wgpu::Adapter, String> {
     let picked = gpu_executor::AdapterChoice::from_env().and_then(|choice| choice.pick(backend));
     let picked = picked.map_err(|error| error.to_string())?;

@@ -1,12 +1,12 @@
-//! wgpu as its tutorials use it: the device and the pipeline are made once; every call makes its buffers, its bind group
-//! and its staging buffer, waits for the submission, maps, and copies out.
+//! wgpu as its tutorials use it: the device and the pipeline are made once; every call makes its
+//! buffers, its bind group and its staging buffer, waits for the submission, maps, and copies out.
 
 use std::{hint::black_box, rc::Rc, sync::mpsc, time::Instant};
 
 use gpu_executor::Backend;
 use wgpu::util::DeviceExt as _;
 
-use super::{Contestant, Peer, unknown, wgpu_adapter};
+use super::{Method, Peer, unknown, wgpu_adapter};
 use crate::work::{Output, Work};
 
 pub(crate) struct Naive(Rc<Gpu>);
@@ -114,9 +114,9 @@ impl Gpu {
 }
 
 impl Peer for Naive {
-    fn open(&self, method: &str, work: &Rc<Work>) -> Result<Contestant, String> {
+    fn open(&self, method: &str, work: &Rc<Work>) -> Result<Method, String> {
         let (gpu, work) = (Rc::clone(&self.0), Rc::clone(work));
-        Ok(Contestant::Ready(match method {
+        Ok(Method::Ready(match method {
             "run" => Box::new(move |output, _| {
                 *output = Output::None;
                 let start = Instant::now();

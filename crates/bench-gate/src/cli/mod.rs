@@ -54,6 +54,12 @@ enum Error {
     Usage(String),
 }
 
+/// The command line, with every command and flag: for completions, and for tests of documents.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Reads the command line and does what it says.
 #[must_use]
 pub fn main() -> ExitCode {

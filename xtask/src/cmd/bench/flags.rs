@@ -115,7 +115,7 @@ fn read(list: &str, besides: &'static str) -> Result<Backends, String> {
             _ => {
                 let all = ["cpu, vulkan, gles, dx12, metal", besides];
                 let all = all.join(if besides.is_empty() { "" } else { ", " });
-                return Err(format!("no backend is named `{name}`; there are {all}"));
+                return Err(format!("unknown backend `{name}`; there are {all}"));
             }
         };
         if !names.iter().any(|n| n == name) {

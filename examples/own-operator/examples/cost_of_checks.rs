@@ -1,7 +1,9 @@
-//! `saxpy` against `vector_add`, and with wgpu's checks against without, in turns on every adapter.
+//! `saxpy` against `vector_add`, and with wgpu's checks against without, alternating, on every
+//! adapter.
 //!
-//! `cargo run --release --example turns` prints a line for each adapter, size and pair: the median of the ratios of calls
-//! that followed each other, with an interval of 95 %, for the whole call and for the kernel where the device has a clock.
+//! `cargo run --release --example cost_of_checks` prints a line for each adapter, size and pair:
+//! the median of the ratios of calls that followed each other, with an interval of 95 %, for the
+//! whole call and for the kernel where the device has a clock.
 
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
 
@@ -18,8 +20,8 @@ use own_operator::Saxpy;
 struct Unchecked<'a>(Saxpy<'a>);
 
 impl Task for Unchecked<'_> {
-    // SAFETY: each thread compares its number with that of the groups of four elements before it touches a binding at that
-    // number and nowhere else; there is no loop and no workgroup memory.
+    // SAFETY: each thread compares its number with that of the groups of four elements before it
+    // touches a binding at that number and nowhere else; there is no loop and no workgroup memory.
     const KERNEL: Kernel = unsafe { Saxpy::KERNEL.trusted::<Self>() };
     type Inputs = (f32, f32);
     type Parameters = f32;
@@ -59,9 +61,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let add = VectorAdd { a: &x, b: &y };
             let saxpy = Saxpy { a: 1.0, x: &x, y: &y };
             let unchecked = Unchecked(saxpy);
-            in_turns(&executor, size, "saxpy / vector_add", &saxpy, &add)?;
-            in_turns(&executor, size, "checked / unchecked", &saxpy, &unchecked)?;
-            in_turns(&executor, size, "vector_add / itself", &add, &add)?;
+            compare(&executor, size, "saxpy / vector_add", &saxpy, &add)?;
+            compare(&executor, size, "checked / unchecked", &saxpy, &unchecked)?;
+            compare(&executor, size, "vector_add / itself", &add, &add)?;
         }
     }
     Ok(())
@@ -78,7 +80,7 @@ fn call<T: Task<Item = f32>>(executor: &Executor, task: &T) -> Result<[Duration;
     Ok([wall, phases.and_then(|phases| phases.device).unwrap_or_default()])
 }
 
-fn in_turns<A: Task<Item = f32>, B: Task<Item = f32>>(
+fn compare<A: Task<Item = f32>, B: Task<Item = f32>>(
     executor: &Executor,
     size: usize,
     name: &str,
@@ -126,7 +128,8 @@ impl std::fmt::Display for Median {
     }
 }
 
-/// The median, and between which two of the ratios it lies with 95 %: the binomial distribution's ranks.
+/// The median, and between which two of the ratios it lies with 95 %: the binomial distribution's
+/// ranks.
 fn median(mut ratios: Vec<f64>) -> Option<Median> {
     ratios.retain(|ratio| ratio.is_finite());
     ratios.sort_unstable_by(f64::total_cmp);

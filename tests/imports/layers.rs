@@ -1,45 +1,16 @@
-//! Modules of the library import those below them and none above, and no two import each other.
-
-#![allow(clippy::unwrap_used, reason = "tests have helpers")]
+//! Reads which modules of a crate import which, and compares that with layers.
+//!
+//! `xtask/tests/imports.rs` reads this file as well, for the other crates.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
 
-/// The modules of `src/`, from the bottom to the top. Those of one layer may import each other, as long as there is no cycle.
-const LAYERS: &[(&str, &[&str])] = &[
-    (
-        "words",
-        &["backend", "counters", "egl", "env", "no_egl", "phases", "plan"],
-    ),
-    ("errors", &["error"]),
-    (
-        "host and adapters",
-        &[
-            "adapter",
-            "host",
-            "mapped",
-            "options",
-            "own_device",
-            "selection",
-            "store",
-            "tuning",
-            "turns",
-        ],
-    ),
-    ("what an operator is", &["task"]),
-    ("device", &["gpu"]),
-    ("executor", &["executor", "in_place", "pending", "resident"]),
-    ("operators", &["op"]),
-    ("router", &["hybrid"]),
-    ("test kit", &["testkit"]),
-];
+/// Which modules import which, by `crate::` outside of tests, comments and documentation.
+pub(crate) type Imports = BTreeMap<String, BTreeSet<String>>;
 
-/// Which modules import which, by `crate::` in what is not a test, a comment or documentation.
-type Imports = BTreeMap<String, BTreeSet<String>>;
-
-fn imports_of(text: &str) -> BTreeSet<String> {
+pub(crate) fn imports_of(text: &str) -> BTreeSet<String> {
     let code: String = text
         .split("#[cfg(test)]\nmod tests")
         .next()
@@ -84,7 +55,7 @@ fn name(text: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-fn read(folder: &Path, module: Option<&str>, imports: &mut Imports) {
+pub(crate) fn read(folder: &Path, module: Option<&str>, imports: &mut Imports) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -100,8 +71,8 @@ fn read(folder: &Path, module: Option<&str>, imports: &mut Imports) {
     }
 }
 
-/// What is wrong with the imports.
-fn wrong(layers: &[(&str, &[&str])], imports: &Imports) -> Vec<String> {
+/// The wrong imports, in words.
+pub(crate) fn wrong(layers: &[(&str, &[&str])], imports: &Imports) -> Vec<String> {
     let layer = |module: &str| layers.iter().position(|(_, modules)| modules.contains(&module));
     let mut wrong = Vec::new();
     for (module, imported) in imports {
@@ -135,53 +106,4 @@ fn wrong(layers: &[(&str, &[&str])], imports: &Imports) -> Vec<String> {
         wrong.push(format!("a cycle: {}", names.join(", ")));
     }
     wrong
-}
-
-#[test]
-fn imports_go_down() {
-    let mut imports = Imports::new();
-    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), None, &mut imports);
-    assert!(imports["hybrid"].contains("executor"), "imports are found: {imports:?}");
-    let wrong = wrong(LAYERS, &imports);
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn an_import_that_goes_up_and_a_cycle_are_told() {
-    let layers: &[(&str, &[&str])] = &[("low", &["a", "b"]), ("high", &["c", "d"])];
-    let check = |imports: &[(&str, &str)], expected: &[&str]| {
-        let imports = imports
-            .iter()
-            .map(|(module, text)| ((*module).to_owned(), imports_of(text)));
-        assert_eq!(wrong(layers, &imports.collect()), expected);
-    };
-    check(
-        &[
-            ("a", ""),
-            ("b", "use crate::a::X;"),
-            ("c", "use crate::{a::{self, X}, b, d};"),
-            ("d", ""),
-        ],
-        &[],
-    );
-    check(
-        &[("a", "use crate::c;"), ("c", "")],
-        &["`a` (low) imports `c` (high), which is above it"],
-    );
-    check(
-        &[("a", "use crate::b;"), ("b", "fn f() { crate::a::f() }")],
-        &["a cycle: a, b"],
-    );
-    check(
-        &[
-            ("a", "use crate::{\n    b::{X, Y},\n    e,\n};"),
-            ("b", "//! crate::a\n// use crate::a;\npub(in crate::a) fn f() {}"),
-        ],
-        &["`a` imports `e`, which is in no layer"],
-    );
-    check(
-        &[("a", "fn f() {}\n#[cfg(test)]\nmod tests {\n    use crate::c;\n}")],
-        &[],
-    );
-    check(&[("e", "")], &["`e` is in no layer"]);
 }

@@ -1,4 +1,4 @@
-//! What is on its way: submissions, and the chunks and slots they are of.
+//! Submissions in flight, with their chunks and slots.
 
 use std::{
     ops::Range,
@@ -15,36 +15,36 @@ use super::{
 };
 use crate::plan::{Chunk, Extent};
 
-/// One submission on its way: a chunk of each source that had one left.
+/// A submission in flight: a chunk of each source that had one left.
 #[derive(Debug)]
-pub(crate) struct Flight {
+pub(crate) struct Submission {
     /// Later ones have larger numbers.
     pub(super) number: u64,
-    pub(super) submission: wgpu::SubmissionIndex,
-    pub(super) parts: Vec<Part>,
+    pub(super) index: wgpu::SubmissionIndex,
+    pub(super) placed_chunks: Vec<PlacedChunk>,
     pub(super) timed: bool,
-    /// Where there are no parts: what is known once everything is done.
+    /// Without chunks: set once everything is done.
     pub(super) done: Option<MapResult>,
 }
 
-impl Flight {
+impl Submission {
     /// A number larger than those before.
     pub(super) fn next_number() -> u64 {
-        static FLIGHTS: AtomicU64 = AtomicU64::new(0);
-        FLIGHTS.fetch_add(1, Ordering::Relaxed)
+        static SUBMISSIONS: AtomicU64 = AtomicU64::new(0);
+        SUBMISSIONS.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn mappings(&self) -> impl Iterator<Item = &MapResult> + Clone {
-        self.parts
+        self.placed_chunks
             .iter()
-            .flat_map(|part| part.slot.mappings())
+            .flat_map(|placed| placed.slot.mappings())
             .chain(&self.done)
     }
 }
 
 /// A source's chunk, with the slot it uses.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct PlacedChunk {
     /// The number of the source.
     pub(super) source: usize,
     pub(super) chunk: Chunk,
@@ -53,13 +53,13 @@ pub(crate) struct Part {
     pub(super) offsets: Offsets,
 }
 
-impl Part {
-    /// Has the kernel given other parameters.
+impl PlacedChunk {
+    /// Sets the parameters of the kernel.
     pub(crate) fn set_parameters(&mut self, parameters: [u32; 6]) {
         self.chunk.parameters = parameters;
     }
 
-    /// What its chunk has.
+    /// The extent of its chunk.
     pub(super) fn extent(&self) -> Extent {
         self.kernel.layout.extent(&self.chunk)
     }

@@ -1,4 +1,4 @@
-//! Devices and the router do the same work: in turns, or each for a while on its own.
+//! Devices and the router do the same work: alternately, or each for a while on its own.
 
 use std::{
     sync::Arc,
@@ -10,39 +10,41 @@ use gpu_executor::{Backend, Error, Executor, Hybrid, testkit::Workload};
 use super::flags::Flags;
 
 /// Calls of a loop that count, at least.
-const LEAST_CALLS: usize = 7;
+const MIN_CALLS: usize = 7;
 
 /// Rounds of a case at most, and at least.
-const MOST_ROUNDS: usize = 301;
-const LEAST_ROUNDS: usize = 15;
+const MAX_ROUNDS: usize = 301;
+const MIN_ROUNDS: usize = 15;
 
-/// Each turn lasts about as long at least: short calls are repeated.
+/// The least time of a step: short calls are repeated.
 const TURN: Duration = Duration::from_micros(200);
 
-pub(crate) struct Contest<'w> {
+pub(crate) struct Comparison<'w> {
     hybrid: &'w Hybrid,
     workload: &'w dyn Workload,
     devices: Vec<Arc<Executor>>,
-    /// Whether the router takes part, and the control: one of the devices once more, to show how far apart the same can be.
+    /// Whether the router takes part, and the control: one of the devices once more, to show how
+    /// far apart the same can be.
     with_router: bool,
     /// The device that is the control.
     control: usize,
 }
 
-/// How contestants share the time.
+/// How the variants alternate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Turns of some hundred microseconds: the machine's mood is the same for all, and a GPU sleeps most of the time.
-    Turns,
-    /// Each in loops of its own, as a program's: a GPU's clocks are those its own load gives it. Of each loop the second half counts, and
-    /// loops take turns, in an order that is drawn.
+    /// Steps of some hundred microseconds: the state of the machine is the same for all, and a GPU
+    /// idles most of the time.
+    Alternation,
+    /// Each in loops of its own, as a program's: a GPU's clocks are those its own load gives it. Of
+    /// each loop the second half counts, and loops alternate, in a random order.
     Loops,
 }
 
-/// What a contestant's calls took.
+/// The times of a variant's calls.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calls {
-    /// Seconds of a call in each turn; of each loop the median.
+    /// Seconds of a call in each step; of each loop the median.
     pub(crate) seconds: Vec<f64>,
     /// Of each loop the mean, in which every call counts.
     means: Vec<f64>,
@@ -61,7 +63,7 @@ impl Calls {
     }
 }
 
-impl<'w> Contest<'w> {
+impl<'w> Comparison<'w> {
     /// Every device of the router's, and the router.
     pub(crate) fn new(hybrid: &'w Hybrid, workload: &'w dyn Workload) -> Result<Self, Error> {
         let executors = hybrid.adapters().map(|info| hybrid.executor(info.backend));
@@ -101,76 +103,78 @@ impl<'w> Contest<'w> {
         self.control
     }
 
-    /// The calls of each device, and then of the router and the control; `None` if one takes too long.
+    /// The calls of each device, and then of the router and the control; `None` if one takes too
+    /// long.
     pub(crate) fn hold(&mut self, mode: Mode, flags: &Flags) -> Result<Option<Vec<Calls>>, Error> {
-        let contestants = self.devices.len() + if self.with_router { 2 } else { 0 };
-        let mut repeats = vec![1_u32; contestants];
+        let variants = self.devices.len() + if self.with_router { 2 } else { 0 };
+        let mut repeats = vec![1_u32; variants];
         let mut shortest = Duration::MAX;
-        for (contestant, repeats) in repeats.iter_mut().enumerate() {
+        for (variant, repeats) in repeats.iter_mut().enumerate() {
             // The first call makes buffers, the second shows how long one takes.
             for is_second in [false, true] {
-                let time = self.call(contestant)?;
+                let time = self.call(variant)?;
                 if time > flags.call && (is_second || time > 3 * flags.call) {
                     return Ok(None);
                 }
                 *repeats = u32::try_from(TURN.as_nanos() / time.as_nanos().max(1))
                     .unwrap_or(1)
                     .clamp(1, 1000);
-                if is_second && contestant < self.devices.len() && time < shortest {
-                    (shortest, self.control) = (time, contestant);
+                if is_second && variant < self.devices.len() && time < shortest {
+                    (shortest, self.control) = (time, variant);
                 }
             }
         }
         if self.with_router {
-            repeats[contestants - 1] = repeats[self.control];
+            repeats[variants - 1] = repeats[self.control];
         }
-        let mut all = vec![Calls::default(); contestants];
-        let mut order: Vec<usize> = (0..contestants).collect();
+        let mut all = vec![Calls::default(); variants];
+        let mut order: Vec<usize> = (0..variants).collect();
         let mut random = 0x9E37_79B9_7F4A_7C15_u64;
         let begin = Instant::now();
         for round in 0.. {
             let is_over = match mode {
-                Mode::Turns => round >= MOST_ROUNDS || (round >= LEAST_ROUNDS && begin.elapsed() > flags.case),
+                Mode::Alternation => round >= MAX_ROUNDS || (round >= MIN_ROUNDS && begin.elapsed() > flags.case),
                 Mode::Loops => round >= flags.rounds,
             };
             if is_over {
                 break;
             }
-            // In an order that is drawn: whoever always came behind the same one would have its caches, memory and clocks.
-            for at in (1..contestants).rev() {
+            // In a random order: a variant that always followed the same one would inherit its
+            // caches, memory and clocks.
+            for at in (1..variants).rev() {
                 random ^= random << 13;
                 random ^= random >> 7;
                 random ^= random << 17;
                 order.swap(at, (random % (at as u64 + 1)) as usize);
             }
-            for &contestant in &order {
+            for &variant in &order {
                 if mode == Mode::Loops {
-                    self.alone(contestant, repeats[contestant], flags, &mut all[contestant])?;
+                    self.alone(variant, repeats[variant], flags, &mut all[variant])?;
                     continue;
                 }
-                self.call(contestant)?;
+                self.call(variant)?;
                 let faults = faults();
                 let mut sum = Duration::ZERO;
-                for _ in 0..repeats[contestant] {
-                    sum += self.call(contestant)?;
+                for _ in 0..repeats[variant] {
+                    sum += self.call(variant)?;
                 }
-                let calls = &mut all[contestant];
-                calls.seconds.push((sum / repeats[contestant]).as_secs_f64());
+                let calls = &mut all[variant];
+                calls.seconds.push((sum / repeats[variant]).as_secs_f64());
                 calls.faults += self::faults().saturating_sub(faults);
-                calls.calls += u64::from(repeats[contestant]);
+                calls.calls += u64::from(repeats[variant]);
             }
         }
         Ok(Some(all))
     }
 
-    /// One contestant in a loop.
-    fn alone(&self, contestant: usize, repeats: u32, flags: &Flags, calls: &mut Calls) -> Result<(), Error> {
+    /// One variant in a loop.
+    fn alone(&self, variant: usize, repeats: u32, flags: &Flags, calls: &mut Calls) -> Result<(), Error> {
         let begin = Instant::now();
         let (mut seconds, mut before) = (Vec::new(), faults());
-        while begin.elapsed() < flags.alone || seconds.len() < LEAST_CALLS {
+        while begin.elapsed() < flags.alone || seconds.len() < MIN_CALLS {
             let mut sum = Duration::ZERO;
             for _ in 0..repeats {
-                sum += self.call(contestant)?;
+                sum += self.call(variant)?;
             }
             if begin.elapsed() < flags.alone / 2 {
                 before = faults();
@@ -185,11 +189,11 @@ impl<'w> Contest<'w> {
         Ok(())
     }
 
-    fn call(&self, contestant: usize) -> Result<Duration, Error> {
-        if contestant == self.devices.len() {
+    fn call(&self, variant: usize) -> Result<Duration, Error> {
+        if variant == self.devices.len() {
             return Ok(self.workload.run_routed(self.hybrid)?.0);
         }
-        let device = self.devices.get(contestant).unwrap_or(&self.devices[self.control]);
+        let device = self.devices.get(variant).unwrap_or(&self.devices[self.control]);
         self.workload.run(device)
     }
 
@@ -233,7 +237,8 @@ pub(crate) fn median(numbers: &[f64]) -> f64 {
 pub(crate) struct Ratio {
     /// The median of the rounds' ratios.
     pub(crate) median: f64,
-    /// What the median lies in with 95 of 100, by the ranks of the ratios; of few rounds all of them.
+    /// What the median lies in with 95 of 100, by the ranks of the ratios; of few rounds all of
+    /// them.
     pub(crate) interval: [f64; 2],
 }
 
@@ -248,7 +253,7 @@ pub(crate) fn ratio(times: &Calls, others: &Calls) -> Ratio {
     }
 }
 
-/// The median of the ratios of the means of loops; `None` in turns.
+/// The median of the ratios of the means of loops; `None` for steps.
 pub(crate) fn ratio_of_means(times: &Calls, others: &Calls) -> Option<f64> {
     (!times.means.is_empty()).then(|| median(&ratios(&times.means, &others.means)))
 }
