@@ -37,6 +37,17 @@ impl Error {
     }
 }
 
+impl From<bench_gate::project::Error> for Error {
+    fn from(error: bench_gate::project::Error) -> Self {
+        let text = bench_gate::error::with_sources(&error);
+        if error.is_usage() {
+            Self::Usage(text)
+        } else {
+            Self::Failed(text)
+        }
+    }
+}
+
 impl From<bench_gate::Error> for Error {
     fn from(error: bench_gate::Error) -> Self {
         use bench_gate::Error as Gate;

@@ -274,7 +274,7 @@ fn a_second_bench_at_the_same_time_is_refused() {
     let machine = Machine::new();
     machine.set("wait", "");
     let mut first = machine.start();
-    check(&machine.bench(&[]), 1, &["another `cargo xtask bench` is measuring"]);
+    check(&machine.bench(&[]), 1, &["another measurement is running"]);
     machine.set("go", "");
     assert!(first.wait().unwrap().success());
     assert!(machine.latest().join("verdicts.json").exists());

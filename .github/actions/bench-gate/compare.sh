@@ -18,6 +18,10 @@ folder=$RUNNER_TEMP/bench-gate-report
 rm -rf "$folder"
 "${command[@]}" ab "$BASE" "$HEAD" --time-budget "$TIME_BUDGET" --out "$folder" ${arguments[@]+"${arguments[@]}"}
 code=$?
+# The page is part of the artifact; that it cannot be drawn is no verdict.
+if [ -f "$folder/verdicts.json" ]; then
+  "${command[@]}" report "$folder" > /dev/null || true
+fi
 
 {
   echo "exit-code=$code"

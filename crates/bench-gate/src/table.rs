@@ -185,6 +185,24 @@ impl Table {
     }
 }
 
+/// A time in nanoseconds with three digits and the unit that fits, as tables have it: zeros stay, so that columns
+/// align.
+#[must_use]
+pub fn duration(ns: f64) -> String {
+    let (value, unit) = match ns {
+        ns if ns < 1e3 => (ns, "ns"),
+        ns if ns < 1e6 => (ns / 1e3, "µs"),
+        ns if ns < 1e9 => (ns / 1e6, "ms"),
+        ns => (ns / 1e9, "s"),
+    };
+    let decimals = match value {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$} {unit}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,5 +241,17 @@ mod tests {
     #[should_panic(expected = "a cell for each column")]
     fn a_row_of_another_length_is_a_bug() {
         example().push(["alone"]);
+    }
+
+    #[test]
+    fn times_have_three_digits() {
+        let check = |ns, expected: &str| assert_eq!(duration(ns), expected);
+        check(0.5, "0.50 ns");
+        check(12.34, "12.3 ns");
+        check(999.4, "999 ns");
+        check(51_234.0, "51.2 µs");
+        check(1_234_567.0, "1.23 ms");
+        check(9_996_000.0, "10.0 ms");
+        check(2.5e9, "2.50 s");
     }
 }

@@ -123,6 +123,57 @@ fn new_removed_and_renamed_cases_are_in_the_summary() {
 }
 
 #[test]
+fn a_comparison_is_shown_as_a_page() {
+    let world = World::plain();
+    world
+        .run(&["report"])
+        .has(2, &["no comparison has ended in", "`cargo bench-gate ab` makes one"]);
+    world.run(&["report", "nowhere"]).has(1, &["cannot find nowhere"]);
+    world
+        .run(&["report", "src"])
+        .has(2, &["src: no case of a run or comparison is in this folder"]);
+    world.write("README.md", "Documentation.\n");
+    world.commit("head");
+    let same = world.path("same");
+    world.run(&ab(&["--out", same.to_str().unwrap()])).has(0, &[]);
+    world.run(&["report", same.to_str().unwrap()]).has(0, &["report.html"]);
+    let page = fs::read_to_string(same.join("report.html")).unwrap();
+    assert!(page.contains("nothing was measured"), "{page}");
+    // The latest comparison, which lies in the target folder, is what is shown unless folders are named.
+    world.bench("", "criterion::case(\"o/1\", 200.0)");
+    world.run(&["ab", "plain"]).has(3, &["+100.0 %"]);
+    let said = world.run(&["report", "--svg"]);
+    said.has(0, &["target/bench-gate/", "report.html", "pictures into"]);
+    let file = std::path::PathBuf::from(said.stdout.trim());
+    let page = fs::read_to_string(&file).unwrap();
+    for part in [
+        "regression: 1 slower",
+        "o/1",
+        "+100 %",
+        "cargo bench-gate ab plain",
+        "worktree",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(file.with_file_name("figures").join("changes-dark.svg").is_file());
+    // Elsewhere, beside another one.
+    let (folder, out) = (
+        file.parent().unwrap().to_str().unwrap().to_owned(),
+        world.path("page.html"),
+    );
+    world
+        .run(&[
+            "report",
+            &folder,
+            same.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ])
+        .has(0, &["page.html"]);
+    assert!(fs::read_to_string(out).unwrap().contains("same"));
+}
+
+#[test]
 fn the_first_bench_has_nothing_to_be_compared_with() {
     let world = World::empty();
     world.write(
@@ -144,6 +195,65 @@ fn the_first_bench_has_nothing_to_be_compared_with() {
             "nothing to compare: 1 new",
         ],
     );
+}
+
+/// Else it would pass for ever.
+#[test]
+fn what_is_named_and_cannot_be_measured_is_an_error() {
+    let world = World::plain();
+    world.package(
+        "",
+        "p",
+        "\n[[bench]]\nname = \"more\"\nharness = false\nrequired-features = [\"extra\"]\n\n[features]\nextra = []\n",
+    );
+    world.write(
+        "benches/more.rs",
+        "fn main() { criterion::main(vec![criterion::case(\"o/2\", 3.0)]) }\n",
+    );
+    world.commit("head");
+    let check = |more: &[&str], expected: &[&str]| {
+        world.run(&ab(more)).has(2, expected);
+        world
+            .run(&[&["programs", "plain", "head"], more].concat())
+            .has(2, expected);
+    };
+    check(
+        &["--bench", "sped"],
+        &["bench `sped` cannot be measured: not in plain nor in head; there are more, speed"],
+    );
+    check(
+        &["--bench", "speed", "--bench", "sped"],
+        &["bench `sped` cannot be measured"],
+    );
+    check(
+        &["-p", "q"],
+        &["package `q` cannot be measured: not in plain nor in head; there are p"],
+    );
+    check(
+        &["--bench", "more"],
+        &["bench `more` cannot be measured", "add `--features extra`"],
+    );
+    // What only one of them has is new or removed.
+    world
+        .run(&ab(&["--bench", "more", "--features", "extra", "--case", "o/2"]))
+        .has(0, &["o/2: new", "nothing to compare: 1 new"]);
+    world
+        .run(&["record", "--bench", "sped"])
+        .has(2, &["bench `sped` cannot be measured: not in HEAD"]);
+    world.write(
+        "Cargo.toml",
+        "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+    );
+    world.remove("benches");
+    world.commit("none");
+    world.write("README.md", "");
+    world.run(&["ab", "none"]).has(
+        2,
+        &["none and worktree cannot be measured: no criterion bench is chosen"],
+    );
+    world
+        .run(&["bisect", "plain", "worktree", "o/1"])
+        .has(2, &["a bisection goes through commits"]);
 }
 
 #[test]
@@ -194,6 +304,70 @@ fn what_is_no_time_is_refused_by_name() {
         .has(4, &["it measures `bytes` and not time", "undecided: 1 not measured"]);
 }
 
+#[test]
+fn a_value_without_a_unit_is_no_time_either() {
+    let world = World::plain();
+    world.bench(
+        "",
+        "criterion::measured_in(\"\", \"o/1\", 100.0), criterion::case(\"o/2\", 100.0)",
+    );
+    world.git(&["tag", "--delete", "plain"]);
+    world.commit("plain");
+    // More is better, for all that is known.
+    world.bench(
+        "",
+        "criterion::measured_in(\"\", \"o/1\", 200.0), criterion::case(\"o/2\", 100.0)",
+    );
+    world.commit("head");
+    world
+        .run(&AB)
+        .has(
+            0,
+            &[
+                "it measures values without a unit and not time",
+                "1 pass, 1 not measured",
+            ],
+        )
+        .lacks(&["slower"]);
+    world
+        .run(&ab(&["--strict"]))
+        .has(4, &["undecided: 1 pass, 1 not measured"]);
+}
+
+#[test]
+fn a_panic_is_told_whole() {
+    let world = World::plain();
+    world.bench(
+        "",
+        "criterion::case(\"o/1\", { if std::env::args().all(|arg| arg != \"--list\") { \
+         panic!(\"{}\", (1..=30).map(|n| format!(\"difference {n}\")).collect::<Vec<_>>().join(\"\\n\")) } 1.0 })",
+    );
+    world.commit("head");
+    let out = world.path("out");
+    let said = world.run(&ab(&["--out", out.to_str().unwrap()]));
+    said.has(
+        1,
+        &["o/1: not measured", "head cannot run it", "failed: 1 not measured"],
+    );
+    for n in [1, 2, 15, 30] {
+        assert!(said.stdout.contains(&format!("difference {n}\n")), "{n}: {}", said.text);
+    }
+    let summary = fs::read_to_string(out.join("summary.md")).unwrap();
+    let row = summary.lines().find(|line| line.starts_with("| o/1 ")).unwrap();
+    assert!(row.ends_with('|') && row.contains("difference 30"), "{summary}");
+}
+
+#[test]
+fn a_comparison_in_which_nothing_is_judged_does_not_pass() {
+    let world = World::plain();
+    world.bench("", "criterion::case(\"o/1\", 300.0)");
+    world.commit("head");
+    world
+        .run(&ab(&["--time-budget", "0"]))
+        .has(4, &["the time was up", "undecided: 1 not measured"])
+        .lacks(&["pass", "too few"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_program_that_lost_its_threads_is_noticed() {
@@ -212,7 +386,7 @@ fn a_program_that_lost_its_threads_is_noticed() {
     world.run(&AB).has(
         3,
         &[
-            "`speed` starts threads (2 in the base, 1 in the head)",
+            "`speed` starts threads (2 in the base, ",
             "o/1 (all cores)",
             "+100.0 %",
             "regression: 1 slower, 1 pass",

@@ -400,6 +400,75 @@ fn documentation_alone_is_the_same_program_and_data_is_not() {
 }
 
 #[test]
+fn a_document_that_a_bench_reads_is_data() {
+    let world = World::plain();
+    world.write("docs/long.md", "1");
+    world.bench(
+        "",
+        "criterion::case(\"readme\", std::fs::read_to_string(\"readme.md\").unwrap().len() as f64), \
+         criterion::case(\"long\", std::fs::read_to_string(std::path::Path::new(\"docs\").join(\"long.md\")).unwrap().len() as f64)",
+    );
+    world.git(&["tag", "--delete", "plain"]);
+    world.write("readme.md", "1");
+    world.write("CHANGELOG.md", "1");
+    world.commit("plain");
+    for (file, tag, expected) in [
+        ("CHANGELOG.md", "changes", "same program"),
+        (
+            "readme.md",
+            "readme",
+            "to be measured: readme.md differs, and the program of `speed` names it",
+        ),
+        (
+            "docs/long.md",
+            "long",
+            "to be measured: docs/long.md differs, and the program of `speed` names it",
+        ),
+    ] {
+        let before = world.git(&["rev-parse", "HEAD"]);
+        world.write(file, "12");
+        world.commit(tag);
+        world.run(&["programs", before.trim(), tag]).has(0, &[expected]);
+    }
+}
+
+/// Benches in a workspace of their own, beside the library they measure: cargo names that by its whole path.
+#[test]
+fn packages_outside_of_the_workspace_do_not_hide_that_nothing_changed() {
+    let world = World::empty();
+    world.write(
+        "Cargo.toml",
+        "[package]\nname = \"library\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+    );
+    world.write(
+        "src/lib.rs",
+        "#[inline(never)]\npub fn value() -> f64 {\n    100.0\n}\n",
+    );
+    world.package(
+        "speed",
+        "speed",
+        "\n[dependencies]\nlibrary = { path = \"..\" }\n\n[workspace]\n",
+    );
+    world.bench("speed", "criterion::case(\"o/1\", library::value())");
+    world.commit("plain");
+    let run = |args: &[&str]| {
+        let mut command = world.command(args);
+        Said::of(command.current_dir(world.repository().join("speed")).output().unwrap())
+    };
+    world.write("README.md", "Documentation.\n");
+    world.commit("head");
+    run(&["programs", "plain", "head"]).has(0, &["same program: there is nothing to measure"]);
+    world.write(
+        "src/lib.rs",
+        "#[inline(never)]\npub fn value() -> f64 {\n    200.0\n}\n",
+    );
+    world.commit("slow");
+    let said = run(&["programs", "head", "slow", "--run", "--bench"]);
+    said.has(0, &["to be measured: the program of `speed`"]);
+    assert_eq!(said.values(), [100.0, 200.0]);
+}
+
+#[test]
 fn dependencies_are_compiled_once_and_kept_revisions_not_at_all() {
     let world = World::plain();
     // Cargo keeps a repository's package as it keeps a registry's.

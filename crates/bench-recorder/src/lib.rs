@@ -25,7 +25,7 @@
 //! });
 //! ```
 //!
-//! `benches/stranger.rs` of this crate is the same with criterion. `cargo bench` measures such a program
+//! `benches/sort.rs` of this crate is the same with criterion. `cargo bench` measures such a program
 //! as any other; with `BENCH_RECORDER_DIR=folder` it writes a [`wire::Record`] of each case there, and with
 //! `BENCH_RECORDER_SERVE=1` it answers [`wire::Request`]s, a line of JSON each.
 //!

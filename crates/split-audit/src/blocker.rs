@@ -25,6 +25,8 @@ pub(crate) struct Blocker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Advice {
     pub(crate) lines: Vec<AdviceLine>,
+    /// A command to be run after they are written.
+    pub(crate) then: Option<String>,
 }
 
 /// One line of a manifest.
@@ -70,7 +72,7 @@ impl Blocker {
             ),
         ];
         for (package, other_requires) in sides {
-            if blocker.first_release.is_some() || package.source.is_none() {
+            if blocker.first_release.is_some() || !package.is_from_registry() {
                 continue;
             }
             let top = top_requirer(graph, package);

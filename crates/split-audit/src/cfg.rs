@@ -5,19 +5,30 @@ use std::str::FromStr as _;
 use cargo_platform::{Cfg, CfgExpr};
 use syn::{Attribute, Item};
 
-/// Whether a `cfg` attribute is certainly false. `features` is `None` where they are not known.
-pub(crate) fn is_off(attributes: &[Attribute], features: Option<&[String]>, target: &[Cfg]) -> bool {
-    attributes.iter().filter(|a| a.path().is_ident("cfg")).any(|attribute| {
-        let Ok(list) = attribute.meta.require_list() else {
-            return false;
-        };
-        let expression = CfgExpr::from_str(&list.tokens.to_string());
-        expression.is_ok_and(|expression| holds(&expression, features, target) == Some(false))
-    })
+/// What the `cfg`s among attributes ask for; those that do not read are left out.
+pub(crate) fn conditions(attributes: &[Attribute]) -> Vec<CfgExpr> {
+    let cfgs = attributes.iter().filter(|a| a.path().is_ident("cfg"));
+    let expressions = cfgs.filter_map(|attribute| {
+        let list = attribute.meta.require_list().ok()?;
+        CfgExpr::from_str(&list.tokens.to_string()).ok()
+    });
+    expressions.collect()
 }
 
+/// Whether nothing but features decides a condition.
+pub(crate) fn is_of_features(expression: &CfgExpr) -> bool {
+    match expression {
+        CfgExpr::Not(inner) => is_of_features(inner),
+        CfgExpr::All(list) | CfgExpr::Any(list) => list.iter().all(is_of_features),
+        CfgExpr::Value(Cfg::KeyPair(key, _)) => key.as_str() == "feature",
+        _ => false,
+    }
+}
+
+/// Whether a condition holds. `features` is `None` where they are not known.
+///
 /// `None` for what only a build knows, as the names that build scripts set.
-fn holds(expression: &CfgExpr, features: Option<&[String]>, target: &[Cfg]) -> Option<bool> {
+pub(crate) fn holds(expression: &CfgExpr, features: Option<&[String]>, target: &[Cfg]) -> Option<bool> {
     let each = |list: &[CfgExpr]| -> Vec<Option<bool>> { list.iter().map(|e| holds(e, features, target)).collect() };
     match expression {
         CfgExpr::Not(inner) => holds(inner, features, target).map(|value| !value),
@@ -91,7 +102,10 @@ mod tests {
         ] {
             let item: syn::ItemFn = syn::parse_str(&format!("#[cfg({text})] fn f() {{}}")).unwrap();
             let features = ["on".to_owned()];
-            assert_eq!(is_off(&item.attrs, Some(&features), &target), expected, "{text}");
+            let is_off = conditions(&item.attrs)
+                .iter()
+                .any(|c| holds(c, Some(&features), &target) == Some(false));
+            assert_eq!(is_off, expected, "{text}");
         }
     }
 }

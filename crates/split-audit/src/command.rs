@@ -5,26 +5,30 @@ mod cargo;
 mod certainty;
 mod fix;
 mod locate;
+mod progress;
 mod releases;
 mod resolve;
 mod shadow;
+mod since;
 
 use std::{
+    mem::ManuallyDrop,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use self::{cargo::Cargo, locate::Place, releases::Index, resolve::Plan};
+use self::{cargo::Cargo, locate::Place, progress::Progress, releases::Index, resolve::Plan};
 use crate::{
     baseline,
     config::{self, Config},
     error::Error,
+    family::Families,
     finding::{self, Level},
     graph::Graph,
     interop::Interop,
     lock::Lock,
     profile::{DEFAULT_TARGETS, Features, Profile},
-    report::{Format, Report},
+    report::{self, Format, Report},
     rustc,
     source::Files,
     split::Judge,
@@ -92,6 +96,9 @@ pub struct Flags {
     /// As --fix, and write the lock
     #[arg(long)]
     apply: bool,
+    /// Try so many changes of the lock, and as many of manifests, for each finding; the nearest come first
+    #[arg(long, value_name = "NUMBER", default_value_t = 24)]
+    max_tries: usize,
     /// Do not seek cures for the first findings, as an audit does unasked
     #[arg(long, conflicts_with_all = ["fix", "apply"])]
     no_cure: bool,
@@ -108,6 +115,13 @@ pub struct Flags {
     /// Say who pulls this package in, and by which requirement, instead of auditing
     #[arg(long, value_name = "CRATE[@VERSION]", conflicts_with_all = ["fix", "apply", "crates"])]
     why: Option<String>,
+    /// Bring everybody who depends on this crate to this version of it, as far as that goes, and say who cannot and why;
+    /// with --apply, write the lock
+    #[arg(long, value_name = "CRATE@VERSION", conflicts_with_all = ["why", "fix", "lock_only", "from_rustc"])]
+    unify: Option<String>,
+    /// Name the commit of the lock, after this revision, that brought each split
+    #[arg(long, value_name = "REVISION", conflicts_with_all = ["why", "unify"])]
+    since: Option<String>,
     /// Raise warnings to errors
     #[arg(long, value_name = "LEVEL", value_parser = ["warn"])]
     deny: Option<String>,
@@ -127,12 +141,14 @@ pub fn help(command: &str) -> String {
         1  the tool or cargo failed; nothing is said about the dependencies\n  \
         2  usage\n  \
         3  errors found\n  \
-        4  --apply was asked for, and the lock cannot cure what remains\n\n\
+        4  --apply was asked for, and the lock cannot cure what remains; --unify leaves somebody out\n\n\
         Examples:\n  \
         {command}\n  \
         {command} --target x86_64-pc-windows-msvc --features dx12 --fix\n  \
         {command} --lock-only path/to/Cargo.lock\n  \
-        {command} --why windows@0.58.0"
+        {command} --why windows@0.58.0\n  \
+        {command} --unify windows@0.58.0 --apply\n  \
+        {command} --since origin/main"
     )
 }
 
@@ -168,27 +184,50 @@ fn audit(flags: &Flags, command: &str) -> Result<Exit, Error> {
         cfgs: cargo.cfgs(&profiles)?,
         profiles,
         interop: Interop::built_in()?,
+        families: Families::built_in()?,
         index: Index::default(),
-        files: Files::default(),
+        files: ManuallyDrop::new(Files::default()),
         usage: Usage::default(),
         complaints: complaints(flags.from_rustc.as_deref())?,
+        progress: Progress::start(),
     };
     let mut audited = resolve::audit(&cargo, &place.manifest, &plan)?;
     if let Some(asked) = &flags.why {
         let graphs = audited.contexts.iter().map(|c| (c.label.as_str(), &c.graph));
         return explain(asked, graphs.collect());
     }
+    if let Some(asked) = &flags.unify {
+        return unify(
+            flags,
+            asked,
+            &fix::Fix {
+                cargo: &cargo,
+                place: &place,
+                plan: &plan,
+                deny_warn: false,
+                limit: 0,
+                max_tries: 0,
+                refused: &audited.refused,
+            },
+            &audited,
+        );
+    }
     let is_whole = flags.profile.is_empty() && flags.target.is_empty() && flags.crates.is_empty();
     let mut warnings = except(&mut audited.findings, &place.config, is_whole);
     warnings.extend(absent(flags, &place.lock));
     warnings.extend(place.config.hint.clone());
-    warnings.extend(audited.unexplained.iter().map(|c| {
+    let broken = audited.unexplained.iter().map(|c| {
         format!(
-            "{} in {}: two versions of `{}`, but no dependency of it that was read exposes them",
-            c.place, c.package, c.shared
+            "{} in {}: two versions of `{}`, but no dependency of it that was read exposes them; `--crate {}` shows all it has",
+            c.place, c.package, c.shared, c.shared
         )
-    }));
+    });
+    let broken: Vec<String> = broken.collect();
+    warnings.extend(audited.refused.iter().cloned());
     warnings.extend(baseline(flags, &mut audited.findings)?);
+    if let Some(revision) = &flags.since {
+        since::find(&place, revision, &mut audited.findings)?;
+    }
     let deny_warn = flags.deny.is_some();
     let contexts: Vec<String> = audited.contexts.iter().map(|c| c.label.clone()).collect();
     let wants_all = flags.fix || flags.apply;
@@ -200,6 +239,8 @@ fn audit(flags: &Flags, command: &str) -> Result<Exit, Error> {
             plan: &plan,
             deny_warn,
             limit: if wants_all { usize::MAX } else { UNASKED_CURES },
+            max_tries: flags.max_tries,
+            refused: &audited.refused,
         };
         let mut outcome = fix.seek(&audited)?;
         if flags.apply {
@@ -217,6 +258,7 @@ fn audit(flags: &Flags, command: &str) -> Result<Exit, Error> {
         crates: &plan.crates,
         contexts: &contexts,
         findings: &audited.findings,
+        broken: &broken,
         warnings: &warnings,
         deny_warn,
         cure: outcome.as_ref().map(|fixed| &fixed.outcome),
@@ -261,8 +303,10 @@ fn audit_lock(flags: &Flags, command: &str, place: &Place) -> Result<Exit, Error
     warnings.extend(absent(flags, &place.lock));
     warnings.extend(place.config.hint.clone());
     warnings.extend(dangling(&place.lock, &crates, &interop)?);
-    warnings.extend(place.config.hint.clone());
     warnings.extend(baseline(flags, &mut findings)?);
+    if let Some(revision) = &flags.since {
+        since::find(place, revision, &mut findings)?;
+    }
     let report = Report {
         command,
         lock: &place.lock,
@@ -270,6 +314,7 @@ fn audit_lock(flags: &Flags, command: &str, place: &Place) -> Result<Exit, Error
         crates: &crates,
         contexts: &[],
         findings: &findings,
+        broken: &[],
         warnings: &warnings,
         deny_warn: flags.deny.is_some(),
         cure: None,
@@ -440,6 +485,28 @@ fn default_targets(cargo: &Cargo) -> Result<Vec<String>, Error> {
         targets.push(host);
     }
     Ok(targets)
+}
+
+/// `--unify`.
+fn unify(flags: &Flags, asked: &str, fix: &fix::Fix<'_>, audited: &resolve::Audited) -> Result<Exit, Error> {
+    let usage = |what: String| Error::Usage { flag: "--unify", what };
+    let wanted = asked.split_once('@');
+    let wanted = wanted.and_then(|(name, version)| Some((name, semver::Version::parse(version).ok()?)));
+    let (name, version) = wanted.ok_or_else(|| {
+        usage(format!(
+            "`{asked}` is not CRATE@VERSION with three numbers, as windows@0.58.0"
+        ))
+    })?;
+    if fix.place.lock.packages.iter().all(|package| package.id.name != name) {
+        return Err(usage(format!("the lock has no package `{name}`")));
+    }
+    let unified = fix.unify(audited, name, &version, flags.apply)?;
+    anstream::print!("{}", report::unified(asked, &unified));
+    Ok(if unified.cannot.is_empty() && unified.appears.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Blocked
+    })
 }
 
 /// `--why`.

@@ -150,7 +150,9 @@ impl Situation {
         let m = &self.meeting;
         let mut candidates = Vec::new();
         let mut n_admissible = 0;
-        for release in nearest(releases, &m.child_uses) {
+        let own = [&m.child_uses, &m.parent_uses];
+        let are_registered = own.iter().all(|x| x.is_from_registry());
+        for release in nearest(releases, &m.child_uses).into_iter().filter(|_| are_registered) {
             let version = &release.version;
             let is_common = admits(&self.parent_requires, version) && admits(&self.child_requires, version);
             if is_common && *version != m.parent_uses.version && *version != m.child_uses.version {
@@ -177,7 +179,7 @@ impl Situation {
             }
         }
         // A release of X that re-exports the other version's items.
-        for x in [&m.child_uses, &m.parent_uses] {
+        for x in own.into_iter().filter(|x| x.is_from_registry()) {
             let bounds = self.bounds(x);
             let admitted = nearest(releases, x)
                 .into_iter()
@@ -198,7 +200,7 @@ impl Situation {
             None => bumps.push((&m.parent, &m.parent, &m.child_uses, &self.child_requires)),
         }
         for (package, holder, other, other_requires) in bumps {
-            if package.source.is_none() {
+            if !package.is_from_registry() {
                 continue;
             }
             let bounds = self.bounds(package);
@@ -241,9 +243,8 @@ impl Situation {
     pub(crate) fn edits(&self, releases: Releases<'_>) -> Vec<Vec<(String, String)>> {
         let m = &self.meeting;
         let shared = &m.child_uses.name;
-        let is_registry = |id: &PackageId| id.source.as_deref().is_some_and(is_registry);
         let mut edits = Vec::new();
-        if m.other.is_none() && is_registry(&m.child_uses) && is_registry(&m.parent_uses) {
+        if m.other.is_none() && m.child_uses.is_from_registry() && m.parent_uses.is_from_registry() {
             edits.push(vec![(shared.clone(), series(&m.child_uses.version))]);
         }
         let mut sides = vec![(&m.child, &m.holder, &self.parent_requires)];
@@ -254,7 +255,7 @@ impl Situation {
         );
         let mut newest: Vec<(String, Version, VersionReq)> = Vec::new();
         for (package, holder, other_requires) in sides {
-            if !is_registry(package) {
+            if !package.is_from_registry() {
                 continue;
             }
             let mut seen: BTreeSet<String> = BTreeSet::new();
@@ -301,11 +302,6 @@ impl Situation {
         }
         edits
     }
-}
-
-/// A registry's source: what comes from git or a path is never exchanged for it.
-fn is_registry(source: &str) -> bool {
-    source.starts_with("registry+") || source.starts_with("sparse+")
 }
 
 /// What a release requires of X, itself or by way of the crate it re-exports.
@@ -482,6 +478,8 @@ pub(crate) struct Cured {
     pub(crate) meeting: Meeting,
     pub(crate) steps: Candidate,
     pub(crate) equivalent: Option<String>,
+    /// Features that may be missed after it.
+    pub(crate) lost: Vec<String>,
 }
 
 /// A diamond that no change of the lock ends.
@@ -492,7 +490,23 @@ pub(crate) struct Blocked {
     pub(crate) tried: Vec<(String, String)>,
     /// Admissible releases that were looked at.
     pub(crate) n_admissible: usize,
+    /// Candidates for the lock that were left out.
+    pub(crate) n_untried: usize,
     pub(crate) blocker: super::blocker::Blocker,
+}
+
+/// What `--unify` came to.
+#[derive(Debug, Default)]
+pub(crate) struct Unified {
+    /// Changes of the lock, in their order.
+    pub(crate) steps: Vec<String>,
+    /// Who stays on another version, and why.
+    pub(crate) cannot: Vec<(String, String)>,
+    pub(crate) help: Vec<String>,
+    /// Splits that the change brings.
+    pub(crate) appears: Vec<String>,
+    pub(crate) diff: String,
+    pub(crate) backup: Option<String>,
 }
 
 /// The cargo command that does what a redirect does, where nobody else held the old version.

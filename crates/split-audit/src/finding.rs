@@ -52,6 +52,8 @@ pub(crate) struct Finding {
     pub(crate) contexts: Vec<String>,
     /// The reason of the exception that lowers it, or the baseline that knows it.
     pub(crate) excepted: Option<String>,
+    /// The commit of the lock that brought it, where that was asked.
+    pub(crate) since: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -175,6 +177,7 @@ pub(crate) fn audit(judge: &Judge<'_, '_, '_>, crates: &[String], context: &str)
                 what,
                 contexts: vec![context.to_owned()],
                 excepted: None,
+                since: None,
             });
         };
         for (level, meeting) in judge.meetings(&xs, &above) {
@@ -192,12 +195,14 @@ pub(crate) fn audit(judge: &Judge<'_, '_, '_>, crates: &[String], context: &str)
 /// Where A's own X meets B's, what X brings further apart follows from it: one cure ends both. So it is between X and B,
 /// and over a crate that both have by way of their X.
 fn drop_consequences(graph: &Graph, findings: &mut Vec<Finding>) {
-    let direct: HashSet<(PackageId, PackageId, PackageId)> = findings
-        .iter()
-        .filter_map(Finding::meeting)
-        .filter(|m| m.other.is_none())
-        .map(|m| (m.parent.clone(), m.child.clone(), m.parent_uses.clone()))
-        .collect();
+    let mut direct: HashMap<(PackageId, PackageId, PackageId), Level> = HashMap::new();
+    for finding in findings.iter() {
+        if let Some(m) = finding.meeting().filter(|m| m.other.is_none()) {
+            let key = (m.parent.clone(), m.child.clone(), m.parent_uses.clone());
+            let known = direct.entry(key).or_insert(finding.level);
+            *known = finding.level.max(*known);
+        }
+    }
     // A's own X by A, B and B's X, with the level of their meeting.
     let over: HashMap<(PackageId, PackageId, PackageId), (PackageId, Level)> = findings
         .iter()
@@ -214,7 +219,11 @@ fn drop_consequences(graph: &Graph, findings: &mut Vec<Finding>) {
     };
     let follows = |m: &Meeting, level: Level| match &m.other {
         Some(other) => {
-            let meet = |b: &PackageId, c: &PackageId| direct.contains(&(m.parent.clone(), b.clone(), c.clone()));
+            // What is told of more quietly would hide it.
+            let meet = |b: &PackageId, c: &PackageId| {
+                let known = direct.get(&(m.parent.clone(), b.clone(), c.clone()));
+                known.is_some_and(|known| *known >= level)
+            };
             meet(&m.child, &other.package) || meet(&other.package, &m.child)
         }
         None => {

@@ -33,6 +33,8 @@ pub(crate) struct Package {
     pub(crate) programs: Vec<PathBuf>,
     /// The enabled features, where cargo has said which.
     pub(crate) features: Option<Vec<String>>,
+    /// Those it has at all.
+    pub(crate) declared: Vec<String>,
 }
 
 /// A direct dependency.
@@ -88,6 +90,26 @@ impl Edge {
 }
 
 impl Graph {
+    /// Some packages, and everybody who depends on them at any depth, build scripts and tests left out.
+    pub(crate) fn with_dependents(&self, mut some: Vec<bool>) -> Vec<bool> {
+        let mut above: Vec<Vec<usize>> = vec![Vec::new(); self.packages.len()];
+        for (from, edges) in self.edges.iter().enumerate() {
+            for edge in edges.iter().filter(|edge| edge.kinds.normal) {
+                above[edge.to].push(from);
+            }
+        }
+        let mut open: Vec<usize> = (0..some.len()).filter(|index| some[*index]).collect();
+        while let Some(index) = open.pop() {
+            for from in &above[index] {
+                if !some[*from] {
+                    some[*from] = true;
+                    open.push(*from);
+                }
+            }
+        }
+        some
+    }
+
     /// What the lock alone says: every target, every feature, every kind of dependency at once.
     pub(crate) fn from_lock(lock: &Lock) -> Self {
         let packages = lock.packages.iter().map(|package| Package {
@@ -98,6 +120,7 @@ impl Graph {
             library: None,
             programs: Vec::new(),
             features: None,
+            declared: Vec::new(),
         });
         let edges = lock.packages.iter().map(|package| {
             let edges = package.dependencies.iter().map(|edge| Edge {
@@ -190,6 +213,7 @@ fn to_package(package: &CargoPackage, is_member: bool) -> Package {
             Vec::new()
         },
         features: None,
+        declared: package.features.keys().cloned().collect(),
     }
 }
 

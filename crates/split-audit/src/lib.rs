@@ -19,6 +19,8 @@ mod command;
 mod config;
 mod cure;
 mod error;
+mod family;
+mod features;
 mod finding;
 mod graph;
 mod index;

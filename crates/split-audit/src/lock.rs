@@ -68,6 +68,14 @@ pub struct PackageId {
     pub source: Option<String>,
 }
 
+impl PackageId {
+    /// What comes from git or a path is never exchanged for a registry's package of its name.
+    pub fn is_from_registry(&self) -> bool {
+        let source = self.source.as_deref().unwrap_or_default();
+        source.starts_with("registry+") || source.starts_with("sparse+")
+    }
+}
+
 impl std::fmt::Display for PackageId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.name, self.version)

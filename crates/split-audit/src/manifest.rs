@@ -42,6 +42,47 @@ pub(crate) fn with_version(manifest: &str, dependency: &str, version: &str) -> O
     })
 }
 
+/// Lines that are new in a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Patched {
+    /// Each with its number.
+    pub(crate) lines: Vec<(usize, String)>,
+    /// The whole manifest with them.
+    pub(crate) text: String,
+}
+
+/// The manifest with a patch of crates.io.
+pub(crate) fn with_patch(manifest: &str, name: &str, specification: &str) -> Patched {
+    const HEAD: &str = "[patch.crates-io]";
+    let entry = format!("{name} = {specification}");
+    let mut lines: Vec<&str> = manifest.lines().collect();
+    let new: Vec<(usize, String)> = match lines.iter().position(|line| line.trim() == HEAD) {
+        Some(at) => vec![(at + 2, entry)],
+        None => {
+            let end = lines.len();
+            vec![(end + 1, String::new()), (end + 2, HEAD.to_owned()), (end + 3, entry)]
+        }
+    };
+    for (number, line) in &new {
+        lines.insert(number - 1, line);
+    }
+    Patched {
+        text: lines.join("\n") + "\n",
+        lines: new.iter().filter(|(_, line)| !line.is_empty()).cloned().collect(),
+    }
+}
+
+/// A lock's `git+URL?rev=…#commit` as a manifest writes it: the same repository, and the same branch, tag or commit.
+pub(crate) fn git_source(source: &str) -> Option<String> {
+    let (address, commit) = source.strip_prefix("git+")?.split_once('#')?;
+    let (url, query) = address.split_once('?').unwrap_or((address, ""));
+    let kept = query
+        .split_once('=')
+        .filter(|(key, _)| ["rev", "branch", "tag"].contains(key));
+    let (key, value) = kept.unwrap_or(("rev", commit));
+    Some(format!("{{ git = \"{url}\", {key} = \"{value}\" }}"))
+}
+
 fn version_span(table: &DeTable<'_>, dependency: &str) -> Option<std::ops::Range<usize>> {
     for (key, value) in table {
         let DeValue::Table(inner) = value.get_ref() else {
@@ -77,6 +118,49 @@ fn span_of(name: &str, value: &Spanned<DeValue<'_>>, dependency: &str) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_patch_is_a_table_or_a_line_of_the_one_there_is() {
+        let cases = [
+            ("[package]\n", "[package]\n\n[patch.crates-io]\na = 1\n", vec![3, 4]),
+            (
+                "[patch.crates-io]\nb = 1\n[x]\n",
+                "[patch.crates-io]\na = 1\nb = 1\n[x]\n",
+                vec![2],
+            ),
+        ];
+        for (text, expected, numbers) in cases {
+            let patched = with_patch(text, "a", "1");
+            assert_eq!(patched.text, expected);
+            let lines: Vec<usize> = patched.lines.iter().map(|(number, _)| *number).collect();
+            assert_eq!(lines, numbers);
+            for (number, line) in &patched.lines {
+                assert_eq!(patched.text.lines().nth(number - 1), Some(line.as_str()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_git_source_keeps_its_branch_tag_or_commit() {
+        let cases = [
+            (
+                "git+https://h/r?rev=abc#abcdef",
+                Some("{ git = \"https://h/r\", rev = \"abc\" }"),
+            ),
+            (
+                "git+https://h/r?branch=b#abcdef",
+                Some("{ git = \"https://h/r\", branch = \"b\" }"),
+            ),
+            (
+                "git+https://h/r#abcdef",
+                Some("{ git = \"https://h/r\", rev = \"abcdef\" }"),
+            ),
+            ("registry+https://h/r", None),
+        ];
+        for (source, expected) in cases {
+            assert_eq!(git_source(source).as_deref(), expected, "{source}");
+        }
+    }
 
     #[test]
     fn a_dependency_is_found_however_it_is_written() {

@@ -7,7 +7,7 @@ mod text;
 
 use crate::{
     api::Evidence,
-    cure::Outcome,
+    cure::{Outcome, Unified},
     finding::{Finding, Ground, Level, Meeting, Side, What},
     lock::{Lock, PackageId},
 };
@@ -36,6 +36,8 @@ pub(crate) struct Report<'a> {
     pub(crate) crates: &'a [String],
     pub(crate) contexts: &'a [String],
     pub(crate) findings: &'a [Finding],
+    /// What the compiler complained about, and no finding explains.
+    pub(crate) broken: &'a [String],
     /// About the configuration.
     pub(crate) warnings: &'a [String],
     /// `--deny warn`.
@@ -68,7 +70,8 @@ impl Report<'_> {
             Level::Error => self.deny_warn,
             Level::Info => false,
         };
-        of_findings + if warnings_count_here { self.warnings.len() } else { 0 }
+        let n_broken = if level == Level::Error { self.broken.len() } else { 0 };
+        of_findings + n_broken + if warnings_count_here { self.warnings.len() } else { 0 }
     }
 
     /// The report in one of its forms. Colours are for the terminal to keep or drop.
@@ -167,6 +170,7 @@ fn notes(finding: &Finding, is_lock_only: bool) -> Vec<String> {
             );
         }
     }
+    notes.extend(finding.since.clone());
     if let Some(reason) = &finding.excepted {
         notes.push(format!("excepted: {reason}"));
     }
@@ -304,4 +308,36 @@ pub(crate) fn identity(m: &Meeting) -> String {
         .as_ref()
         .map_or_else(String::new, |other| format!("+{}", other.package));
     format!("{}>{}{sibling}:{}/{}", m.parent, m.child, m.parent_uses, m.child_uses)
+}
+
+/// What `--unify` came to, for people.
+pub(crate) fn unified(asked: &str, unified: &Unified) -> String {
+    let mut out = String::new();
+    for step in &unified.steps {
+        out.push_str(&format!("step: {step}\n"));
+    }
+    for (who, why) in &unified.cannot {
+        out.push_str(&format!("cannot: {who}: {why}\n"));
+    }
+    for help in &unified.help {
+        out.push_str(&format!("help: {help}\n"));
+    }
+    for names in &unified.appears {
+        out.push_str(&format!("another split appears, so nothing is written: {names}\n"));
+    }
+    if !unified.diff.is_empty() {
+        out.push_str(&format!("\n{}\n", unified.diff));
+    }
+    let verdict = match (unified.cannot.len(), unified.steps.len()) {
+        (0, 0) => "everybody has it already".to_owned(),
+        (0, _) => "everybody can have it".to_owned(),
+        (n, _) => format!("{n} cannot have it"),
+    };
+    let written = match &unified.backup {
+        Some(backup) => format!("; written, the lock as it was is {backup}"),
+        None if unified.steps.is_empty() => String::new(),
+        None => "; nothing is written yet, `--apply` writes it".to_owned(),
+    };
+    out.push_str(&format!("{asked}: {verdict}{written}\n"));
+    out
 }

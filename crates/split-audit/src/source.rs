@@ -2,12 +2,15 @@
 //!
 //! Macros are not expanded, but items written inside an item-position macro call (`cfg_if!`, `cfg_rt! { … }`) are read.
 
+pub(crate) mod skim;
+
 use std::{
     cell::RefCell,
     collections::HashMap,
     path::{Path, PathBuf},
 };
 
+use cargo_platform::CfgExpr;
 use elsa::{FrozenMap, FrozenVec};
 use syn::{Attribute, Item, UseTree, Visibility};
 
@@ -15,6 +18,10 @@ use crate::{cfg, graph::Graph};
 
 /// A generated module larger than this says nothing that its parents do not.
 const MAX_BYTES: usize = 4 << 20;
+
+/// In place of a package, where a path leads into the standard library: that a crate re-exports it makes it no item of the
+/// crate's.
+const STD: usize = usize::MAX;
 
 /// Re-exports of re-exports: no real chain is longer.
 const MAX_DEPTH: usize = 24;
@@ -24,7 +31,10 @@ const MAX_DEPTH: usize = 24;
 pub(crate) struct Files {
     texts: FrozenMap<PathBuf, Box<Option<String>>>,
     parsed: FrozenMap<PathBuf, Box<Option<syn::File>>>,
-    inline: FrozenVec<Vec<Item>>,
+    /// Items inside macro calls and conditions of attributes, by the address of the call or attribute: what is parsed stays
+    /// where it is as long as this.
+    inline: FrozenMap<usize, Box<Option<Vec<Item>>>>,
+    conditions: FrozenMap<usize, Vec<CfgExpr>>,
 }
 
 impl Files {
@@ -37,13 +47,43 @@ impl Files {
         text?.as_deref()
     }
 
-    fn items(&self, path: &Path) -> Option<&[Item]> {
+    /// `is_whole` keeps the bodies of functions. A file is asked for in one way only.
+    pub(crate) fn items(&self, path: &Path, is_whole: bool) -> Option<&[Item]> {
         let known = self.parsed.get(path);
         let file = known.or_else(|| {
-            let file = self.text(path).and_then(|text| syn::parse_file(text).ok());
+            let file = self.text(path).and_then(|text| {
+                let skimmed = (!is_whole).then(|| syn::parse_file(&skim::skim(text)).ok()).flatten();
+                skimmed.or_else(|| syn::parse_file(text).ok())
+            });
             Some(self.parsed.insert(path.to_owned(), Box::new(file)))
         });
         file?.as_ref().map(|file| file.items.as_slice())
+    }
+
+    /// The items that a macro call in item position holds.
+    fn inside(&self, call: &syn::ItemMacro) -> Option<&[Item]> {
+        let key = std::ptr::from_ref(call).addr();
+        let items = self.inline.get(&key).unwrap_or_else(|| {
+            let tokens = call.mac.tokens.clone();
+            let is_cfg_if = call.mac.path.segments.last().is_some_and(|last| last.ident == "cfg_if");
+            let items = if is_cfg_if {
+                Some(cfg::branches(tokens))
+            } else {
+                syn::parse2::<syn::File>(tokens).ok().map(|file| file.items)
+            };
+            self.inline.insert(key, Box::new(items))
+        });
+        items.as_deref()
+    }
+
+    /// What the `cfg`s among an item's attributes ask for.
+    pub(crate) fn conditions(&self, attributes: &[Attribute]) -> &[CfgExpr] {
+        if !attributes.iter().any(|a| a.path().is_ident("cfg")) {
+            return &[];
+        }
+        let key = attributes.as_ptr().addr();
+        let known = self.conditions.get(&key);
+        known.unwrap_or_else(|| self.conditions.insert(key, cfg::conditions(attributes)))
     }
 }
 
@@ -82,16 +122,25 @@ pub(crate) struct Def {
     pub(crate) item: String,
     /// The module, where the path leads to one.
     pub(crate) module: Option<usize>,
+    /// The dependency that the path, as it is written, goes into first.
+    pub(crate) via: Option<usize>,
 }
+
+/// What the paths of a module that were asked about lead to.
+type Resolved = HashMap<Vec<String>, Option<Def>>;
 
 /// The sources behind one graph.
 pub(crate) struct Sources<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) files: &'a Files,
     cfg: &'a [cargo_platform::Cfg],
+    /// Packages that are there twice, or have such below them. Of others it does not matter who defines an item.
+    concerned: Vec<bool>,
     modules: FrozenVec<Box<Module<'a>>>,
     roots: RefCell<HashMap<usize, Option<usize>>>,
     children: RefCell<HashMap<(usize, String), Option<usize>>>,
+    /// Per module.
+    resolved: RefCell<HashMap<usize, Resolved>>,
 }
 
 impl<'a> Sources<'a> {
@@ -100,9 +149,11 @@ impl<'a> Sources<'a> {
             graph,
             files,
             cfg,
+            concerned: concerned(graph),
             modules: FrozenVec::new(),
             roots: RefCell::default(),
             children: RefCell::default(),
+            resolved: RefCell::default(),
         }
     }
 
@@ -138,7 +189,7 @@ impl<'a> Sources<'a> {
         folder: PathBuf,
         path_base: PathBuf,
     ) -> Option<usize> {
-        let items = self.files.items(file)?;
+        let items = self.files.items(file, self.graph.packages[package].is_member)?;
         let label = self.label(package, file);
         Some(self.add(package, parent, label, items, folder, path_base))
     }
@@ -177,7 +228,10 @@ impl<'a> Sources<'a> {
     /// Whether the package's features and the target leave an item out.
     pub(crate) fn is_off(&self, package: usize, attributes: &[Attribute]) -> bool {
         let features = &self.graph.packages[package].features;
-        cfg::is_off(attributes, features.as_deref(), self.cfg)
+        let conditions = self.files.conditions(attributes);
+        conditions
+            .iter()
+            .any(|c| cfg::holds(c, features.as_deref(), self.cfg) == Some(false))
     }
 
     fn fill(&self, module: &mut Module<'a>, items: &'a [Item], depth: usize) {
@@ -226,20 +280,15 @@ impl<'a> Sources<'a> {
 
     /// The items that a macro call in item position holds, or the file it includes.
     fn inside(&self, module: &mut Module<'a>, call: &'a syn::ItemMacro) -> Option<&'a [Item]> {
-        let tokens = call.mac.tokens.clone();
         if call.mac.path.is_ident("include") {
-            let name: syn::LitStr = syn::parse2(tokens).ok()?;
+            let name: syn::LitStr = syn::parse2(call.mac.tokens.clone()).ok()?;
             let base = self.graph.packages[module.package].manifest.as_deref()?.parent()?;
             let file = base.join(&module.file).parent()?.join(name.value());
             module.included.extend(file.parent().map(Path::to_owned));
-            return self.files.items(&file);
+            let is_whole = self.graph.packages[module.package].is_member;
+            return self.files.items(&file, is_whole);
         }
-        let items = if call.mac.path.segments.last()?.ident == "cfg_if" {
-            cfg::branches(tokens)
-        } else {
-            syn::parse2::<syn::File>(tokens).ok()?.items
-        };
-        Some(self.files.inline.push_get(items))
+        self.files.inside(call)
     }
 
     /// A module declared in another.
@@ -250,19 +299,19 @@ impl<'a> Sources<'a> {
         }
         let parent = self.module(of);
         let name = key.1.trim_start_matches("r#");
-        let explicit = explicit_path(&declaration.attrs);
+        let explicit = explicit_paths(&declaration.attrs);
         let inner = parent.folder.join(name);
         let child = match (&declaration.content, explicit) {
             (Some((_, items)), _) => {
                 let file = parent.file.clone();
                 Some(self.add(parent.package, Some(of), file, items, inner.clone(), inner))
             }
-            (None, Some(path)) => {
+            (None, paths) if !paths.is_empty() => paths.into_iter().find_map(|path| {
                 let file = parent.path_base.join(path);
                 let folder = file.parent()?.to_owned();
                 self.load(parent.package, Some(of), &file, folder.clone(), folder)
-            }
-            (None, None) => {
+            }),
+            (None, _) => {
                 let mut folders = parent.included.iter().chain([&parent.folder]);
                 folders.find_map(|folder| {
                     let (file, inner) = (folder.join(format!("{name}.rs")), folder.join(name));
@@ -280,7 +329,13 @@ impl<'a> Sources<'a> {
 
     /// What a path in a module leads to; nothing where that cannot be told.
     pub(crate) fn resolve(&self, module: usize, path: &[String]) -> Option<Def> {
-        self.resolve_at(module, path, 0)
+        if let Some(known) = self.resolved.borrow().get(&module).and_then(|known| known.get(path)) {
+            return known.clone();
+        }
+        let def = self.resolve_at(module, path, 0).filter(|def| def.package != STD);
+        let mut resolved = self.resolved.borrow_mut();
+        resolved.entry(module).or_default().insert(path.to_owned(), def.clone());
+        def
     }
 
     /// Whether a module declares a name and keeps it to itself.
@@ -314,7 +369,15 @@ impl<'a> Sources<'a> {
             "crate" | "$crate" => return self.walk(self.root(here.package)?, rest, From::Inside, depth),
             "self" => return self.walk(module, rest, From::Inside, depth),
             "super" => return self.resolve_super(here.parent?, rest, depth),
-            "std" | "core" | "alloc" | "Self" => return None,
+            "std" | "core" | "alloc" => {
+                return Some(Def {
+                    package: STD,
+                    item: rest.last().cloned().unwrap_or_default(),
+                    module: None,
+                    via: None,
+                });
+            }
+            "Self" => return None,
             _ => {}
         }
         self.walk(module, path, From::Inside, depth)
@@ -340,14 +403,21 @@ impl<'a> Sources<'a> {
         let (first, rest) = path.split_first()?;
         let edges = &self.graph.edges[package];
         let edge = edges.iter().find(|e| e.extern_name == *first && e.kinds.in_library())?;
-        match self.root(edge.to) {
-            Some(root) => self.walk(root, rest, From::OutsideSure, depth + 1),
-            None => Some(Def {
+        // A crate's root is asked for by globs, which go on in it.
+        let is_read = rest.is_empty() || self.concerned[edge.to];
+        let def = match is_read.then(|| self.root(edge.to)).flatten() {
+            Some(root) => self.walk(root, rest, From::OutsideSure, depth + 1)?,
+            None => Def {
                 package: edge.to,
                 item: rest.last().cloned().unwrap_or_default(),
                 module: None,
-            }),
-        }
+                via: None,
+            },
+        };
+        Some(Def {
+            via: Some(edge.to),
+            ..def
+        })
     }
 
     /// Follows names downwards from a module.
@@ -361,6 +431,7 @@ impl<'a> Sources<'a> {
                 package: here.package,
                 item: String::new(),
                 module: Some(module),
+                via: None,
             });
         };
         let is_seen = |is_public: bool| is_public || from == From::Inside;
@@ -382,6 +453,7 @@ impl<'a> Sources<'a> {
                     package: here.package,
                     item: name.clone(),
                     module: None,
+                    via: None,
                 }),
                 Binding::Module(declaration) => {
                     let child = self.child(module, declaration);
@@ -422,8 +494,18 @@ impl<'a> Sources<'a> {
             package: here.package,
             item: path.last().cloned().unwrap_or_default(),
             module: None,
+            via: None,
         })
     }
+}
+
+fn concerned(graph: &Graph) -> Vec<bool> {
+    let mut n_versions: HashMap<&str, usize> = HashMap::new();
+    for package in &graph.packages {
+        *n_versions.entry(&package.id.name).or_default() += 1;
+    }
+    let names = graph.packages.iter().map(|package| package.id.name.as_str());
+    graph.with_dependents(names.map(|name| n_versions[name] > 1).collect())
 }
 
 /// Where a path comes from.
@@ -521,15 +603,28 @@ pub(crate) fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-fn explicit_path(attributes: &[Attribute]) -> Option<String> {
-    let attribute = attributes.iter().find(|a| a.path().is_ident("path"))?;
-    match &attribute.meta.require_name_value().ok()?.value {
-        syn::Expr::Lit(syn::ExprLit {
-            lit: syn::Lit::Str(path),
-            ..
-        }) => Some(path.value()),
+/// `#[path = "…"]`, and those of `#[cfg_attr(…, path = "…")]`, whatever their condition.
+fn explicit_paths(attributes: &[Attribute]) -> Vec<String> {
+    let path_of = |meta: &syn::Meta| match meta {
+        syn::Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
+            syn::Expr::Lit(syn::ExprLit {
+                lit: syn::Lit::Str(path),
+                ..
+            }) => Some(path.value()),
+            _ => None,
+        },
         _ => None,
+    };
+    let mut paths = Vec::new();
+    for attribute in attributes {
+        paths.extend(path_of(&attribute.meta));
+        if attribute.path().is_ident("cfg_attr") {
+            let parser = syn::punctuated::Punctuated::<syn::Meta, syn::Token![,]>::parse_terminated;
+            let metas = attribute.parse_args_with(parser);
+            paths.extend(metas.iter().flatten().skip(1).filter_map(path_of));
+        }
     }
+    paths
 }
 
 pub(crate) fn is_public(visibility: &Visibility) -> bool {

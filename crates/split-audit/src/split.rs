@@ -263,7 +263,7 @@ impl<'a> Judge<'_, '_, 'a> {
         let sources = self.apis.map(|apis| self.usage.of(a, apis.sources.files));
         let is_used = match (&sources, other) {
             (None, _) => None,
-            (Some(sources), None) => Some(uses_both(sources, own, party)),
+            (Some(sources), None) => Some(uses_both(sources, own, party, a.is_member)),
             (Some(sources), Some(other)) => Some(exchange(sources, other, party)),
         };
         let proof = match (self.apis, other) {
@@ -402,12 +402,17 @@ impl<'a> Judge<'_, '_, 'a> {
 }
 
 /// A file of the package that uses items of B over X; it names X itself there or elsewhere.
-fn uses_both(files: &[Used], own: &Edge, party: &Party<'_>) -> Option<String> {
+///
+/// Of a published A, only a file that names both B and X counts: what follows from it is an error.
+fn uses_both(files: &[Used], own: &Edge, party: &Party<'_>, is_member: bool) -> Option<String> {
     let names = |name: &str| files.iter().any(|file| file.names(name));
     if !names(&own.extern_name) || !names(&party.link.extern_name) {
         return None;
     }
-    let used = files.iter().find(|file| party.evidence.iter().any(|e| file.uses(e)));
+    let used = files.iter().find(|file| {
+        let is_here = is_member || file.names(&own.extern_name) && file.names(&party.link.extern_name);
+        is_here && party.evidence.iter().any(|e| file.uses(e))
+    });
     used.map(|file| file.file.clone())
 }
 

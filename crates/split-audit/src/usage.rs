@@ -7,7 +7,14 @@ use std::{
     rc::Rc,
 };
 
-use crate::{api::Evidence, graph::Package, source::Files};
+use crate::{
+    api::Evidence,
+    graph::Package,
+    source::{
+        Files,
+        skim::{Kind, Lexer},
+    },
+};
 
 /// The identifiers of one source file, comments and strings left out.
 #[derive(Debug)]
@@ -79,32 +86,12 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>, depth: usize) {
 }
 
 fn identifiers(text: &str) -> HashSet<String> {
-    let mut found = HashSet::new();
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let rest = &bytes[at..];
-        if rest.starts_with(b"//") {
-            at += rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
-        } else if rest.starts_with(b"/*") {
-            at += 2 + text[at + 2..].find("*/").map_or(rest.len() - 2, |end| end + 2);
-        } else if rest[0] == b'"' {
-            at += 1;
-            while at < bytes.len() && bytes[at] != b'"' {
-                at += if bytes[at] == b'\\' { 2 } else { 1 };
-            }
-            at += 1;
-        } else if rest.starts_with(b"'\"'") || rest.starts_with(b"b'\"'") {
-            at += rest.iter().position(|b| *b == b'"').unwrap_or(0) + 2;
-        } else if rest[0].is_ascii_alphabetic() || rest[0] == b'_' || rest[0] >= 0x80 {
-            let end = rest
-                .iter()
-                .position(|b| !(b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80))
-                .unwrap_or(rest.len());
-            found.insert(text[at..at + end].to_owned());
-            at += end;
-        } else {
-            at += 1;
+    let mut found: HashSet<String> = HashSet::new();
+    let mut lexer = Lexer { text, at: 0 };
+    while let Some(token) = lexer.next() {
+        let word = text[token.from..lexer.at].trim_start_matches("r#");
+        if token.kind == Kind::Word && !found.contains(word) {
+            found.insert(word.to_owned());
         }
     }
     found

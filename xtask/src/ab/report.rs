@@ -57,6 +57,9 @@ pub(crate) struct Side {
     pub(crate) commit: String,
     /// The program that was measured.
     pub(crate) program: std::path::PathBuf,
+    /// How `cargo bench` starts it, where it was built here; found out again when a comparison goes on.
+    #[serde(skip)]
+    pub(crate) start: Option<bench_gate::project::Program>,
 }
 
 impl Side {
@@ -76,6 +79,7 @@ impl Side {
             commit: revision.clone(),
             revision,
             program: std::path::absolute(&path).map_err(Error::io("find", &path))?,
+            start: None,
         })
     }
 }

@@ -28,7 +28,7 @@ use crate::{
         adapters::{self, Listing},
         build, console, github, interrupt,
         lock::Lock,
-        revision::{Project, WORKTREE},
+        revision::{self, Built, Revisions, WORKTREE},
         turns::{self, PATIENCE, TUNING_ENV, Turns},
         workspace,
     },
@@ -39,21 +39,30 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     let _lock = Lock::take(&workspace::runs())?;
     interrupt::note();
     let resumed = flags.resume.as_deref().map(resumed).transpose()?;
-    let project = project(resumed.as_ref().map_or(&flags.source, |(_, begun)| &begun.source))?;
+    let source = resumed.as_ref().map_or(&flags.source, |(_, begun)| &begun.source);
+    let is_elsewhere = match &resumed {
+        Some((_, begun)) => begun.is_elsewhere,
+        None => !flags.program.is_empty(),
+    };
+    let revisions = (!is_elsewhere).then(|| source.revisions()).transpose()?;
     let program = match flags.program.first() {
         Some(program) => Some(build::Programs::elsewhere(program, flags.adapters.as_deref())?.adapters),
-        None => project.is_own.then(build::listing).transpose()?,
+        None => source.is_own().then(build::listing).transpose()?,
     };
+    let is_own = source.is_own();
     let listing = program.as_deref().map(adapters::list).transpose()?;
-    let (folder, begun) = match resumed {
-        Some(resumed) => resumed,
+    let (folder, begun, _built) = match resumed {
+        Some((folder, mut begun)) => {
+            let built = rebuilt(revisions.as_ref(), &mut begun)?;
+            (folder, begun, built)
+        }
         None => {
             let environment = environment(listing.as_ref(), flags);
             let tuning = match (&program, &listing) {
                 (Some(program), Some(listing)) => tuning(program, listing, flags.is_bound())?,
                 _ => BTreeMap::new(),
             };
-            begin(flags, &project, environment, tuning)?
+            begin(flags, revisions.as_ref(), environment, tuning)?
         }
     };
     let Begun {
@@ -73,7 +82,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             folder.display()
         ),
     );
-    let accepted = accepted(project.is_own)?;
+    let accepted = accepted(is_own)?;
     let deadline = flags
         .time_budget
         .map(|seconds| Instant::now() + Duration::from_secs(seconds));
@@ -144,42 +153,6 @@ fn parallel(windows: &[Window]) -> Vec<String> {
     differ.map(|(case, _)| case.to_owned()).collect()
 }
 
-/// This project.
-pub(super) fn own_project() -> Project {
-    Project {
-        folder: workspace::root(),
-        root: workspace::root(),
-        target: workspace::target(),
-        store: workspace::target().join("ab"),
-        package: Some("gpu-executor".to_owned()),
-        bench: Some("executor".to_owned()),
-        is_own: true,
-    }
-}
-
-/// The project whose benches are asked for.
-pub(super) fn project(source: &Source) -> Result<Project, Error> {
-    let Some(manifest) = &source.manifest_path else {
-        return Ok(own_project());
-    };
-    let manifest = std::path::absolute(manifest).map_err(Error::io("find", manifest))?;
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .manifest_path(&manifest)
-        .no_deps()
-        .exec()
-        .map_err(|error| Error::Usage(format!("--manifest-path {}: {error}", manifest.display())))?;
-    let target = metadata.target_directory.into_std_path_buf();
-    Ok(Project {
-        folder: manifest.parent().map(Path::to_owned).unwrap_or_default(),
-        root: metadata.workspace_root.into_std_path_buf(),
-        store: target.join("ab"),
-        target,
-        package: source.package.clone(),
-        bench: source.bench.clone(),
-        is_own: false,
-    })
-}
-
 /// What the programs are told.
 pub(super) fn environment(listing: Option<&Listing>, flags: &Flags) -> BTreeMap<String, String> {
     let mut environment = BTreeMap::new();
@@ -221,6 +194,12 @@ struct Begun {
     /// Cases that were asked for and that only the base has.
     #[serde(default)]
     lost: Vec<String>,
+    /// Whether the programs were given, and nothing is built.
+    #[serde(default)]
+    is_elsewhere: bool,
+    /// Checksums of what was built, which must be the same when it goes on.
+    #[serde(default)]
+    sums: Vec<Vec<String>>,
 }
 
 /// What is said of cases that only the base has.
@@ -242,18 +221,27 @@ pub(super) fn accepted(is_own: bool) -> Result<Vec<Accepted>, Error> {
     }
 }
 
+/// Folder of comparisons.
+pub(super) fn store(source: &Source, revisions: Option<&Revisions>) -> Result<PathBuf, Error> {
+    let target = match revisions.filter(|_| !source.is_own()) {
+        Some(revisions) => revisions.project().target()?,
+        None => workspace::target(),
+    };
+    Ok(target.join("ab"))
+}
+
 /// Builds both revisions, asks them for their cases, and writes down what is going to be compared.
 fn begin(
     flags: &Flags,
-    project: &Project,
+    revisions: Option<&Revisions>,
     environment: BTreeMap<String, String>,
     tuning: BTreeMap<String, String>,
-) -> Result<(PathBuf, Begun), Error> {
-    let [base, head] = sides(flags, project)?;
+) -> Result<(PathBuf, Begun, Vec<Built>), Error> {
+    let ([base, head], built) = sides(flags, revisions)?;
     let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let folder = match &flags.out {
         Some(out) => std::path::absolute(out).map_err(Error::io("find", out))?,
-        None => files::free(&project.store.join(started.replace(':', "-"))),
+        None => files::free(&store(&flags.source, revisions)?.join(started.replace(':', "-"))),
     };
     if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Error::Usage(format!(
@@ -282,28 +270,57 @@ fn begin(
         source: flags.source.absolute()?,
         environment,
         lost,
+        is_elsewhere: revisions.is_none(),
+        sums: sums(&built)?,
     };
     files::write(&folder.join("plan.json"), files::json(&begun).as_bytes())?;
-    Ok((folder, begun))
+    Ok((folder, begun, built))
 }
 
 /// The programs of base and head: built, or given.
-fn sides(flags: &Flags, project: &Project) -> Result<[Side; 2], Error> {
-    match flags.program.as_slice() {
-        [] => {}
-        [base, head] => return Ok([Side::elsewhere(base)?, Side::elsewhere(head)?]),
-        _ => return Err(Error::Usage("--program: give it twice, for base and head".to_owned())),
-    }
-    project.tidy()?;
+fn sides(flags: &Flags, revisions: Option<&Revisions>) -> Result<([Side; 2], Vec<Built>), Error> {
+    let Some(revisions) = revisions else {
+        let [base, head] = flags.program.as_slice() else {
+            return Err(Error::Usage("--program: give it twice, for base and head".to_owned()));
+        };
+        return Ok(([Side::elsewhere(base)?, Side::elsewhere(head)?], Vec::new()));
+    };
+    let project = revisions.project();
     let base = match &flags.base {
         Some(base) => base.clone(),
-        None => project.merge_base()?,
+        None => project.repository().merge_base()?,
     };
     let head = flags.head.clone().unwrap_or_else(|| WORKTREE.to_owned());
     // Both before anything is built: a wrong name should not cost a build.
-    project.resolve(&base)?;
-    project.resolve(&head)?;
-    Ok([project.side(&base)?, project.side(&head)?])
+    let commits = [project.resolve(&base)?, project.resolve(&head)?];
+    let mut builder = revisions.builder();
+    let (base, of_base) = revision::side(&mut builder, &base, &commits[0])?;
+    let (head, of_head) = revision::side(&mut builder, &head, &commits[1])?;
+    Ok(([base, head], vec![of_base, of_head]))
+}
+
+fn sums(built: &[Built]) -> Result<Vec<Vec<String>>, Error> {
+    Ok(built.iter().map(Built::sums).collect::<Result<_, _>>()?)
+}
+
+/// Builds the revisions of a comparison that goes on, which mostly finds them as they were left.
+fn rebuilt(revisions: Option<&Revisions>, begun: &mut Begun) -> Result<Vec<Built>, Error> {
+    let Some(revisions) = revisions else {
+        return Ok(Vec::new());
+    };
+    let mut builder = revisions.builder();
+    let mut built = Vec::new();
+    for side in [&mut begun.plan.base, &mut begun.plan.head] {
+        let (again, of_side) = revision::side(&mut builder, &side.revision, &side.commit)?;
+        *side = again;
+        built.push(of_side);
+    }
+    if sums(&built)? != begun.sums {
+        return Err(Error::Usage(
+            "the programs are others than when the comparison began; compare anew".to_owned(),
+        ));
+    }
+    Ok(built)
 }
 
 /// How tasks reach the adapters: found out once and told to both revisions, so that they are compared as they are and not by what each
@@ -394,7 +411,7 @@ fn resumed(folder: &Path) -> Result<(PathBuf, Begun), Error> {
         message: error.to_string(),
     })?;
     for side in [&begun.plan.base, &begun.plan.head] {
-        if !side.program.exists() {
+        if begun.is_elsewhere && !side.program.exists() {
             return Err(Error::Failed(format!(
                 "{} is gone, so that {} cannot be resumed; compare anew",
                 side.program.display(),

@@ -6,12 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bench_gate::html::{Page, folder::read_all, report};
 
-use crate::{
-    curves,
-    error::Error,
-    exit::Exit,
-    host::{console, workspace},
-};
+use crate::{curves, error::Error, exit::Exit, host::workspace};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -25,18 +20,8 @@ pub(crate) struct Flags {
     /// Folders of runs or comparisons, the first of which is told of in full [default: the latest run]
     #[arg(value_name = "RUN_DIR")]
     runs: Vec<PathBuf>,
-    /// The file to write [default: report.html in the first folder]
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-    /// Open it in a browser
-    #[arg(long)]
-    open: bool,
-    /// Write every figure as SVG, into `figures` beside the page
-    #[arg(long)]
-    svg: bool,
-    /// Write every figure as PNG, into `figures` beside the page
-    #[arg(long)]
-    png: bool,
+    #[command(flatten)]
+    output: report::Output,
 }
 
 pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
@@ -44,24 +29,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         true => vec![workspace::latest_run()?],
         false => flags.runs.clone(),
     };
-    let page = page(&runs)?;
-    let out = flags.out.clone().unwrap_or_else(|| runs[0].join("report.html"));
-    if flags.png {
-        console::status("Drawing", &format!("{} figures", page.figures().count()));
-    }
-    let pictures = report::Pictures {
-        svg: flags.svg,
-        png: flags.png,
-    };
-    let written = report::write(&page, &out, pictures)?;
-    console::result(&format!("{}\n", out.display()));
-    if written > 0 {
-        let folder = out.with_file_name("figures");
-        console::status("Wrote", &format!("{written} pictures into {}", folder.display()));
-    }
-    if flags.open {
-        report::open(&out)?;
-    }
+    flags.output.deliver(&page(&runs)?, &runs[0])?;
     Ok(Exit::Pass)
 }
 

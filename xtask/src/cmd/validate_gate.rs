@@ -6,6 +6,7 @@ mod rebuilt;
 
 use std::{
     collections::BTreeMap,
+    fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     thread,
@@ -37,6 +38,7 @@ use crate::{
         adapters, affinity, build, console, interrupt,
         lock::Lock,
         machine,
+        revision::{self, Builder, Revisions},
         turns::{self, PATIENCE, Turns},
         workspace,
     },
@@ -152,7 +154,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
             .map(|program| Side::elsewhere(program))
             .collect::<Result<_, _>>()?
     } else if is_wanted && flags.suites != Some(0) {
-        rebuilt::heads(&setup.side)?
+        rebuilt::heads(&setup.side, &dir)?
     } else {
         Vec::new()
     };
@@ -229,14 +231,16 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
             )))
         };
     }
-    let project = ab::own_project();
     let backend = |adapter: &adapters::Adapter| adapter.print.backend.clone();
     let setup = Setup {
         schema: SCHEMA,
         machine,
         side: match &flags.program {
             Some(program) => Side::elsewhere(program)?,
-            None => project.side(&flags.revision)?,
+            None => {
+                let revisions = Revisions::own()?;
+                kept(&revisions, &mut revisions.builder(), &flags.revision, dir)?
+            }
         },
         tuning: ab::tuning(&program, &listing, bound == Affinity::Bound)?,
         backends: listing.picked.iter().map(backend).collect(),
@@ -250,6 +254,22 @@ fn setup(flags: &Flags, dir: &Path) -> Result<Setup, Error> {
     };
     files::write(&path, files::json(&setup).as_bytes())?;
     Ok(setup)
+}
+
+/// Builds the program of a revision, and keeps it in the folder of the suites, which take days: what revisions are
+/// built in goes when others come.
+fn kept(revisions: &Revisions, builder: &mut Builder<'_>, revision: &str, dir: &Path) -> Result<Side, Error> {
+    let commit = revisions.project().resolve(revision)?;
+    let (side, _built) = revision::side(builder, revision, &commit)?;
+    let name = format!("{}{}", &commit[..commit.len().min(12)], std::env::consts::EXE_SUFFIX);
+    let program = dir.join("programs").join(name);
+    fs::create_dir_all(dir.join("programs")).map_err(Error::io("create", dir))?;
+    fs::copy(&side.program, &program).map_err(Error::io("copy", &side.program))?;
+    Ok(Side {
+        program,
+        start: None,
+        ..side
+    })
 }
 
 /// Measures one suite after the other.

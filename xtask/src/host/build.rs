@@ -64,7 +64,6 @@ pub(crate) fn listing() -> Result<PathBuf, Error> {
 pub(crate) struct Built {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
-    pub(crate) is_bench: bool,
 }
 
 fn take(built: &mut Vec<Built>, name: &str) -> Result<PathBuf, Error> {
@@ -146,7 +145,6 @@ pub(crate) fn build(folder: &Path, target: &Path, args: &[&str]) -> Result<Vec<B
             && let Some(path) = artifact.executable
         {
             built.push(Built {
-                is_bench: artifact.target.is_bench(),
                 name: artifact.target.name,
                 path: path.into_std_path_buf(),
             });

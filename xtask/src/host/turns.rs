@@ -67,7 +67,7 @@ impl Turns<'_> {
             .map(|backend| {
                 let tuning = plan.tuning.get(*backend).map(String::as_str);
                 [(&plan.base, self.environment[0]), (&plan.head, self.environment[1])]
-                    .map(|(side, environment)| Box::new(move || command(&side.program, environment, tuning)) as Box<_>)
+                    .map(|(side, environment)| Box::new(move || of_side(side, environment, tuning)) as Box<_>)
             })
             .collect();
         let groups: Vec<Group<'_>> = backends
@@ -102,9 +102,22 @@ pub(crate) fn is_same(base: &Side, head: &Side) -> Result<bool, Error> {
     Ok(base.program == head.program || read(base)? == read(head)?)
 }
 
+/// The command of a side's program, without arguments.
+fn of_side(side: &Side, environment: &BTreeMap<String, String>, tuning: Option<&str>) -> Command {
+    let command = match &side.start {
+        Some(start) => start.command(),
+        None => Command::new(&side.program),
+    };
+    told(command, environment, tuning)
+}
+
 /// The command of a bench program, without arguments.
 pub(crate) fn command(program: &Path, environment: &BTreeMap<String, String>, tuning: Option<&str>) -> Command {
-    let mut command = Command::new(program);
+    told(Command::new(program), environment, tuning)
+}
+
+/// Tells a bench program what it is to measure.
+fn told(mut command: Command, environment: &BTreeMap<String, String>, tuning: Option<&str>) -> Command {
     command
         // Read by glibc alone: freed memory stays with the process. By default its heap shrinks and grows again with
         // every call of some cases, and page by page, depending on what happens to lie at its end.
@@ -129,7 +142,7 @@ pub(crate) fn ask(
     patience: Duration,
 ) -> Result<([Vec<String>; 2], bool), Error> {
     let folder = folder.join("raw").join("list");
-    let commands = sides.map(|side| move || command(&side.program, environment, None));
+    let commands = sides.map(|side| move || of_side(side, environment, None));
     let starts = commands.each_ref().map(|command| Start {
         command,
         core: None,

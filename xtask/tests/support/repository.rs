@@ -1,8 +1,7 @@
-//! A repository whose bench programs are shell scripts.
+//! A repository whose bench programs run a shell script that was compiled into them.
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Command, Output},
 };
@@ -22,18 +21,26 @@ while read -r line; do
 done
 "#;
 
-/// Cargo that takes a script of the revision for its program, and cannot build a revision without one. It writes down the locks it
-/// builds with.
-const CARGO: &str = r#"#!/bin/sh
-case $1 in
-metadata) echo '{"packages":[],"workspace_members":[],"resolve":null,"target_directory":"@TARGET@","version":1,"workspace_root":"@ROOT@","metadata":null}' ;;
-bench)
-    [ -e "@GO@.slow" ] && { echo $PWD > "@GO@.building"; sleep 60; }
-    [ -e bench.sh ] || { echo 'error: expected expression, found end of file' >&2; exit 101; }
-    [ -e Cargo.lock ] && cat Cargo.lock >> "@GO@.locks"
-    mkdir -p "$CARGO_TARGET_DIR"; cp bench.sh "$CARGO_TARGET_DIR/speed"; chmod +x "$CARGO_TARGET_DIR/speed"
-    echo '{"reason":"compiler-artifact","package_id":"path+file:///x#x@0.1.0","manifest_path":"/x/Cargo.toml","target":{"kind":["bench"],"crate_types":["bin"],"name":"speed","src_path":"/x/x.rs","edition":"2024","doc":false,"doctest":false,"test":false},"profile":{"opt_level":"3","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false},"features":[],"filenames":[],"executable":"'"$CARGO_TARGET_DIR"'/speed","fresh":true}' ;;
-esac
+/// A revision without a script does not build. The shell takes the place of the program, so that signals reach it.
+const PROGRAM: &str = r#"use std::os::unix::process::CommandExt as _;
+
+fn main() {
+    let script = include_str!("../bench.sh");
+    let args = std::env::args_os().skip(1);
+    panic!("{}", std::process::Command::new("sh").args(["-c", script, "bench"]).args(args).exec());
+}
+"#;
+const MANIFEST: &str = r#"[package]
+name = "scripted"
+version = "0.1.0"
+edition = "2021"
+
+[lib]
+bench = false
+
+[[bench]]
+name = "speed"
+harness = false
 "#;
 
 /// A repository with revisions.
@@ -60,13 +67,16 @@ impl Repository {
         let repository = Self(tempfile::tempdir().unwrap());
         fs::create_dir(repository.path("repo")).unwrap();
         repository.git(&["init", "--quiet", "--initial-branch=main"]);
-        let cargo = CARGO
-            .replace("@TARGET@", repository.path("target").to_str().unwrap())
-            .replace("@ROOT@", repository.path("repo").to_str().unwrap())
-            .replace("@GO@", repository.path("cargo").to_str().unwrap());
-        fs::write(repository.path("cargo"), cargo).unwrap();
-        fs::set_permissions(repository.path("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::write(repository.path("repo/Cargo.toml"), "").unwrap();
+        for (name, text) in [
+            ("Cargo.toml", MANIFEST),
+            ("src/lib.rs", ""),
+            ("benches/speed.rs", PROGRAM),
+            (".gitignore", "target/\n"),
+        ] {
+            let path = repository.path("repo").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
         repository.commit("plain", PLAIN);
         repository
     }
@@ -122,8 +132,8 @@ impl Repository {
             .args([name, "--manifest-path"])
             .arg(self.path("repo/Cargo.toml"))
             .args(args)
-            .env("CARGO", self.path("cargo"))
-            .env("CARGO_TARGET_DIR", self.path("own-target"))
+            .env("BENCH_GATE_CACHE", self.path("cache"))
+            .env("CARGO_TARGET_DIR", self.path("target"))
             // These tests may themselves be run by GitHub Actions, whose summary is not theirs.
             .env_remove("GITHUB_ACTIONS")
             .env_remove("GITHUB_STEP_SUMMARY");
@@ -140,6 +150,6 @@ impl Repository {
     #[track_caller]
     pub(crate) fn is_tidy(&self) {
         assert_eq!(self.git(&["worktree", "list"]).lines().count(), 1, "a worktree is left");
-        assert!(!self.path("target/ab/trees").exists(), "a folder of worktrees is left");
+        assert!(!self.path("repo/.git/worktrees").exists(), "git knows a tree");
     }
 }

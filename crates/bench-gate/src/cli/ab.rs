@@ -82,6 +82,12 @@ fn renaming(text: &str) -> Result<(String, String), String> {
 /// What is written down when a comparison begins, so that it goes on as it began.
 #[derive(Serialize, Deserialize)]
 struct Begun {
+    /// As it was typed.
+    #[serde(default)]
+    command: String,
+    /// UTC.
+    #[serde(default)]
+    started: String,
     base: String,
     head: String,
     commits: [String; 2],
@@ -139,6 +145,8 @@ pub(super) fn run(flags: &Flags) -> Result<Exit, Error> {
         }
         Some(begun) => begun,
         None => Begun {
+            command: super::command_line(),
+            started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             base: base.revision.clone(),
             head: head.revision.clone(),
             commits,
@@ -173,7 +181,8 @@ pub(super) fn run(flags: &Flags) -> Result<Exit, Error> {
     let markdown = outcome.markdown(exit);
     super::github::say(&outcome.annotations(), &markdown);
     files::write(&folder.join("summary.md"), markdown.as_bytes())?;
-    files::write(&folder.join("verdicts.json"), files::json(&outcome).as_bytes())?;
+    let verdicts = outcome.verdicts(exit);
+    files::write(&folder.join("verdicts.json"), files::json(&verdicts).as_bytes())?;
     console::status("Wrote", &folder.display().to_string());
     Ok(exit)
 }
@@ -194,6 +203,8 @@ fn folder(flags: &Flags, project: &Project) -> Result<PathBuf, Error> {
             out.display()
         )));
     }
+    // Before anything is built: a folder that cannot be written should not cost a build.
+    fs::create_dir_all(&out).map_err(crate::Error::io("create", &out))?;
     Ok(out)
 }
 

@@ -1,6 +1,6 @@
 //! `cargo bench-gate bisect`: finds the commit that made a case slower, with the statistics of `ab`.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use super::{
     Error, ab,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     assess::Assessment,
-    bisection::{Change, search},
+    bisection::Bisection,
     console,
     exit::Exit,
     files, interrupt,
@@ -64,80 +64,16 @@ pub(super) fn run(flags: &Flags) -> Result<Exit, Error> {
         seed,
     };
     console::status("Bisecting", &format!("{} commits, seed {seed}", commits.len()));
-    let Some(last) = bench.compare(&good, &bad)? else {
-        console::result(&format!(
-            "{}: {} and {} run the same program on the same data\n",
-            flags.case, flags.bad, flags.good
-        ));
-        return Ok(Exit::Pass);
-    };
-    let Some(change) = Change::shown(&last) else {
-        console::result(&format!(
-            "{}: {} is not slower than {}: {}\n",
-            flags.case,
-            flags.bad,
-            flags.good,
-            last.verdict.word()
-        ));
-        return Ok(if last.is_judged() {
-            Exit::Pass
-        } else {
-            Exit::Inconclusive
-        });
-    };
-    let mut culprit = last.clone();
-    let (first_index, last_index) = search(commits.len(), |index| {
-        let assessment = match bench.compare(&good, &commits[index]) {
-            Ok(Some(assessment)) => assessment,
-            Ok(None) => return Ok(Some(false)),
-            // A commit that does not build, or lacks the case, says nothing.
-            Err(error) if !interrupt::is_noted() => {
-                console::warning(&error.to_string());
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        let answer = change.is_in(&assessment, &last);
-        console::status(
-            "Judged",
-            &format!("{}: {}", &commits[index][..12], assessment.verdict.word()),
-        );
-        if answer == Some(true) {
-            culprit = assessment;
-        }
-        Ok(answer)
-    })?;
-    let suspects = &commits[first_index..=last_index];
-    // The first commit's parent is what it was compared with already.
-    let mut against = flags.good.clone();
-    let mut step = Some(true);
-    if let ([suspect], Some(before)) = (suspects, first_index.checked_sub(1).map(|index| &commits[index])) {
-        before[..12].clone_into(&mut against);
-        if let Some(assessment) = bench.compare(before, suspect)? {
-            step = change.is_in(&assessment, &last);
-            culprit = assessment;
-        }
+    let found = Bisection {
+        case: &flags.case,
+        good: &flags.good,
+        bad: &flags.bad,
+        commits: &commits,
+        subject: &|commit| project.repository().subject(commit),
     }
-    let mut text = String::new();
-    for commit in suspects {
-        let _ = writeln!(text, "{} {}", &commit[..12], project.repository().subject(commit));
-    }
-    let what = match (change, culprit.deciding(), &culprit.counters) {
-        (Change::Slower, Some(figures), _) => format!("{:+.1} %", figures.change_percent),
-        (_, _, counters) => counters.clone().unwrap_or_default(),
-    };
-    let which = match (suspects.len(), step) {
-        (1, Some(true)) => "the first commit with it is",
-        (1, Some(false)) => "it came in more than one commit, and half of it is there from this one on",
-        (1, None) => "it is there from this commit on, which cannot be told from the one before",
-        _ => "it is one of these, which cannot be told apart",
-    };
-    console::result(&format!("{}: {what} against {against}; {which}\n{text}", flags.case));
-    Ok(if suspects.len() == 1 && step == Some(true) {
-        Exit::Pass
-    } else {
-        Exit::Inconclusive
-    })
+    .run(|base, head| bench.compare(base, head))?;
+    console::result(&found.text);
+    Ok(found.exit)
 }
 
 /// Comparisons of one case.

@@ -12,7 +12,6 @@ use super::{
     Error, ab,
     compare::{Asked, Wanted},
     flags::{Benches, Place},
-    outcome::duration,
     record::{Baselines, Survey, machine},
 };
 use crate::{
@@ -21,8 +20,9 @@ use crate::{
     exit::Exit,
     files, interrupt,
     measure::PATIENCE,
-    project::{Builder, Built, Project, Store, WORKTREE},
+    project::{self, Builder, Built, Project, Store, WORKTREE},
     stored::{self, Baseline},
+    table::duration,
     verdict::Verdict,
 };
 
@@ -81,6 +81,7 @@ pub(super) fn run(flags: &Flags) -> Result<Exit, Error> {
     let mut builder = Builder::new(&project, &store, &selection, &interrupt::is_noted);
     console::status("Building", &flags.revision);
     let built = builder.build(&flags.revision)?;
+    project::have_benches(&[&built])?;
     let path = flags.baselines.file(&project, &machine(&built));
     if !path.is_file() {
         console::result(&format!(

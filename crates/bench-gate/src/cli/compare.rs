@@ -60,6 +60,7 @@ const BLOCKS: usize = 40;
 impl Asked<'_> {
     /// Compares two revisions that are built.
     pub(super) fn compare(&self, base: &Built, head: &Built) -> Result<Outcome, Error> {
+        project::have_benches(&[base, head])?;
         let mut outcome = Outcome::new(base, head);
         for built in [base, head] {
             for note in built

@@ -9,6 +9,7 @@ mod github;
 mod outcome;
 mod programs;
 mod record;
+mod report;
 mod threads;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Command {
     Check(check::Flags),
     /// Find the commit that made a case slower
     Bisect(bisect::Flags),
+    /// Show a comparison as a page, with figures
+    Report(report::Flags),
     /// Build revisions and show their bench programs, and whether two revisions run the same ones
     Programs(programs::Flags),
     /// Remove what is kept of this project's revisions
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Record(flags) => record::run(&flags),
         Command::Check(flags) => check::run(&flags),
         Command::Bisect(flags) => bisect::run(&flags),
+        Command::Report(flags) => report::run(&flags),
         Command::Programs(flags) => programs::run(&flags),
         Command::Clean(place) => clean(&place),
     };
@@ -81,28 +85,13 @@ pub fn main() -> ExitCode {
 }
 
 fn failed(error: &Error) -> ExitCode {
-    console::error(&with_sources(error));
+    console::error(&crate::error::with_sources(error));
     let is_usage = match error {
         Error::Project(error) => error.is_usage(),
         Error::Usage(_) | Error::Gate(crate::Error::Usage(_)) => true,
         _ => false,
     };
     if is_usage { Exit::Usage } else { Exit::ToolFailed }.into()
-}
-
-/// An error with what it came from.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        source = error.source();
-    }
-    text
 }
 
 fn clean(place: &flags::Place) -> Result<Exit, Error> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde::Serialize;
 
-use crate::{assess::Assessment, exit::Exit, project::Built, verdict::Verdict};
+use crate::{assess::Assessment, exit::Exit, project::Built, table::duration, verdict::Verdict};
 
 /// A revision as reports name it.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +33,16 @@ impl Side {
             format!("{} ({short})", self.revision)
         }
     }
+}
+
+/// What machines read.
+#[derive(Serialize)]
+pub(super) struct Verdicts<'a> {
+    schema: u32,
+    headline: String,
+    exit: u8,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
 }
 
 /// What a comparison came to.
@@ -66,6 +76,15 @@ impl Outcome {
             renamed: Vec::new(),
             notes: Vec::new(),
             block_seconds: 0.0,
+        }
+    }
+
+    pub(super) fn verdicts(&self, exit: Exit) -> Verdicts<'_> {
+        Verdicts {
+            schema: 1,
+            headline: self.headline(exit),
+            exit: exit as u8,
+            outcome: self,
         }
     }
 
@@ -174,7 +193,8 @@ impl Outcome {
 
     /// The job's summary, and the comment on a pull request.
     pub(super) fn markdown(&self, exit: Exit) -> String {
-        let escape = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
+        // A panic's text has several lines, and a row of a table one.
+        let escape = |text: &str| text.replace('|', "\\|").replace('<', "&lt;").replace('\n', "<br>");
         let mut text = format!("### bench-gate: {}\n\n", escape(&self.headline(exit)));
         let _ = writeln!(text, "`{}` against `{}`\n", self.head.name(), self.base.name());
         if self.base.compiler != self.head.compiler {
@@ -245,37 +265,5 @@ fn verdict(assessment: &Assessment) -> String {
     match &assessment.note {
         Some(note) => format!("{} ({note})", assessment.verdict.word()),
         None => assessment.verdict.word().to_owned(),
-    }
-}
-
-/// A time with three digits and its unit.
-pub(super) fn duration(ns: f64) -> String {
-    let (value, unit) = match ns {
-        ns if ns < 1e3 => (ns, "ns"),
-        ns if ns < 1e6 => (ns / 1e3, "µs"),
-        ns if ns < 1e9 => (ns / 1e6, "ms"),
-        ns => (ns / 1e9, "s"),
-    };
-    let digits = match value {
-        value if value < 10.0 => 2,
-        value if value < 100.0 => 1,
-        _ => 0,
-    };
-    format!("{value:.digits$} {unit}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_have_three_digits() {
-        let check = |ns: f64, expected: &str| assert_eq!(duration(ns), expected);
-        check(1.234, "1.23 ns");
-        check(12.34, "12.3 ns");
-        check(123.4, "123 ns");
-        check(1234.0, "1.23 µs");
-        check(1.234e8, "123 ms");
-        check(1.234e9, "1.23 s");
     }
 }

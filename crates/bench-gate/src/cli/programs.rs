@@ -49,6 +49,7 @@ pub(super) fn run(flags: &Flags) -> Result<Exit, Error> {
         .iter()
         .map(|revision| builder.build(revision))
         .collect::<Result<_, _>>()?;
+    project::names_are_known(&built.iter().collect::<Vec<_>>())?;
     for built in &built {
         console::result(&shown(built));
         for note in &built.notes {

@@ -82,6 +82,7 @@ pub(super) fn run(flags: &Flags) -> Result<Exit, Error> {
     let mut builder = Builder::new(&project, &store, &selection, &interrupt::is_noted);
     console::status("Building", &format!("{} ({})", flags.revision, &commit[..12]));
     let built = builder.build(&flags.revision)?;
+    project::have_benches(&[&built])?;
     let survey = Survey::new(&built)?;
     if survey.names().is_empty() {
         return Err(Error::Usage(format!(

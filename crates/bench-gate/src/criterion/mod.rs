@@ -69,16 +69,20 @@ fn escape(text: &str) -> String {
 }
 
 /// The unit of a report line of criterion's, as `time:   [1.2 µs 1.3 µs 1.4 µs]`, which is that of the bench's
-/// measurement.
+/// measurement: all of what stands behind the first value, and empty where nothing does.
 #[must_use]
-pub fn unit(line: &str) -> Option<&str> {
+pub fn unit(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("time:")?;
     let inner = rest.trim_start().strip_prefix('[')?;
     let inner = inner.split_once(']').map_or(inner, |(inner, _)| inner);
-    let mut words = inner.split_whitespace();
-    words.next()?.parse::<f64>().ok()?;
-    let unit = words.next()?;
-    unit.parse::<f64>().is_err().then_some(unit)
+    // The change since another run has a sign: `time: [-1.2% +0.1% +1.4%]`.
+    if inner.trim_start().starts_with(['+', '-', '\u{2212}']) {
+        return None;
+    }
+    let words: Vec<&str> = inner.split_whitespace().collect();
+    // Three values, each with as many words behind it.
+    let each = words.len() / 3;
+    (each > 0 && words.len() == 3 * each).then(|| words[1..each].join(" "))
 }
 
 /// Whether a unit is one of the clock's, so that values are nanoseconds.
@@ -119,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_unit_of_a_measurement_is_read_and_times_are_known() {
-        let check = |line: &str, expected: Option<&str>| assert_eq!(unit(line), expected, "{line}");
+        let check = |line: &str, expected: Option<&str>| assert_eq!(unit(line).as_deref(), expected, "{line}");
         check(
             "fib 20                  time:   [26.029 µs 26.251 µs 26.505 µs]",
             Some("µs"),
@@ -128,14 +132,21 @@ mod tests {
             "                        time:   [1.2 bytes 1.3 bytes 1.4 bytes]",
             Some("bytes"),
         );
-        check("time:   [12 13 14]", None);
+        check("time:   [12 13 14]", Some(""));
+        check("time:   [1,2 kB 1,3 kB 1,4 kB]", Some("kB"));
+        check(
+            "time:   [1.2 page faults 1.3 page faults 1.4 page faults]",
+            Some("page faults"),
+        );
+        check("time:   [0.5% 0.6% 0.7%]", Some(""));
+        check("time:   []", None);
         check("                        thrpt:  [1.2 MiB/s 1.3 MiB/s 1.4 MiB/s]", None);
         check("change: time:   [-1.2% +0.1% +1.4%]", None);
         check("Benchmarking time: Warming up", None);
         for time in ["ps", "ns", "us", "µs", "μs", "ms", "s"] {
             assert!(is_time(time), "{time}");
         }
-        for other in ["bytes", "cycles", "instructions", "m", "S"] {
+        for other in ["bytes", "cycles", "instructions", "m", "S", "", "s per call"] {
             assert!(!is_time(other), "{other}");
         }
     }

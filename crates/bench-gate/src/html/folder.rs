@@ -143,7 +143,8 @@ impl Folder {
             }
             found = true;
         }
-        if !found || folder.cases.is_empty() {
+        // A comparison of equal programs has no case, and says so.
+        if !found || folder.cases.is_empty() && folder.headline.is_empty() {
             return Err(Error::Usage(format!(
                 "{}: no case of a run or comparison is in this folder (looked for quantiles.csv, verdicts.json, windows.jsonl)",
                 path.display()
@@ -174,7 +175,8 @@ impl Folder {
             match name.as_str() {
                 "command" => self.command = string(value),
                 "started" => self.started = string(value),
-                "schema" => {}
+                // The first two are long and nobody's question; verdicts.json names the revisions better.
+                "programs" | "selection" | "commits" | "schema" => {}
                 _ => self
                     .facts
                     .extend(Some((name.replace('_', " "), string(value))).filter(|(_, value)| !value.is_empty())),
@@ -266,6 +268,20 @@ impl Folder {
     fn verdicts(&mut self, path: &Path, text: &str) -> Result<(), Error> {
         let value: Value = serde_json::from_str(text).map_err(|error| json_error(path, &error))?;
         self.headline = string(&value["headline"]);
+        // What a comparison says beside its cases, and of which revisions it is.
+        for (name, shown) in [
+            ("base", "base"),
+            ("head", "head"),
+            ("new", "new cases"),
+            ("removed", "removed cases"),
+            ("notes", "notes"),
+        ] {
+            let text = string(&value[name]);
+            if !text.is_empty() {
+                self.facts.retain(|(known, _)| known != shown);
+                self.facts.push((shown.to_owned(), text));
+            }
+        }
         let cases = ["cases", "verdicts", "assessments"]
             .iter()
             .find_map(|name| value[name].as_array());

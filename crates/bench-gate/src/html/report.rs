@@ -12,10 +12,55 @@ use super::{
     sections::{Naming, cases, changes, overview, phases},
 };
 use crate::{
+    console,
     error::Error,
     figures::{Theme, png},
     files,
 };
+
+/// Where a report goes, as flags of a command.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Output {
+    /// The file to write [default: report.html in the first folder]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Open it in a browser
+    #[arg(long)]
+    open: bool,
+    /// Write every figure as SVG, into `figures` beside the page
+    #[arg(long)]
+    svg: bool,
+    /// Write every figure as PNG, into `figures` beside the page
+    #[arg(long)]
+    png: bool,
+}
+
+impl Output {
+    /// Writes the page, says where it is, and opens it if that was asked for. `folder` is that of the run.
+    ///
+    /// # Errors
+    /// As [`write`] and [`open`].
+    pub fn deliver(&self, page: &Page, folder: &Path) -> Result<(), Error> {
+        let out = self.out.clone().unwrap_or_else(|| folder.join("report.html"));
+        if self.png {
+            console::status("Drawing", &format!("{} figures", page.figures().count()));
+        }
+        let pictures = Pictures {
+            svg: self.svg,
+            png: self.png,
+        };
+        let written = write(page, &out, pictures)?;
+        console::result(&format!("{}\n", out.display()));
+        if written > 0 {
+            let folder = out.with_file_name("figures");
+            console::status("Wrote", &format!("{written} pictures into {}", folder.display()));
+        }
+        if self.open {
+            open(&out)?;
+        }
+        Ok(())
+    }
+}
 
 /// The page of one run, or of several beside each other: what changed, then the project's `own`
 /// sections, then what holds for any project.
@@ -45,9 +90,10 @@ pub fn page(folders: &[Folder], naming: &Naming, own: Vec<Section>) -> Page {
 }
 
 fn tone(headline: &str) -> Tone {
-    match headline {
-        "regression" => Tone::Worse,
-        "inconclusive" | "no-baseline" => Tone::Doubtful,
+    // A headline may go on behind its first words: `regression: 1 slower, 3 pass`.
+    match headline.split(':').next().unwrap_or_default() {
+        "regression" | "failed" => Tone::Worse,
+        "inconclusive" | "undecided" | "no-baseline" => Tone::Doubtful,
         _ => Tone::Same,
     }
 }
@@ -63,6 +109,9 @@ fn summary(folder: &Folder) -> Vec<String> {
     }
     words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let counts: Vec<String> = words.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    if folder.cases.is_empty() {
+        return Vec::new();
+    }
     let cases = format!("{} cases", folder.cases.len());
     match counts.is_empty() {
         true => vec![format!("{cases}; the run was held against nothing.")],

@@ -84,9 +84,7 @@ fn filtered(start: &Start<'_>, case: &str, filter: &str, times: Times) -> Result
     let mut running = running(start, &[&times[..], &size[..], &rest[..]].concat()).map_err(Refusal::Tool)?;
     let (mut refusal, mut other_unit) = (None, None);
     while let Some(line) = running.line(case).map_err(Refusal::Program)? {
-        if let Some(unit) = criterion::unit(&line).filter(|unit| !criterion::is_time(unit)) {
-            other_unit = other_unit.or(Some(unit.to_owned()));
-        }
+        other_unit = other_unit.or(criterion::unit(&line).filter(|unit| !criterion::is_time(unit)));
         refusal = refusal.or(refuses_times(&line).then_some(line));
     }
     if !running.ended().is_some_and(|status| status.success()) {
@@ -95,8 +93,12 @@ fn filtered(start: &Start<'_>, case: &str, filter: &str, times: Times) -> Result
         return Err(refusal.map_or(Refusal::Program(error), Refusal::Case));
     }
     if let Some(unit) = other_unit {
+        let what = match unit.as_str() {
+            "" => "values without a unit".to_owned(),
+            unit => format!("`{unit}`"),
+        };
         return Err(Refusal::Case(format!(
-            "it measures `{unit}` and not time, and nothing says whether less or more of that is better"
+            "it measures {what} and not time, and nothing says whether less or more of that is better"
         )));
     }
     let nonsense = |message: String| Refusal::Program(Error::Failed(message));

@@ -124,14 +124,47 @@ fn log(folder: &Path) -> PathBuf {
     folder.join("stderr.txt")
 }
 
-/// The end of what a program complained of.
+/// What a program complained of at the end.
 fn complaints(folder: &Path) -> String {
-    let text = fs::read_to_string(log(folder)).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let tail = lines[lines.len().saturating_sub(8)..].join("\n  ");
+    let text = fs::read(log(folder)).unwrap_or_default();
+    let tail = complaint(&String::from_utf8_lossy(&text)).join("\n  ");
     if tail.is_empty() {
         String::new()
     } else {
         format!(":\n  {tail}")
+    }
+}
+
+/// Lines of a complaint that is no panic, and of one with a backtrace.
+const TAIL: usize = 8;
+const MAX_PANIC: usize = 200;
+
+/// The last panic from its first line on, whatever its message has of lines; else the last lines.
+fn complaint(text: &str) -> Vec<&str> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let is_panic = |line: &&str| line.starts_with("thread '") && line.contains("panicked at");
+    match lines.iter().rposition(is_panic) {
+        Some(panic) => lines[panic..lines.len().min(panic + MAX_PANIC)].to_vec(),
+        None => lines[lines.len().saturating_sub(TAIL)..].to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_whole_and_of_other_complaints_the_end() {
+        let numbered = |count: usize| (1..=count).map(|n| format!("line {n}\n")).collect::<String>();
+        let panic = format!("thread 'main' (7) panicked at benches/a.rs:3:5:\n{}", numbered(50));
+        let told = complaint(&panic);
+        assert_eq!((told.len(), told[50]), (51, "line 50"));
+        let twice = format!("{panic}{}", panic.replace("a.rs", "b.rs"));
+        let told = complaint(&twice);
+        assert!(told.len() == 51 && told[0].contains("b.rs"), "{told:?}");
+        assert_eq!(complaint(&numbered(20)).first(), Some(&"line 13"));
+        assert_eq!(complaint("\n\n"), Vec::<&str>::new());
+        let endless = format!("thread 'main' panicked at a:\n{}", numbered(10_000));
+        assert_eq!(complaint(&endless).len(), MAX_PANIC);
     }
 }

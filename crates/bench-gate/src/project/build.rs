@@ -111,6 +111,7 @@ impl<'a> Builder<'a> {
             commit,
             programs: Vec::new(),
             notes,
+            missing: targets.missing.clone(),
             compiler,
             slot: slot.folder.clone(),
             top: slot.tree.clone(),
@@ -120,6 +121,7 @@ impl<'a> Builder<'a> {
             out_dirs: Vec::new(),
             of_tree: Vec::new(),
             of_registries: Vec::new(),
+            has_outsiders: false,
             _tree: tree,
         };
         if !targets.wanted.is_empty() {
@@ -243,8 +245,11 @@ impl<'a> Builder<'a> {
             out_dirs,
             of_tree,
             of_registries,
+            manifests,
             ..
         } = artifacts;
+        let is_outsider = |path: &PathBuf| path.starts_with(&built.slot) && !path.starts_with(&built.workspace);
+        built.has_outsiders = manifests.iter().any(is_outsider);
         (built.helpers, built.out_dirs, built.of_tree, built.of_registries) =
             (helpers, out_dirs, of_tree, of_registries);
         self.first.get_or_insert_with(|| First {

@@ -1,7 +1,7 @@
 //! Runs cargo in a revision's tree, and collects what it built.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::BufReader,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -26,6 +26,8 @@ pub(super) struct Artifacts {
     pub(super) out_dirs: Vec<PathBuf>,
     /// Files of any kind made from packages in the tree.
     pub(super) of_tree: Vec<PathBuf>,
+    /// Manifests of packages that lie in folders of their own.
+    pub(super) manifests: BTreeSet<PathBuf>,
     /// Files and `OUT_DIR`s of packages of registries and other repositories.
     pub(super) of_registries: Vec<PathBuf>,
 }
@@ -102,6 +104,7 @@ impl Artifacts {
                     self.of_registries.extend(files);
                     return;
                 }
+                self.manifests.insert(artifact.manifest_path.into_std_path_buf());
                 let files: Vec<PathBuf> = files.collect();
                 self.of_tree.extend(files.iter().cloned());
                 let kind = &artifact.target.kind;

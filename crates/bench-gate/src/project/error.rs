@@ -90,11 +90,8 @@ pub enum Error {
         message: String,
     },
     /// Another process holds the lock.
-    #[error("another measurement is running here{owner}; two at once would disturb each other, wait for it to end")]
-    Busy {
-        /// Its process number in brackets; may be empty.
-        owner: String,
-    },
+    #[error(transparent)]
+    Lock(#[from] crate::Error),
     /// Somebody asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -155,6 +155,12 @@ impl Repository {
     /// # Errors
     /// [`Error::NoAncestor`].
     pub fn commits_between(&self, good: &str, bad: &str) -> Result<Vec<String>, Error> {
+        if [good, bad].contains(&WORKTREE) {
+            return Err(Error::Lacks {
+                revision: WORKTREE.to_owned(),
+                message: "a bisection goes through commits; commit it first, or name HEAD".to_owned(),
+            });
+        }
         if self.asked(&["merge-base", "--is-ancestor", good, bad])?.is_none() {
             return Err(Error::NoAncestor {
                 good: good.to_owned(),

@@ -180,6 +180,8 @@ pub struct Built {
     pub programs: Vec<Program>,
     /// What a person should know though it stops nothing, each a sentence.
     pub notes: Vec<String>,
+    /// What was asked for by name and cannot be measured in it, with the reason.
+    pub missing: BTreeMap<String, String>,
     /// What the compiler says of itself.
     pub compiler: String,
     /// The revision's folder, in which all of its paths lie.
@@ -193,7 +195,57 @@ pub struct Built {
     out_dirs: Vec<PathBuf>,
     of_tree: Vec<PathBuf>,
     of_registries: Vec<PathBuf>,
+    /// Whether it has packages by path that lie in its folder and outside of the workspace. Cargo hashes those by their
+    /// whole path, so that no two trees have equal programs.
+    has_outsiders: bool,
     _tree: tree::Tree,
+}
+
+/// Makes sure that each package and bench target that was asked for by name can be measured in one of the revisions at
+/// least: a name that was mistyped would otherwise pass for ever.
+///
+/// # Errors
+/// [`Error::Lacks`] with what there is.
+pub fn names_are_known(built: &[&Built]) -> Result<(), Error> {
+    let Some((first, others)) = built.split_first() else {
+        return Ok(());
+    };
+    let in_all = |name: &&String| others.iter().all(|built| built.missing.contains_key(*name));
+    let Some(name) = first.missing.keys().find(in_all) else {
+        return Ok(());
+    };
+    let revisions: Vec<&str> = built.iter().map(|built| built.revision.as_str()).collect();
+    // The last revision is what a person has before them.
+    let why = &built[built.len() - 1].missing[name];
+    Err(Error::Lacks {
+        revision: name.clone(),
+        message: format!("not in {}; {why}", revisions.join(" nor in ")),
+    })
+}
+
+/// Makes sure that there is something to measure in one of the revisions at least.
+///
+/// # Errors
+/// [`Error::Lacks`] with what was left out.
+pub fn have_benches(built: &[&Built]) -> Result<(), Error> {
+    names_are_known(built)?;
+    let Some(last) = built
+        .last()
+        .filter(|_| built.iter().all(|built| built.programs.is_empty()))
+    else {
+        return Ok(());
+    };
+    let mut message = "no criterion bench is chosen (a bench target with `harness = false`)".to_owned();
+    for note in &last.notes {
+        message.push_str("; ");
+        message.push_str(note);
+    }
+    message.push_str("; `--workspace` takes the benches of all members");
+    let revisions: Vec<&str> = built.iter().map(|built| built.revision.as_str()).collect();
+    Err(Error::Lacks {
+        revision: revisions.join(" and "),
+        message,
+    })
 }
 
 impl Built {

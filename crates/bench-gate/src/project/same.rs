@@ -77,6 +77,15 @@ pub fn difference(base: &Built, head: &Built, changed: &[String]) -> Result<Opti
     if let Some(file) = changed.iter().find(|file| !is_no_data(file, &sources)) {
         return Ok(Some(format!("{file} differs")));
     }
+    let documents: Vec<&String> = changed
+        .iter()
+        .filter(|file| !is_of_cargo(file) && !sources.contains(*file))
+        .collect();
+    if let Some(difference) = read_by_a_bench(&documents, base, head)? {
+        return Ok(Some(difference));
+    }
+    // Made from the same files; that they differ is a matter of the paths in their symbols.
+    let is_by_path = (base.has_outsiders || head.has_outsiders) && documents.len() == changed.len();
     for program in &base.programs {
         let is_it = |other: &&super::Program| other.package == program.package && other.target == program.target;
         let Some(other) = head.programs.iter().find(is_it) else {
@@ -86,7 +95,7 @@ pub fn difference(base: &Built, head: &Built, changed: &[String]) -> Result<Opti
         if environment(base, program) != environment(head, other) || program.runner != other.runner {
             return Ok(Some(format!("the environment of {}", which())));
         }
-        if !same_file(base, &program.file, head, &other.file)? {
+        if !is_by_path && !same_file(base, &program.file, head, &other.file)? {
             return Ok(Some(which()));
         }
     }
@@ -99,7 +108,11 @@ pub fn difference(base: &Built, head: &Built, changed: &[String]) -> Result<Opti
             return Ok(Some(format!("other {what}")));
         }
         for (ours, theirs) in ours.values().zip(theirs.values()) {
-            if !same_file(base, ours, head, theirs)? {
+            let is_program = ours
+                .extension()
+                .is_none_or(|extension| extension == std::env::consts::EXE_EXTENSION);
+            let is_skipped = is_by_path && is_program;
+            if !is_skipped && !same_file(base, ours, head, theirs)? {
                 return Ok(Some(format!("{what}: {}", ours.display())));
             }
         }
@@ -107,13 +120,36 @@ pub fn difference(base: &Built, head: &Built, changed: &[String]) -> Result<Opti
     Ok(None)
 }
 
+/// A document that a bench program names, as one that parses a `README.md` does: it is data.
+fn read_by_a_bench(documents: &[&String], base: &Built, head: &Built) -> Result<Option<String>, Error> {
+    if documents.is_empty() {
+        return Ok(None);
+    }
+    for program in base.programs.iter().chain(&head.programs) {
+        let content = fs::read(&program.file).map_err(Error::io("read", &program.file))?;
+        for file in documents {
+            let name = file.rsplit('/').next().unwrap_or(file);
+            if memmem::find(&content, name.as_bytes()).is_some() {
+                return Ok(Some(format!(
+                    "{file} differs, and the program of `{}` names it",
+                    program.target
+                )));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn is_of_cargo(file: &str) -> bool {
+    OF_CARGO
+        .iter()
+        .any(|of_cargo| file == *of_cargo || file.ends_with(&format!("/{of_cargo}")))
+}
+
 /// Whether a file that differs cannot be what a bench reads when it runs.
 fn is_no_data(file: &str, sources: &BTreeSet<String>) -> bool {
     let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
-    if OF_CARGO
-        .iter()
-        .any(|of_cargo| file == *of_cargo || file.ends_with(&format!("/{of_cargo}")))
-    {
+    if is_of_cargo(file) {
         return true;
     }
     // What was compiled into the programs is compared with them.

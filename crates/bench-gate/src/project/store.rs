@@ -1,8 +1,7 @@
 //! The folder outside of all projects where revisions have their trees and what cargo builds in them.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::{Read as _, Seek as _, Write as _},
+    fs,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -10,6 +9,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{error::Error, tree};
+use crate::lock::Lock;
 
 /// Names another folder than the user's cache.
 pub const CACHE_ENV: &str = "BENCH_GATE_CACHE";
@@ -38,18 +38,18 @@ pub(super) struct Slot {
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Store {
     /// Takes the lock, and removes what killed processes and old comparisons left.
     ///
     /// # Errors
-    /// [`Error::Busy`] if another process holds it.
+    /// [`Error::Lock`] if another process holds it.
     pub fn open(top: &Path) -> Result<Self, Error> {
         let root = root()?;
         fs::create_dir_all(&root).map_err(Error::io("create", &root))?;
-        let lock = lock(&root)?;
+        let lock = Lock::take(&root)?;
         let root = super::git::plain(root.canonicalize().map_err(Error::io("find", &root))?);
         let folder = root.join(key(&[&top.to_string_lossy()], 8));
         fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
@@ -144,37 +144,6 @@ fn root() -> Result<PathBuf, Error> {
     std::path::absolute(&root).map_err(Error::io("find", &root))
 }
 
-fn lock(root: &Path) -> Result<File, Error> {
-    let path = root.join(".lock");
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)
-        .map_err(Error::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut owner = String::new();
-            // Windows does not let a locked file be read; the message is as good without a number.
-            let _ = file.read_to_string(&mut owner);
-            let owner = if owner.is_empty() {
-                String::new()
-            } else {
-                format!(" (process {})", owner.trim())
-            };
-            return Err(Error::Busy { owner });
-        }
-        Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
-    }
-    file.set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| write!(file, "{}", std::process::id()))
-        .map_err(Error::io("write", &path))?;
-    Ok(file)
-}
-
 /// So many hexadecimal digits of the SHA-256 of texts.
 fn key(parts: &[&str], digits: usize) -> String {
     let mut hash = Sha256::new();
@@ -203,7 +172,7 @@ mod tests {
     #[test]
     fn old_revisions_go_and_the_newest_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let lock = lock(folder.path()).unwrap();
+        let lock = Lock::take(folder.path()).unwrap();
         let store = Store {
             folder: folder.path().join("p"),
             _lock: lock,
@@ -216,7 +185,7 @@ mod tests {
             .collect();
         let aged = |slot: &Path, days: u64| {
             let time = SystemTime::now() - Duration::from_secs(days * 24 * 3600);
-            let file = File::options().write(true).open(slot.join(USED)).unwrap();
+            let file = fs::File::options().write(true).open(slot.join(USED)).unwrap();
             file.set_modified(time).unwrap();
         };
         for (days, slot) in (0..).zip(&slots) {
@@ -230,20 +199,5 @@ mod tests {
         assert!(store.folder.join("notes").exists(), "what is no revision's stays");
         store.clear().unwrap();
         assert!(slots.iter().all(|slot| !slot.exists()));
-    }
-
-    #[test]
-    fn a_second_process_is_told_of_the_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = lock(folder.path()).unwrap();
-        let message = lock(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("another measurement is running"), "{message}");
-        drop(first);
-        // A process that another test has forked and not yet executed holds on to every open file for a moment.
-        let freed = (0..250).any(|_| {
-            std::thread::sleep(Duration::from_millis(20));
-            lock(folder.path()).is_ok()
-        });
-        assert!(freed, "the lock outlives its owner");
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Targets {
     pub(super) packages: BTreeMap<String, String>,
     /// What is not measured, each a sentence with the way out.
     pub(super) left_out: Vec<String>,
+    /// What was asked for by name and cannot be measured, with the reason.
+    pub(super) missing: BTreeMap<String, String>,
 }
 
 /// Finds the manifest of the project in a tree: where it is in the user's, or where the package has moved.
@@ -105,22 +107,43 @@ impl Targets {
                 .insert(package.id.repr.clone(), package.name.to_string());
         }
         let packages = chosen(metadata, folder, selection);
-        if packages.is_empty() && !selection.packages.is_empty() {
-            let all: Vec<&str> = metadata
-                .workspace_packages()
-                .iter()
-                .map(|package| package.name.as_str())
-                .collect();
-            targets.left_out.push(format!(
-                "{revision} has no package {}; it has {}",
-                selection.packages.join(" or "),
-                all.join(", ")
-            ));
+        for name in &selection.packages {
+            if !packages.iter().any(|package| package.name == *name) {
+                let members = metadata.workspace_packages();
+                let all: Vec<&str> = members.iter().map(|package| package.name.as_str()).collect();
+                let there = format!("there are {}", all.join(", "));
+                targets
+                    .left_out
+                    .push(format!("{revision} has no package `{name}`; {there}"));
+                targets.missing.insert(format!("package `{name}`"), there);
+            }
         }
-        for package in packages {
+        for package in &packages {
             targets.add(package, selection)?;
         }
+        targets.name_missing(&packages, selection);
         Ok(targets)
+    }
+
+    /// Notes bench targets that were asked for, and that no package has or that are left out.
+    fn name_missing(&mut self, packages: &[&Package], selection: &Selection) {
+        let benches = packages.iter().flat_map(|package| &package.targets);
+        let benches = benches.filter(|target| target.kind.contains(&TargetKind::Bench));
+        let there: BTreeSet<&str> = benches.map(|target| target.name.as_str()).collect();
+        for name in &selection.benches {
+            if self.wanted.iter().any(|(_, target)| target == name) {
+                continue;
+            }
+            let left_out = self
+                .left_out
+                .iter()
+                .find(|note| note.starts_with(&format!("bench `{name}` ")));
+            let why = left_out.cloned().unwrap_or_else(|| match there.is_empty() {
+                true => "there is none".to_owned(),
+                false => format!("there are {}", there.iter().copied().collect::<Vec<_>>().join(", ")),
+            });
+            self.missing.insert(format!("bench `{name}`"), why);
+        }
     }
 
     fn add(&mut self, package: &Package, selection: &Selection) -> Result<(), Error> {

@@ -108,6 +108,13 @@ impl Cargo {
         output(&mut command).map(|_| ()).map_err(|_| error)
     }
 
+    /// Resolves one package of the lock anew.
+    pub(super) fn update(&self, manifest: &Path, package: &str) -> Result<(), Error> {
+        let mut command = self.command("update", manifest);
+        command.args(["--quiet", "--package", package]);
+        output(&mut command).map(|_| ())
+    }
+
     /// Has cargo fetch what the registry's index now says of a crate. Returns whether it could.
     pub(super) fn refresh_index(&self, name: &str) -> bool {
         let mut command = Command::new(&self.program);

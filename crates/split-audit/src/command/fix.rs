@@ -4,6 +4,9 @@ mod candidate;
 mod lock_file;
 mod manifests;
 mod surface;
+mod unify;
+
+use std::collections::BTreeSet;
 
 use self::lock_file::{replace, write_backup};
 use super::{
@@ -17,6 +20,7 @@ use crate::{
     blocker::Blocker,
     cure::{self, Blocked, Cured, Outcome, Situation},
     error::Error,
+    features,
     finding::{Finding, Ground, Level, Meeting},
     graph::Graph,
     lock::Lock,
@@ -30,6 +34,10 @@ pub(super) struct Fix<'a> {
     pub(super) deny_warn: bool,
     /// How many meetings to seek cures for; the rest are left to `--fix`.
     pub(super) limit: usize,
+    /// Packages that did not build with their features before either.
+    pub(super) refused: &'a BTreeSet<String>,
+    /// How many candidates to try for each.
+    pub(super) max_tries: usize,
 }
 
 /// What came of it.
@@ -61,6 +69,7 @@ impl Fix<'_> {
                 None => (original, &audited.findings, &audited.contexts),
                 Some(state) => (&state.lock, &state.findings, &state.contexts),
             };
+            let before = (lock, findings.as_slice());
             let selected = self.select(&audited.findings, findings);
             let is_open = |m: &&Meeting| !outcome.blocked.iter().any(|b| b.meeting.key() == m.key());
             let Some(meeting) = selected.into_iter().find(is_open) else {
@@ -74,18 +83,25 @@ impl Fix<'_> {
             let situation = Situation::new(meeting, &graphs);
             let mut tried = Vec::new();
             let releases = |name: &str| self.plan.index.releases(self.cargo, name);
-            let mut cured =
-                self.first_that_holds(&shadow, (lock, findings), &situation, situation.redirects(), &mut tried)?;
-            let mut n_admissible = 0;
+            let mut cured = self.first_that_holds(&shadow, before, &situation, situation.redirects(), &mut tried)?;
+            let (mut n_admissible, mut n_untried) = (0, 0);
             if cured.is_none() {
-                let (moves, n) = situation.moves(&releases);
+                let (mut moves, n) = situation.moves(&releases);
                 n_admissible = n;
-                cured = self.first_that_holds(&shadow, (lock, findings), &situation, moves, &mut tried)?;
+                n_untried = moves.len().saturating_sub(self.max_tries);
+                moves.truncate(self.max_tries);
+                cured = self.first_that_holds(&shadow, before, &situation, moves, &mut tried)?;
             }
             match cured {
                 Some((steps, next)) => {
+                    let graphs = contexts
+                        .iter()
+                        .map(|c| &c.graph)
+                        .zip(next.contexts.iter().map(|c| &c.graph));
+                    let lost: BTreeSet<String> = graphs.flat_map(|(old, new)| features::lost(old, new)).collect();
                     outcome.cured.push(Cured {
                         meeting: meeting.clone(),
+                        lost: lost.into_iter().collect(),
                         equivalent: cure::equivalent(&steps, &next.lock),
                         steps,
                     });
@@ -113,6 +129,7 @@ impl Fix<'_> {
                         meeting: meeting.clone(),
                         tried,
                         n_admissible,
+                        n_untried,
                         blocker,
                     });
                 }
@@ -147,11 +164,28 @@ impl Fix<'_> {
         now.iter().filter(is_selected).filter_map(Finding::meeting).collect()
     }
 
-    /// Writes the proven lock: backup beside it, atomic, checked once more in place, put back if that fails.
+    /// Writes the proven lock, and says under which name the one before it lies.
     pub(super) fn apply(&self, fixed: &mut Fixed) -> Result<(), Error> {
         if fixed.outcome.cured.is_empty() {
             return Ok(());
         }
+        let is_cured = |findings: &[Finding]| {
+            let cured = fixed.outcome.cured.iter().map(|cured| &cured.meeting);
+            let still_there = cured.clone().find(|meeting| {
+                let is_it =
+                    |f: &Finding| f.level > Level::Info && f.meeting().is_some_and(|m| m.key() == meeting.key());
+                findings.iter().any(is_it)
+            });
+            still_there.map_or(Ok(()), |meeting| Err(format!("{} is still there", meeting.child)))
+        };
+        let backup = self.write(&fixed.lock, &is_cured)?;
+        fixed.outcome.backup = Some(backup);
+        Ok(())
+    }
+
+    /// Writes a lock: backup beside it, atomic, checked once more in place, put back if that fails. Returns the backup's
+    /// name.
+    fn write(&self, lock: &Lock, check: &dyn Fn(&[Finding]) -> Result<(), String>) -> Result<String, Error> {
         let original = &self.place.lock;
         // A link stays a link: what is replaced is the file it leads to.
         let path = std::fs::canonicalize(&self.place.lock_path).map_err(Error::io("find", &self.place.lock_path))?;
@@ -167,21 +201,13 @@ impl Fix<'_> {
                 lock: original.label.clone(),
             })
         };
-        replace(&path, &fixed.lock.text, &unchanged)?;
+        replace(&path, &lock.text, &unchanged)?;
         let checked = resolve::audit(self.cargo, &self.place.manifest, self.plan)
             .map_err(|error| error.to_string())
             .and_then(|audited| {
                 let mut findings = audited.findings;
                 except(&mut findings, &self.place.config, false);
-                match fixed.outcome.cured.iter().find(|cured| {
-                    let still_there = |f: &Finding| {
-                        f.level > Level::Info && f.meeting().is_some_and(|m| m.key() == cured.meeting.key())
-                    };
-                    findings.iter().any(still_there)
-                }) {
-                    Some(cured) => Err(format!("{} is still there", cured.meeting.child)),
-                    None => Ok(()),
-                }
+                check(&findings)
             });
         if let Err(why) = checked {
             replace(&path, &original.text, &|| Ok(()))?;
@@ -192,7 +218,6 @@ impl Fix<'_> {
             });
         }
         let name = backup.file_name().unwrap_or_default();
-        fixed.outcome.backup = Some(name.to_string_lossy().into_owned());
-        Ok(())
+        Ok(name.to_string_lossy().into_owned())
     }
 }

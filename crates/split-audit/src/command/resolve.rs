@@ -1,17 +1,20 @@
 //! Audits one workspace as cargo resolves it: the real one, or a shadow copy with another lock.
 
-use std::path::Path;
+use std::{collections::BTreeSet, mem::ManuallyDrop, path::Path};
 
 use cargo_metadata::Metadata;
 
 use super::{
     cargo::{Cargo, Cfgs, in_parallel},
+    progress::Progress,
     releases::Index,
 };
 use crate::{
     activation::Activation,
     api::Apis,
     error::Error,
+    family::Families,
+    features,
     finding::{self, Finding, Level, Meeting, What},
     graph::Graph,
     interop::Interop,
@@ -28,11 +31,14 @@ pub(super) struct Plan {
     pub(super) profiles: Vec<Profile>,
     pub(super) cfgs: Cfgs,
     pub(super) interop: Interop,
+    pub(super) families: Families,
     pub(super) index: Index,
-    pub(super) files: Files,
+    /// Never dropped: to free a hundred thousand syntax trees takes as long as to parse some, and the program ends anyway.
+    pub(super) files: ManuallyDrop<Files>,
     pub(super) usage: Usage,
     /// What `--from-rustc` brought.
     pub(super) complaints: Vec<Complaint>,
+    pub(super) progress: Progress,
 }
 
 /// One target of one profile.
@@ -50,6 +56,8 @@ pub(super) struct Audited {
     pub(super) contexts: Vec<Context>,
     /// What the compiler complained about, and no meeting explains.
     pub(super) unexplained: Vec<Complaint>,
+    /// Packages that do not build with the features they have.
+    pub(super) refused: BTreeSet<String>,
 }
 
 /// Targets of all profiles with equal features: cargo resolves them in one run.
@@ -66,12 +74,13 @@ pub(super) fn audit(cargo: &Cargo, manifest: &Path, plan: &Plan) -> Result<Audit
         .iter()
         .flat_map(|profile| profile.targets.iter().map(move |t| (profile, t.as_str())))
         .collect();
+    plan.progress.step("cargo resolves".to_owned());
     let resolutions = in_parallel(&groups, |group| {
         cargo.metadata(manifest, group.features, &group.targets, true)
     });
     let resolutions: Result<Vec<Metadata>, Error> = resolutions.into_iter().collect();
     let resolutions = resolutions.map_err(|error| explain(cargo, manifest, plan, error))?;
-    let (mut contexts, mut per_context) = (Vec::new(), Vec::new());
+    let (mut contexts, mut per_context, mut refused) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (profile, target) in &targets {
         let group = groups.iter().position(|g| *g.features == profile.features);
         let metadata = &resolutions[group.expect("every profile has its group")];
@@ -79,6 +88,7 @@ pub(super) fn audit(cargo: &Cargo, manifest: &Path, plan: &Plan) -> Result<Audit
         let cfg = &plan.cfgs[*target];
         let graph = Graph::from_metadata(metadata, target, cfg, profile.dev);
         let label = profile.context(target);
+        plan.progress.step(format!("auditing {label}"));
         let sources = Sources::new(&graph, &plan.files, cfg);
         let apis = Apis::new(&sources);
         let judge = Judge {
@@ -95,6 +105,7 @@ pub(super) fn audit(cargo: &Cargo, manifest: &Path, plan: &Plan) -> Result<Audit
             confirm(&mut found, &|meeting| activation.proves(meeting).then_some(true));
         }
         per_context.push(found);
+        refused.extend(features::refused(&sources));
         drop(apis);
         drop(sources);
         let target = (*target).to_owned();
@@ -119,6 +130,7 @@ pub(super) fn audit(cargo: &Cargo, manifest: &Path, plan: &Plan) -> Result<Audit
         findings,
         contexts,
         unexplained,
+        refused,
     })
 }
 

@@ -23,6 +23,7 @@ struct Document<'a> {
     warnings: usize,
     infos: usize,
     findings: Vec<Row<'a>>,
+    unexplained_errors: &'a [String],
     configuration_warnings: &'a [String],
     cure: Option<Cure<'a>>,
     after: Option<After>,
@@ -46,6 +47,8 @@ struct Row<'a> {
     line: usize,
     contexts: &'a [String],
     exception: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     diamond: Option<Diamond<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +106,7 @@ struct Cured<'a> {
     shared: &'a str,
     steps: Vec<String>,
     equivalent_command: Option<&'a str>,
+    lost_features: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -117,6 +121,8 @@ struct Blocked<'a> {
     note: Option<&'a str>,
     tried: Vec<String>,
     manifest: Vec<Line<'a>>,
+    /// Packages to be given to `cargo update -p` after the lines are written.
+    then_update: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -141,6 +147,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         warnings: report.n(report.findings, Level::Warn),
         infos: report.n(report.findings, Level::Info),
         findings: report.findings.iter().map(|f| row(report, f)).collect(),
+        unexplained_errors: report.broken,
         configuration_warnings: report.warnings,
         cure: report.cure.map(cure),
         after: report.after.map(|findings| After {
@@ -175,6 +182,7 @@ fn row<'a>(report: &'a Report<'_>, finding: &'a Finding) -> Row<'a> {
         line: report.place(finding).line,
         contexts: &finding.contexts,
         exception: finding.excepted.as_deref(),
+        since: finding.since.as_deref(),
         diamond,
         versions,
     }
@@ -219,6 +227,7 @@ fn cure(outcome: &Outcome) -> Cure<'_> {
         shared: &cured.meeting.child_uses.name,
         steps: cured.steps.iter().map(ToString::to_string).collect(),
         equivalent_command: cured.equivalent.as_deref(),
+        lost_features: &cured.lost,
     });
     let blocked = outcome.blocked.iter().map(|blocked| {
         let b = &blocked.blocker;
@@ -235,6 +244,7 @@ fn cure(outcome: &Outcome) -> Cure<'_> {
                 .iter()
                 .map(|(what, why)| format!("{what}: {why}"))
                 .collect(),
+            then_update: b.advice.iter().filter_map(|advice| advice.then.as_deref()).collect(),
             manifest: b
                 .advice
                 .iter()

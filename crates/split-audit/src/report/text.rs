@@ -33,6 +33,10 @@ pub(super) fn render(report: &Report<'_>) -> String {
         }
         out.push('\n');
     }
+    for broken in report.broken {
+        heading(&mut out, Level::Error, broken);
+        out.push('\n');
+    }
     for warning in report.warnings {
         let level = if report.deny_warn { Level::Error } else { Level::Warn };
         heading(&mut out, level, warning);
@@ -76,6 +80,9 @@ fn cure(out: &mut String, outcome: &Outcome) {
         for step in &cured.steps {
             let _ = writeln!(out, "  = step: {step}");
         }
+        for lost in &cured.lost {
+            let _ = writeln!(out, "  = note: {lost}");
+        }
         if let Some(command) = &cured.equivalent {
             let _ = writeln!(out, "  = the same by command: {command}");
         }
@@ -110,11 +117,23 @@ fn cure(out: &mut String, outcome: &Outcome) {
 fn blocker(out: &mut String, blocked: &Blocked) {
     let red = AnsiColor::Red.on_default().bold();
     let (m, b) = (&blocked.meeting, &blocked.blocker);
+    let verdict = if blocked.n_untried > 0 {
+        "no change of the lock that was tried brings"
+    } else {
+        "the lock cannot bring"
+    };
     let _ = writeln!(
         out,
-        "{red}blocked{red:#}: the lock cannot bring {} and {} on one `{}`",
+        "{red}blocked{red:#}: {verdict} {} and {} on one `{}`",
         m.parent, m.child, m.child_uses.name
     );
+    if blocked.n_untried > 0 {
+        let _ = writeln!(
+            out,
+            "  = note: {} changes of the lock were not tried; a higher `--max-tries` tries them",
+            blocked.n_untried
+        );
+    }
     let _ = writeln!(out, "  = blocker: {}", b.sentence);
     if let Some((member, requirement)) = &b.required_by {
         let _ = writeln!(out, "  = required by: {member} ({requirement})");
@@ -145,6 +164,9 @@ fn blocker(out: &mut String, blocked: &Blocked) {
             );
             word = "and write";
         }
+    }
+    for then in b.advice.iter().filter_map(|advice| advice.then.as_ref()) {
+        let _ = writeln!(out, "  = help: and run `cargo update -p {then}`");
     }
     if !b.advice.is_empty() {
         let _ = writeln!(

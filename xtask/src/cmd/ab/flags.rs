@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    host::{affinity, turns::PATIENCE},
+    host::{affinity, revision::Revisions, turns::PATIENCE},
 };
 
 #[derive(Debug, Default, clap::Args)]
@@ -88,6 +88,19 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// Whether it is this project.
+    pub(crate) fn is_own(&self) -> bool {
+        self.manifest_path.is_none()
+    }
+
+    /// The revisions of the project.
+    pub(crate) fn revisions(&self) -> Result<Revisions, Error> {
+        match &self.manifest_path {
+            None => Revisions::own(),
+            Some(manifest) => Revisions::of(manifest, self.package.as_deref(), self.bench.as_deref()),
+        }
+    }
+
     /// The same from any folder.
     pub(super) fn absolute(&self) -> Result<Self, Error> {
         let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::io("find", path));

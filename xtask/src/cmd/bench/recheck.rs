@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bench_gate::{assess::Assessment, binding::Binding};
+use bench_gate::{assess::Assessment, binding::Binding, project::Project};
 
 use crate::{
     ab::{
@@ -22,7 +22,7 @@ use crate::{
     fingerprint::SCHEMA,
     host::{
         console, interrupt,
-        revision::{Project, WORKTREE},
+        revision::{self, Revisions, WORKTREE},
         session::{self, Session},
         turns::{PATIENCE, Turns},
     },
@@ -119,23 +119,29 @@ impl Recheck<'_> {
         if !self.has_turns {
             return Err(Error::Failed("--no-ab".to_owned()));
         }
+        // The program's files stay as long as these do.
+        let (mut own, mut built) = (None, None);
         let base = match self.base_program {
             Some(program) => Side {
                 revision: revision.to_owned(),
                 commit: revision.to_owned(),
                 program: program.to_owned(),
+                start: None,
             },
             None => {
-                let project = ab::own_project();
-                is_known(&project, revision)?;
-                project.tidy()?;
-                project.side(revision)?
+                let revisions = own.insert(Revisions::own()?);
+                let commit = known(revisions.project(), revision)?;
+                let (side, of_side) = revision::side(&mut revisions.builder(), revision, &commit)?;
+                built = Some(of_side);
+                // Started as the head is: an environment of another size moves the stack.
+                Side { start: None, ..side }
             }
         };
         let head = Side {
             revision: WORKTREE.to_owned(),
             commit: WORKTREE.to_owned(),
             program: self.session.program.to_owned(),
+            start: None,
         };
         let mut ops: Vec<String> = cases
             .iter()
@@ -183,6 +189,7 @@ impl Recheck<'_> {
             finished.block_seconds,
         );
         files::write(place, report.json().as_bytes())?;
+        drop(built);
         Ok(finished.assessments)
     }
 }
@@ -200,16 +207,19 @@ fn by_commit(baseline: &Baseline, cases: &[CaseId]) -> BTreeMap<String, Vec<Stri
 /// What a baseline says that was recorded outside of a repository.
 const UNKNOWN: &str = "unknown";
 
-/// Whether the commit that cases were recorded from can be built here. No other will do: the work tree may be all that another one has.
-fn is_known(project: &Project, commit: &str) -> Result<(), Error> {
+/// The commit that cases were recorded from, if it can be built here. No other will do: the work tree may be all that another one has.
+fn known(project: &Project, commit: &str) -> Result<String, Error> {
     let why = if commit == UNKNOWN {
         "their baseline was recorded from an unknown commit".to_owned()
     } else if commit.ends_with("-dirty") {
         format!("their baseline was recorded from {commit}, whose changes were not committed")
-    } else if project.resolve(commit).is_err() {
-        format!("the commit their baseline was recorded from, {commit}, is not here (`git fetch --unshallow`)")
     } else {
-        return Ok(());
+        match project.resolve(commit) {
+            Ok(commit) => return Ok(commit),
+            Err(_) => {
+                format!("the commit their baseline was recorded from, {commit}, is not here (`git fetch --unshallow`)")
+            }
+        }
     };
     Err(Error::Failed(why))
 }
@@ -217,7 +227,9 @@ fn is_known(project: &Project, commit: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fingerprint::tests::example as fingerprint, rows::tests::example as row, run::tests::plan};
+    use crate::{
+        fingerprint::tests::example as fingerprint, host::workspace, rows::tests::example as row, run::tests::plan,
+    };
 
     #[test]
     fn cases_are_compared_with_the_commits_they_were_recorded_from() {
@@ -238,10 +250,10 @@ mod tests {
 
     #[test]
     fn no_other_commit_takes_the_place_of_one_that_is_not_known() {
-        let project = ab::own_project();
-        is_known(&project, "HEAD").unwrap();
+        let project = Project::find(Some(&workspace::root().join("Cargo.toml"))).unwrap();
+        known(&project, "HEAD").unwrap();
         let check = |commit: &str, expected: &str| {
-            let message = is_known(&project, commit).unwrap_err().to_string();
+            let message = known(&project, commit).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         };
         check("unknown", "unknown commit");

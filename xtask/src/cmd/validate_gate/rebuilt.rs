@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use xshell::{Shell, cmd};
 
-use crate::{ab::report::Side, cmd::ab, error::Error};
+use crate::{ab::report::Side, error::Error, host::revision::Revisions};
 
 /// How many there are: one place of the code says nothing of the next.
 const PROGRAMS: usize = 5;
@@ -18,11 +18,13 @@ const BENCH: &str = "benches/executor/main.rs";
 const MAIN: &str = "fn main() -> ExitCode {\n";
 
 /// Programs of the base's commit and a function more, built as `cargo xtask ab` builds any commit; suites take them in turns.
-pub(super) fn heads(base: &Side) -> Result<Vec<Side>, Error> {
-    let project = ab::own_project();
+pub(super) fn heads(base: &Side, dir: &Path) -> Result<Vec<Side>, Error> {
+    let revisions = Revisions::own()?;
+    let mut builder = revisions.builder();
     let read = |side: &Side| fs::read(&side.program).map_err(Error::io("read", &side.program));
     let head = |times| {
-        let side = project.side(&commit(&project.folder, &base.commit, times)?)?;
+        let commit = commit(revisions.project().folder(), &base.commit, times)?;
+        let side = super::kept(&revisions, &mut builder, &commit, dir)?;
         if read(&side)? == read(base)? {
             let message = format!("{} makes the same program as {}", side.commit, base.commit);
             return Err(Error::Failed(message));

@@ -13,17 +13,28 @@ use crate::{
     lock::Lock,
 };
 
+/// A lock, and what an audit of it found.
+pub(super) type Before<'b> = (&'b Lock, &'b [Finding]);
+
 impl Fix<'_> {
     /// The first candidate that is a cure, with the lock and the audit it leads to; the others go to `tried`.
     pub(super) fn first_that_holds(
         &self,
         shadow: &Shadow,
-        before: (&Lock, &[Finding]),
+        before: Before<'_>,
         situation: &Situation,
         candidates: Vec<cure::Candidate>,
         tried: &mut Vec<(String, String)>,
     ) -> Result<Option<(cure::Candidate, State)>, Error> {
-        for steps in candidates {
+        let n = candidates.len();
+        for (index, steps) in candidates.into_iter().enumerate() {
+            let shown = steps.first().map_or_else(String::new, Step::to_string);
+            let progress = format!(
+                "a cure for `{}`, {} of {n}: {shown}",
+                situation.meeting.child_uses.name,
+                index + 1
+            );
+            self.plan.progress.task(progress);
             match self.try_candidate(shadow, before, &situation.meeting, &steps)? {
                 Ok(state) => return Ok(Some((steps, state))),
                 Err(why) => {
@@ -39,10 +50,39 @@ impl Fix<'_> {
     fn try_candidate(
         &self,
         shadow: &Shadow,
-        (lock, findings): (&Lock, &[Finding]),
+        (lock, findings): Before<'_>,
         meeting: &Meeting,
         steps: &[Step],
     ) -> Result<Result<State, String>, Error> {
+        let now = match self.stepped(shadow, lock, steps)? {
+            Ok(now) => now,
+            Err(why) => return Ok(Err(why)),
+        };
+        if let Err(why) = cure::check_intended(lock, &now, steps) {
+            return Ok(Err(why));
+        }
+        let mut audited = match resolve::audit(self.cargo, &shadow.manifest, self.plan) {
+            Ok(audited) => audited,
+            Err(error) => {
+                return Ok(Err(format!("not accepted with --locked: {}", reason(&error))));
+            }
+        };
+        except(&mut audited.findings, &self.place.config, false);
+        if let Err(why) = is_better(findings, &audited.findings, meeting, self.deny_warn) {
+            return Ok(Err(why));
+        }
+        if let Some(what) = audited.refused.difference(self.refused).next() {
+            return Ok(Err(what.clone()));
+        }
+        Ok(Ok(State {
+            lock: now,
+            findings: audited.findings,
+            contexts: audited.contexts,
+        }))
+    }
+
+    /// Does the steps, one after the other, on the copy.
+    pub(super) fn stepped(&self, shadow: &Shadow, lock: &Lock, steps: &[Step]) -> Result<Result<Lock, String>, Error> {
         let mut now = lock.clone();
         for step in steps {
             shadow.write_lock(&now.text)?;
@@ -74,24 +114,7 @@ impl Fix<'_> {
             }
             now = shadow.read_lock()?;
         }
-        if let Err(why) = cure::check_intended(lock, &now, steps) {
-            return Ok(Err(why));
-        }
-        let mut audited = match resolve::audit(self.cargo, &shadow.manifest, self.plan) {
-            Ok(audited) => audited,
-            Err(error) => {
-                return Ok(Err(format!("not accepted with --locked: {}", reason(&error))));
-            }
-        };
-        except(&mut audited.findings, &self.place.config, false);
-        if let Err(why) = is_better(findings, &audited.findings, meeting, self.deny_warn) {
-            return Ok(Err(why));
-        }
-        Ok(Ok(State {
-            lock: now,
-            findings: audited.findings,
-            contexts: audited.contexts,
-        }))
+        Ok(Ok(now))
     }
 
     /// Lets cargo read an edited lock without `--locked`: it drops what nobody needs any more, and it silently puts back

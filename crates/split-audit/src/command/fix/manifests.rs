@@ -10,18 +10,36 @@ use super::{
 };
 use crate::{
     blocker::{Advice, AdviceLine},
-    cure::{Releases, Situation},
+    cure::{Releases, Situation, series},
     error::Error,
-    finding::Finding,
+    finding::{Finding, Meeting},
     lock::{Lock, PackageId},
     manifest,
 };
 
 /// A member, a dependency in its manifest, the version to write.
-type Edit = (PackageId, String, String);
+pub(super) type Edit = (PackageId, String, String);
 
 /// More than one line that helps is a choice, more than two a list to read.
 const MAX_ADVICE: usize = 2;
+
+fn shown(advice: &Advice) -> String {
+    let lines: Vec<&str> = advice.lines.iter().map(|line| line.line.as_str()).collect();
+    format!("`{}`", lines.join("`, `"))
+}
+
+/// What a member depends on itself.
+fn declared(contexts: &[resolve::Context], member: &PackageId) -> Vec<PackageId> {
+    let mut declared: Vec<PackageId> = Vec::new();
+    for graph in contexts.iter().map(|context| &context.graph) {
+        let at = graph.packages.iter().position(|package| package.id == *member);
+        let edges = at.map_or(&[][..], |at| &graph.edges[at]);
+        declared.extend(edges.iter().map(|edge| graph.packages[edge.to].id.clone()));
+    }
+    declared.sort();
+    declared.dedup();
+    declared
+}
 
 impl Fix<'_> {
     /// The lines that help, tried one after the other: cargo resolves them, everything they split is audited, and the items
@@ -43,8 +61,18 @@ impl Fix<'_> {
     ) -> Result<Vec<Advice>, Error> {
         let m = &situation.meeting;
         let mut candidates: Vec<Vec<Edit>> = raise.cloned().into_iter().map(|edit| vec![edit]).collect();
-        if m.is_parent_member {
+        // A package that lies on a path has a manifest to edit, too.
+        let other = m.other.as_ref().map_or(&m.parent, |other| &other.holder);
+        for (holder, x) in [(&m.holder, &m.parent_uses), (other, &m.child_uses)] {
+            let are_registered = m.parent_uses.is_from_registry() && m.child_uses.is_from_registry();
+            if holder.source.is_none() && *holder != m.parent && are_registered {
+                candidates.push(vec![(holder.clone(), x.name.clone(), series(&x.version))]);
+            }
+        }
+        if m.parent.source.is_none() {
+            let declared = declared(contexts, &m.parent);
             for edits in situation.edits(releases) {
+                let edits = self.plan.families.together(edits, &declared, releases);
                 let edits: Vec<Edit> = edits
                     .into_iter()
                     .map(|(name, version)| (m.parent.clone(), name, version))
@@ -55,19 +83,32 @@ impl Fix<'_> {
             }
         }
         let mut found = Vec::new();
-        for edits in candidates {
+        for edits in candidates.into_iter().take(self.max_tries) {
+            let versions: Vec<String> = edits
+                .iter()
+                .map(|(_, name, version)| format!("{name} = \"{version}\""))
+                .collect();
+            self.plan
+                .progress
+                .task(format!("a cure for `{}`: {}", m.child_uses.name, versions.join(", ")));
             let Some((advice, texts)) = self.fit(&edits, places) else {
                 continue;
             };
-            match self.try_edits(shadow, (lock, findings, contexts), situation, &texts)? {
+            match self.try_edits(shadow, (lock, findings, contexts), situation, &texts, None)? {
                 Ok(()) => found.push(advice),
-                Err(why) => {
-                    let shown: Vec<&str> = advice.lines.iter().map(|line| line.line.as_str()).collect();
-                    tried.push((format!("`{}`", shown.join("`, `")), why));
-                }
+                Err(why) => tried.push((shown(&advice), why)),
             }
             if found.len() >= MAX_ADVICE {
                 break;
+            }
+        }
+        if found.is_empty()
+            && let Some((advice, texts)) = self.patch(m, places)
+        {
+            let then = advice.then.as_deref();
+            match self.try_edits(shadow, (lock, findings, contexts), situation, &texts, then)? {
+                Ok(()) => found.push(advice),
+                Err(why) => tried.push((shown(&advice), why)),
             }
         }
         Ok(found)
@@ -75,7 +116,11 @@ impl Fix<'_> {
 
     /// The lines in the manifests that the edits are about, and these manifests' new texts; nothing where one of the
     /// dependencies is declared without a version, or nowhere.
-    fn fit(&self, edits: &[Edit], contexts: &[resolve::Context]) -> Option<(Advice, HashMap<PathBuf, String>)> {
+    pub(super) fn fit(
+        &self,
+        edits: &[Edit],
+        contexts: &[resolve::Context],
+    ) -> Option<(Advice, HashMap<PathBuf, String>)> {
         let mut texts: HashMap<PathBuf, String> = HashMap::new();
         let mut lines = Vec::new();
         for (member, dependency, version) in edits {
@@ -100,7 +145,47 @@ impl Fix<'_> {
             });
             texts.insert(path, line.text);
         }
-        Some((Advice { lines }, texts))
+        Some((Advice { lines, then: None }, texts))
+    }
+
+    /// Where one version comes from git or a path and the other from the registry: a patch of the workspace's manifest that
+    /// gives everybody the former.
+    fn patch(&self, m: &Meeting, contexts: &[resolve::Context]) -> Option<(Advice, HashMap<PathBuf, String>)> {
+        let (local, registered) = match (m.parent_uses.is_from_registry(), m.child_uses.is_from_registry()) {
+            (false, true) => (&m.parent_uses, &m.child_uses),
+            (true, false) => (&m.child_uses, &m.parent_uses),
+            _ => return None,
+        };
+        let is_default = registered
+            .source
+            .as_deref()
+            .is_some_and(|s| s.ends_with("/crates.io-index"));
+        let mut packages = contexts.iter().flat_map(|context| &context.graph.packages);
+        let package = packages.find(|p| p.id == *local).filter(|_| is_default)?;
+        let specification = match &local.source {
+            Some(source) => manifest::git_source(source)?,
+            None => {
+                let folder = package.manifest.as_deref()?.parent()?;
+                let path = folder.strip_prefix(&self.place.root).ok()?;
+                format!("{{ path = \"{}\" }}", path.to_string_lossy().replace('\\', "/"))
+            }
+        };
+        let path = self.place.manifest.clone();
+        let text = std::fs::read_to_string(&path).ok()?;
+        let patched = manifest::with_patch(&text, &local.name, &specification);
+        let label = locate::label(&path);
+        let lines = patched.lines.into_iter().map(|(number, line)| AdviceLine {
+            member: m.parent.clone(),
+            dependency: local.name.clone(),
+            line,
+            place: format!("{label}:{number}"),
+        });
+        let advice = Advice {
+            lines: lines.collect(),
+            // Cargo leaves a locked version alone where the patch is newer.
+            then: Some(format!("{}@{}", registered.name, registered.version)),
+        };
+        Some((advice, HashMap::from([(path, patched.text)])))
     }
 
     /// The inner error says why the lines do not help.
@@ -110,11 +195,12 @@ impl Fix<'_> {
         (lock, findings, contexts): (&Lock, &[Finding], &[resolve::Context]),
         situation: &Situation,
         texts: &HashMap<PathBuf, String>,
+        then: Option<&str>,
     ) -> Result<Result<(), String>, Error> {
         for (path, text) in texts {
             shadow.write_manifest(path, text)?;
         }
-        let tried = self.audit_edited(shadow, (lock, findings, contexts), situation);
+        let tried = self.audit_edited(shadow, (lock, findings, contexts), situation, then);
         for path in texts.keys() {
             shadow.restore_manifest(path)?;
         }
@@ -127,8 +213,12 @@ impl Fix<'_> {
         shadow: &Shadow,
         (lock, findings, contexts): (&Lock, &[Finding], &[resolve::Context]),
         situation: &Situation,
+        then: Option<&str>,
     ) -> Result<Result<(), String>, Error> {
-        if let Err(error) = self.settle(shadow, &lock.text) {
+        let settled = self.settle(shadow, &lock.text);
+        let updated =
+            settled.and_then(|()| then.map_or(Ok(()), |package| self.cargo.update(&shadow.manifest, package)));
+        if let Err(error) = updated {
             return Ok(Err(format!("cargo refuses: {}", reason(&error))));
         }
         let mut audited = match resolve::audit(self.cargo, &shadow.manifest, self.plan) {
@@ -139,6 +229,9 @@ impl Fix<'_> {
         let m = &situation.meeting;
         if let Err(why) = is_better_exposed(findings, &audited.findings, m, self.deny_warn) {
             return Ok(Err(why));
+        }
+        if let Some(what) = audited.refused.difference(self.refused).next() {
+            return Ok(Err(what.clone()));
         }
         // What a member calls must be there in the release it is led to.
         let dependencies = [

@@ -26,7 +26,7 @@ pub(super) fn lost(
                 .graph
                 .packages
                 .iter()
-                .position(|p| p.id.name == member.name && p.is_member)
+                .position(|p| p.id.name == member.name && p.id.source.is_none())
         };
         let (old_at, new_at) = (at(&old)?, at(&new)?);
         let edges = &before.graph.edges[old_at];

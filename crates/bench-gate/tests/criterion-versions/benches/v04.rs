@@ -1,0 +1,3 @@
+use criterion_0_4 as criterion;
+
+include!("cases.in");

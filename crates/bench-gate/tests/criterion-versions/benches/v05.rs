@@ -1,0 +1,3 @@
+use criterion_0_5 as criterion;
+
+include!("cases.in");
