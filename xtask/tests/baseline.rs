@@ -227,11 +227,18 @@ fn a_case_that_differs_between_processes_is_recorded_with_a_warning_and_never_pa
     check(
         &machine.bench(&["--save-baseline"]),
         0,
-        &["vector_add/cpu/100: its processes differ by", "in turns each time", "Recorded"],
+        &[
+            "vector_add/cpu/100: its processes differ by",
+            "in turns each time",
+            "Recorded",
+        ],
     );
     let output = machine.bench(&[]);
     let text = String::from_utf8_lossy(&output.stdout);
-    let case = text.lines().find(|line| line.starts_with("vector_add/cpu/100 ")).unwrap_or_else(|| panic!("{text}"));
+    let case = text
+        .lines()
+        .find(|line| line.starts_with("vector_add/cpu/100 "))
+        .unwrap_or_else(|| panic!("{text}"));
     assert!(!case.contains("pass"), "{text}");
 }
 
