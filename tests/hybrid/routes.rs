@@ -199,7 +199,7 @@ fn what_is_wrong_in_the_environment_is_an_error_and_no_reason_to_do_without_a_gp
     check(
         gpu_executor::TUNING_ENV,
         "spin=often",
-        "GPU_EXECUTOR_TUNING: `spin=often`",
+        "GPU_EXECUTOR_TUNING: unknown setting `spin=often`",
     );
     check(gpu_executor::BACKENDS_ENV, "vulcan", "unknown backend `vulcan`");
 }

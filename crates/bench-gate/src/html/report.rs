@@ -39,7 +39,7 @@ impl Output {
     /// Writes the page, says where it is, and opens it if that was asked for. `folder` is that of the run.
     ///
     /// # Errors
-    /// As [`write`] and [`open`].
+    /// As [`write()`] and [`open()`].
     pub fn deliver(&self, page: &Page, folder: &Path) -> Result<(), Error> {
         let out = self.out.clone().unwrap_or_else(|| folder.join("report.html"));
         if self.png {
