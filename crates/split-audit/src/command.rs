@@ -96,7 +96,7 @@ pub struct Flags {
     /// As --fix, and write the lock
     #[arg(long)]
     apply: bool,
-    /// Try so many changes of the lock, and as many of manifests, for each finding; the nearest come first
+    /// Changes of the lock, and as many of manifests, to try for each finding; the nearest come first
     #[arg(long, value_name = "NUMBER", default_value_t = 24)]
     max_tries: usize,
     /// Do not seek cures for the first findings, as an audit does unasked

@@ -6,7 +6,7 @@ use syn::Item;
 
 use crate::{cfg, graph::Graph, source::Sources};
 
-/// Features that a package's dependency had on, that the version it is led to also has, and that nobody turns on there.
+/// Features that a package's dependency had on, that the version it is led to also has, and that no dependent turns on there.
 pub(crate) fn lost(before: &Graph, after: &Graph) -> BTreeSet<String> {
     let mut lost = BTreeSet::new();
     for (package, edges) in after.packages.iter().zip(&after.edges) {
@@ -30,7 +30,7 @@ pub(crate) fn lost(before: &Graph, after: &Graph) -> BTreeSet<String> {
             let off: Vec<String> = off.map(|feature| format!("`{feature}`")).collect();
             if !off.is_empty() {
                 lost.insert(format!(
-                    "{} had {} with {}, which nobody turns on for {}; if it does not compile, add {} with it to a member's dependencies",
+                    "{} had {} with {}, which no dependent turns on for {}; if it does not compile, add {} with it to a member's dependencies",
                     package.id,
                     old.id,
                     off.join(", "),

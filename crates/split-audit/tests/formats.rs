@@ -4,21 +4,8 @@
 
 mod world;
 
-use std::collections::BTreeMap;
-
 use boon::{Compiler, SchemaIndex, Schemas};
-use serde::Deserialize;
-use world::{World, WorldSpec};
-
-#[derive(Deserialize)]
-struct Worlds {
-    worlds: BTreeMap<String, WorldSpec>,
-}
-
-fn world_of(name: &str) -> World {
-    let worlds: Worlds = toml::from_str(include_str!("cases.toml")).unwrap();
-    World::build(&worlds.worlds[name])
-}
+use world::{World, world_of};
 
 fn args(words: &str) -> Vec<String> {
     words.split_whitespace().map(str::to_owned).collect()

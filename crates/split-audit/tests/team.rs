@@ -4,20 +4,9 @@
 
 mod world;
 
-use std::{collections::BTreeMap, io::Write as _, process::Command};
+use std::{io::Write as _, process::Command};
 
-use serde::Deserialize;
-use world::{World, WorldSpec};
-
-#[derive(Deserialize)]
-struct Worlds {
-    worlds: BTreeMap<String, WorldSpec>,
-}
-
-fn world_of(name: &str) -> World {
-    let worlds: Worlds = toml::from_str(include_str!("cases.toml")).unwrap();
-    World::build(&worlds.worlds[name])
-}
+use world::{World, world_of};
 
 const DX12: &str = "--target x86_64-pc-windows-msvc --features dx12 --no-cure";
 

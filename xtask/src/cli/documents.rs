@@ -135,9 +135,6 @@ fn rust_code_of_documents_is_compiled_and_run_by_the_librarys_doctests() {
     }
 }
 
-/// Documents whose prose is wider.
-const WIDE: [&str; 1] = ["docs/gate-your-project.md"];
-
 /// How many lines a document has at the most.
 fn max_lines(path: &std::path::Path) -> usize {
     match path.file_name().and_then(|name| name.to_str()) {
@@ -148,14 +145,11 @@ fn max_lines(path: &std::path::Path) -> usize {
 
 #[test]
 fn documents_and_their_lines_are_short() {
-    for path in documents() {
+    for path in documents_and_readmes() {
         let text = fs::read_to_string(&path).unwrap();
         let lines = text.lines().count();
         assert!(lines <= max_lines(&path), "{} has {lines} lines", path.display());
         // Tables, their markers, and the output of programs are as wide as they are.
-        if WIDE.iter().any(|wide| path.ends_with(wide)) {
-            continue;
-        }
         let mut is_output = false;
         for (number, line) in text.lines().enumerate() {
             is_output ^= line.trim_start().starts_with("```");

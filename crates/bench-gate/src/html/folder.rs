@@ -175,7 +175,7 @@ impl Folder {
             match name.as_str() {
                 "command" => self.command = string(value),
                 "started" => self.started = string(value),
-                // The first two are long and nobody's question; verdicts.json names the revisions better.
+                // The first two are long and not asked for; verdicts.json names the revisions better.
                 "programs" | "selection" | "commits" | "schema" => {}
                 _ => self
                     .facts

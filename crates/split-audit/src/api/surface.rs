@@ -213,7 +213,7 @@ impl<'a> Reading<'_, 'a> {
             self.note(module, &subject_of_bounds, &block.generics, Role::Takes, |p| {
                 p.visit_generics(&block.generics);
             });
-            // A trait of this crate for another's type: whoever has such a type calls it here. Only methods tell of use.
+            // A trait of this crate for another's type: code that has such a type calls it here. Only methods tell of use.
             if self.is_own(module, path) && !self.is_own_type(module, &block.self_ty) {
                 let methods = block.items.iter().filter_map(|item| match item {
                     syn::ImplItem::Fn(f) if f.sig.receiver().is_some() => Some(f.sig.ident.to_string()),

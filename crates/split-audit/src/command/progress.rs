@@ -35,12 +35,12 @@ impl Progress {
 
     /// What the next steps are for.
     pub(super) fn task(&self, task: String) {
-        self.doing.lock().expect("nobody panics with it").0 = task + ": ";
+        self.doing.lock().expect("no thread panics while it holds the lock").0 = task + ": ";
     }
 
     /// What is being done from here on.
     pub(super) fn step(&self, step: String) {
-        self.doing.lock().expect("nobody panics with it").1 = step;
+        self.doing.lock().expect("no thread panics while it holds the lock").1 = step;
     }
 }
 
@@ -57,7 +57,7 @@ impl Drop for Progress {
 fn tell(doing: &Mutex<(String, String)>, ended: &Receiver<()>) {
     let started = Instant::now();
     while ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-        let (task, step) = doing.lock().expect("nobody panics with it").clone();
+        let (task, step) = doing.lock().expect("no thread panics while it holds the lock").clone();
         anstream::eprintln!("split-audit: {} s: {task}{step}", started.elapsed().as_secs());
     }
 }

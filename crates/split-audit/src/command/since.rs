@@ -92,6 +92,12 @@ fn is_split(lock: &Lock, meeting: &Meeting) -> bool {
 fn git(folder: &Path, arguments: &[&str]) -> Result<String, Error> {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).args(arguments);
+    // In a hook git names its own repository and index, which need not be those of the folder.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("GIT_") {
+            command.env_remove(name);
+        }
+    }
     let output = command.output().map_err(Error::io("run", Path::new("git")))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

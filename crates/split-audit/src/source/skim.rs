@@ -82,7 +82,7 @@ enum Function {
     None,
     /// Behind `fn`.
     Named,
-    /// Behind its name, within so many brackets.
+    /// Behind its name, within this number of brackets.
     Signature(usize),
 }
 

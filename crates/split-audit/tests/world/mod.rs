@@ -170,3 +170,13 @@ impl World {
         }
     }
 }
+
+/// A world by its name in `cases.toml`.
+pub(crate) fn world_of(name: &str) -> World {
+    #[derive(Deserialize)]
+    struct Worlds {
+        worlds: BTreeMap<String, WorldSpec>,
+    }
+    let worlds: Worlds = toml::from_str(include_str!("../cases.toml")).unwrap();
+    World::build(&worlds.worlds[name])
+}

@@ -164,7 +164,7 @@ fn is_better(before: &[Finding], after: &[Finding], cured: &Meeting, deny_warn: 
 }
 
 /// The same for changed manifests. There a new split counts only where it can break something: a rule found it, or public
-/// items name its X, or nobody could look. A mere pair of versions is none, unless warnings are denied.
+/// items name its X, or its source cannot be read. A mere pair of versions is none, unless warnings are denied.
 pub(super) fn is_better_exposed(
     before: &[Finding],
     after: &[Finding],

@@ -32,7 +32,16 @@ impl Fix<'_> {
         let mut lock = original.clone();
         let mut unified = Unified::default();
         let mut given_up: Vec<PackageId> = Vec::new();
+        let mut led: Vec<(PackageId, PackageId)> = Vec::new();
         while let Some((from, old)) = next(&lock, name, version, &given_up) {
+            // Cargo may lead an edge back when another one moves; each is led once, so that this ends.
+            if led.contains(&(from.clone(), old.clone())) {
+                let why = "a later change leads it back".to_owned();
+                unified.cannot.push((format!("{from} stays on {old}"), why));
+                given_up.push(from);
+                continue;
+            }
+            led.push((from.clone(), old.clone()));
             self.plan.progress.task(format!("{from} to {name} {version}"));
             match self.lead(&shadow, &lock, audited, (&from, &old), version)? {
                 Ok((steps, next)) => {
