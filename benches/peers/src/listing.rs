@@ -7,8 +7,8 @@ use serde_json::json;
 pub(crate) fn json() -> String {
     let (mut picked, mut absent) = (Vec::new(), Vec::new());
     for backend in Backend::built() {
-        let picked = AdapterChoice::from_env().and_then(|choice| choice.pick(backend));
-        match picked.map(|adapter| adapter.info().clone()) {
+        let adapter = AdapterChoice::from_env().and_then(|choice| choice.pick(backend));
+        match adapter.map(|adapter| adapter.info().clone()) {
             Ok(AdapterInfo {
                 name,
                 unusable: Some(reason),

@@ -53,7 +53,6 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
         setup::ensure(&sh)
     })?;
     steps.check("format", cmd!(sh, "cargo fmt --all --check"))?;
-    // The peers are not built here: cubecl alone costs more than all the rest.
     let peers = "benches/peers/Cargo.toml";
     steps.check(
         "format of the peers",
@@ -103,6 +102,15 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
     )?;
     steps.time("tables of documents", || docs::run(&docs::Flags::check()).map(drop))?;
     own_operator(&sh, &mut steps)?;
+    // Without cubecl, which alone costs more than all the rest.
+    steps.check(
+        "lints of the peers",
+        cmd!(
+            sh,
+            "cargo clippy --manifest-path {peers} --no-default-features --locked -- -D warnings"
+        )
+        .env("CARGO_TARGET_DIR", workspace::target()),
+    )?;
     steps.time("dependencies", dependencies)?;
     steps.time("workflows", || {
         workflows::check(&sh, is_ci() && cfg!(target_os = "linux"))
@@ -127,7 +135,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Exit, Error> {
 /// They come with this very program, and built anew, as the dependencies of a whole workspace have more features. Windows replaces
 /// no program that runs, so the tests are built in another folder there.
 fn tests(sh: &Shell, on_windows: bool) -> Cmd<'_> {
-    let tests = cmd!(sh, "cargo test --workspace --locked");
+    let tests = cmd!(sh, "cargo test --workspace --locked --no-fail-fast");
     if on_windows {
         tests.arg("--target-dir").arg(toolchain::target())
     } else {

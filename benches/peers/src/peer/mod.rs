@@ -1,6 +1,7 @@
 //! Who does the work: one file per peer.
 
 mod cpu;
+#[cfg(feature = "cubecl")]
 mod cubecl;
 mod executor;
 mod naive;
@@ -45,6 +46,7 @@ pub(crate) fn new(name: &str, backend: Backend) -> Result<(Box<dyn Peer>, String
             let (peer, adapter) = naive::Naive::new(backend)?;
             (Box::new(peer), adapter)
         }
+        #[cfg(feature = "cubecl")]
         "cubecl" => {
             let (peer, adapter) = cubecl::CubeCl::new(backend)?;
             (Box::new(peer), adapter)

@@ -166,10 +166,9 @@ impl Block<'_> {
             let mut turns = Vec::with_capacity(ROUNDS * Variant::ALL.len());
             for (round, order) in (1..).zip(rounds(Variant::ALL.len(), ROUNDS, random)) {
                 for variant in order.into_iter().map(|index| Variant::ALL[index]) {
-                    let Some(process) = processes
-                        .get_mut(&variant)
-                        .filter(|_| !state.refused.contains_key(&case.name))
-                    else {
+                    // Whether the base can run what the head cannot is known after the first round.
+                    let is_over = round > 1 && state.refused.contains_key(&case.name);
+                    let Some(process) = processes.get_mut(&variant).filter(|_| !is_over) else {
                         continue;
                     };
                     let answer = process.measure(request(variant));
