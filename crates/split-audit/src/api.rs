@@ -39,6 +39,19 @@ pub(crate) struct Evidence {
     is_impl: bool,
 }
 
+impl Evidence {
+    /// X is named as a parameter of another crate's trait alone, as in `impl From<x::Error> for E`: who uses `E` need not use
+    /// that.
+    pub(crate) fn is_conversion(&self) -> bool {
+        let of = |text: &str, path: &str| {
+            let implemented = text.strip_prefix("impl ").and_then(|rest| rest.split(' ').next());
+            implemented.is_some_and(|name| path.rsplit("::").next() != Some(name))
+        };
+        let derived = self.names.split_once(", ").is_some_and(|(item, path)| of(item, path));
+        of(&self.item, &self.names) || derived
+    }
+}
+
 /// Where in a signature a path stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -79,6 +92,11 @@ impl<'s, 'a> Apis<'s, 'a> {
         let reaches = Rc::new(reaches);
         self.reaching.borrow_mut().insert(name.to_owned(), Rc::clone(&reaches));
         reaches
+    }
+
+    /// Whether a package has some version of the crate below it.
+    pub(crate) fn reaches(&self, package: usize, name: &str) -> bool {
+        self.reaching(name)[package]
     }
 
     /// Every public item of a package that names items of the crate `name`; empty where its source is not at hand.

@@ -297,6 +297,7 @@ fn audit_lock(flags: &Flags, command: &str, place: &Place) -> Result<Exit, Error
         usage: &Usage::default(),
         releases: &|_| None,
         asked: &crates,
+        has_complaints: false,
     };
     let mut findings = finding::merge(finding::audit(&judge, &crates, &label));
     let mut warnings = except(&mut findings, &place.config, flags.crates.is_empty());

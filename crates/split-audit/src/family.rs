@@ -131,6 +131,7 @@ mod tests {
         Release {
             version: version.parse().unwrap(),
             is_yanked: false,
+            published: None,
             dependencies: requires
                 .iter()
                 .map(|(n, r)| ((*n).to_owned(), r.parse().unwrap()))

@@ -37,7 +37,8 @@ pub(crate) enum Ground {
     Member,
     /// A depends on both versions.
     ParentHasBoth,
-    /// A's and B's published requirements split in every lock, so A was published with the split.
+    /// A's and B's published requirements split in every lock of the day A was published, so it was published with the
+    /// split.
     SplitByDesign,
     /// Nothing is known of the pair.
     Unknown,
@@ -62,6 +63,16 @@ pub(crate) enum What {
     Duplicate { name: String, versions: Vec<PackageId> },
 }
 
+/// Whether a dependency's source was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looked {
+    /// It is not at hand.
+    No,
+    /// A member's source does not name both sides, so that it does not matter what they expose.
+    NoNeed,
+    Yes,
+}
+
 /// A dependency that brings a version of X with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Side {
@@ -70,8 +81,7 @@ pub(crate) struct Side {
     pub(crate) holder: PackageId,
     /// Of A on it.
     pub(crate) requirement: String,
-    /// Its source was at hand.
-    pub(crate) looked: bool,
+    pub(crate) looked: Looked,
     pub(crate) evidence: Vec<Evidence>,
 }
 

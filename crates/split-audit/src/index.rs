@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub(crate) struct Release {
     pub(crate) version: Version,
     pub(crate) is_yanked: bool,
+    /// When, as `2026-07-02T00:03:50Z`; registries did not always say.
+    pub(crate) published: Option<String>,
     /// Name (as published, not as renamed) and requirement of everything but dev-dependencies.
     pub(crate) dependencies: Vec<(String, VersionReq)>,
 }
@@ -17,6 +19,7 @@ struct Row {
     vers: Version,
     #[serde(default)]
     yanked: bool,
+    pubtime: Option<String>,
     deps: Vec<RowDependency>,
 }
 
@@ -53,6 +56,7 @@ pub(crate) fn parse(file: &[u8]) -> Vec<Release> {
         .map(|row| Release {
             version: row.vers,
             is_yanked: row.yanked,
+            published: row.pubtime,
             dependencies: row
                 .deps
                 .into_iter()
@@ -81,12 +85,13 @@ mod tests {
 
     #[test]
     fn a_cache_file_is_read_by_version_and_without_dev_dependencies() {
-        let file = b"\x03\x02\0\0\0etag\x000.2.0\0{\"vers\":\"0.2.0\",\"deps\":[{\"name\":\"x\",\"package\":\"windows\",\"req\":\"^0.58\",\"kind\":\"normal\"},{\"name\":\"y\",\"req\":\"^1\",\"kind\":\"dev\"}]}\x000.1.0\0{\"vers\":\"0.1.0\",\"yanked\":true,\"deps\":[]}\0broken\0{\0";
+        let file = b"\x03\x02\0\0\0etag\x000.2.0\0{\"vers\":\"0.2.0\",\"pubtime\":\"2026-07-02T00:03:50Z\",\"deps\":[{\"name\":\"x\",\"package\":\"windows\",\"req\":\"^0.58\",\"kind\":\"normal\"},{\"name\":\"y\",\"req\":\"^1\",\"kind\":\"dev\"}]}\x000.1.0\0{\"vers\":\"0.1.0\",\"yanked\":true,\"deps\":[]}\0broken\0{\0";
         let releases = parse(file);
         let shown: Vec<String> = releases.iter().map(|r| r.version.to_string()).collect();
         assert_eq!(shown, ["0.1.0", "0.2.0"]);
         assert!(!releases[0].is_usable());
         assert_eq!(releases[1].dependencies.len(), 1);
+        assert_eq!(releases[1].published.as_deref(), Some("2026-07-02T00:03:50Z"));
         assert_eq!(releases[1].requirement("windows").unwrap().to_string(), "^0.58");
     }
 

@@ -8,7 +8,7 @@ mod text;
 use crate::{
     api::Evidence,
     cure::{Outcome, Unified},
-    finding::{Finding, Ground, Level, Meeting, Side, What},
+    finding::{Finding, Ground, Level, Looked, Meeting, Side, What},
     lock::{Lock, PackageId},
 };
 
@@ -157,7 +157,7 @@ fn notes(finding: &Finding, is_lock_only: bool) -> Vec<String> {
         }
         notes.push(ground(m));
         for side in m.other.iter().chain([&m.theirs]) {
-            notes.extend(exposure(side, &m.child_uses.name));
+            notes.extend(exposure(m, side));
         }
         if let Some(file) = &m.meets_in {
             notes.push(format!("both are used in {file} of {}", m.parent.name));
@@ -242,7 +242,7 @@ fn ground(m: &Meeting) -> String {
         ),
         Ground::ParentHasBoth => format!("{} depends on both versions, as if on purpose", m.parent),
         Ground::SplitByDesign => format!(
-            "the published requirements of {} split in every lock, so it was released with the split",
+            "the published requirements of {} split in every lock of its day, so it was released with the split",
             m.parent
         ),
         Ground::Unknown => format!(
@@ -253,9 +253,17 @@ fn ground(m: &Meeting) -> String {
 }
 
 /// What the source of a side says.
-fn exposure(side: &Side, shared: &str) -> Option<String> {
-    if !side.looked {
-        return None;
+fn exposure(m: &Meeting, side: &Side) -> Option<String> {
+    let shared = &m.child_uses.name;
+    match side.looked {
+        Looked::No => return None,
+        Looked::NoNeed => {
+            return Some(format!(
+                "the source of {} does not name {} together with the other {shared}",
+                m.parent.name, side.package.name
+            ));
+        }
+        Looked::Yes => {}
     }
     if side.evidence.is_empty() {
         return Some(format!(

@@ -19,6 +19,43 @@ use crate::{cfg, graph::Graph};
 /// A generated module larger than this says nothing that its parents do not.
 const MAX_BYTES: usize = 4 << 20;
 
+/// Names that mean std's unless a module says otherwise.
+const PRELUDE: [&str; 33] = [
+    "u8",
+    "usize",
+    "u32",
+    "u64",
+    "bool",
+    "str",
+    "i32",
+    "f32",
+    "f64",
+    "i64",
+    "u16",
+    "char",
+    "isize",
+    "u128",
+    "i8",
+    "i16",
+    "i128",
+    "Option",
+    "String",
+    "Vec",
+    "Box",
+    "Sized",
+    "Send",
+    "Sync",
+    "Fn",
+    "FnMut",
+    "FnOnce",
+    "Iterator",
+    "IntoIterator",
+    "AsRef",
+    "Into",
+    "Default",
+    "Clone",
+];
+
 /// In place of a package, where a path leads into the standard library: that a crate re-exports it makes it no item of the
 /// crate's.
 const STD: usize = usize::MAX;
@@ -329,6 +366,14 @@ impl<'a> Sources<'a> {
 
     /// What a path in a module leads to; nothing where that cannot be told.
     pub(crate) fn resolve(&self, module: usize, path: &[String]) -> Option<Def> {
+        // Most paths are these.
+        if let [name] = path
+            && PRELUDE.contains(&name.as_str())
+            && self.module(module).globs.is_empty()
+            && !self.module(module).names.contains_key(name)
+        {
+            return None;
+        }
         if let Some(known) = self.resolved.borrow().get(&module).and_then(|known| known.get(path)) {
             return known.clone();
         }
@@ -345,6 +390,31 @@ impl<'a> Sources<'a> {
             .filter(|(_, binding)| matches!(binding, Binding::Item))
             .peekable();
         declared.peek().is_some() && declared.all(|(is_public, _)| !is_public)
+    }
+
+    /// Whether a crate has traits or types at all, and not macros alone, as bitflags 1. What cannot be read may.
+    pub(crate) fn declares_items(&self, package: usize) -> bool {
+        let Some(root) = self.root(package) else { return true };
+        let mut open = vec![root];
+        while let Some(module) = open.pop() {
+            for item in self.module(module).items.clone() {
+                match item {
+                    Item::Mod(m) => open.extend(self.child(module, m)),
+                    Item::Trait(_)
+                    | Item::Struct(_)
+                    | Item::Enum(_)
+                    | Item::Union(_)
+                    | Item::Type(_)
+                    | Item::Use(_)
+                        if is_visible(item) =>
+                    {
+                        return true;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        false
     }
 
     /// Whether a path that begins with a dependency's name leads to something its source shows.

@@ -1,13 +1,16 @@
 //! Where two versions of one crate meet: in a package that depends on one of them and on a crate that exposes the other,
 //! or on two crates that expose one each.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    rc::Rc,
+};
 
 use semver::VersionReq;
 
 use crate::{
     api::{Apis, Evidence},
-    finding::{Ground, Level, Meeting, Side},
+    finding::{Ground, Level, Looked, Meeting, Side},
     graph::{Edge, Graph},
     index::Release,
     interop::{Interop, is_raw_bindings},
@@ -23,9 +26,11 @@ pub(crate) struct Judge<'j, 's, 'a> {
     pub(crate) apis: Option<&'j Apis<'s, 'a>>,
     pub(crate) usage: &'j Usage,
     /// Releases that the copy of the index on disk knows.
-    pub(crate) releases: &'j dyn Fn(&str) -> Option<Vec<Release>>,
+    pub(crate) releases: &'j dyn Fn(&str) -> Option<Rc<Vec<Release>>>,
     /// Crates that somebody asked for by name.
     pub(crate) asked: &'j [String],
+    /// The compiler has complained: what it blames is told even where no source names both sides.
+    pub(crate) has_complaints: bool,
 }
 
 /// One of the parties that bring a version of X into a package.
@@ -35,8 +40,7 @@ struct Party<'g> {
     /// The version of X.
     x: usize,
     evidence: Vec<Evidence>,
-    /// Its source was read.
-    looked: bool,
+    looked: Looked,
 }
 
 /// A meeting and what tells it apart: the package, the dependency, the version of X that the dependency brings.
@@ -108,13 +112,16 @@ impl<'a> Judge<'_, '_, 'a> {
             .copied()
             .filter(|e| graph.packages[e.to].id.name == name)
             .collect();
+        // What a procedural macro links stays in the compiler.
+        let links: Vec<&Edge> = edges
+            .iter()
+            .copied()
+            .filter(|link| graph.packages[link.to].id.name != name && !graph.packages[link.to].is_proc_macro)
+            .collect();
+        let read = self.worth_reading(parent, name, &own, &links);
         let mut parties = Vec::new();
-        for link in &edges {
-            let child = &graph.packages[link.to];
-            // What a procedural macro links stays in the compiler.
-            if child.id.name != name && !child.is_proc_macro {
-                parties.extend(self.parties(parent, link, name, !own.is_empty()));
-            }
+        for link in links {
+            parties.extend(self.parties(parent, link, name, !own.is_empty(), read.contains(&link.to)));
         }
         let mut found = Vec::new();
         if let Some(newest) = own.iter().max_by_key(|e| &graph.packages[e.to].id) {
@@ -135,8 +142,49 @@ impl<'a> Judge<'_, '_, 'a> {
         found
     }
 
+    /// The dependencies of a package whose items over X its source can use together with another version's. To read an
+    /// interface costs far more than to look for two names.
+    fn worth_reading(&self, parent: usize, name: &str, own: &[&Edge], links: &[&Edge]) -> HashSet<usize> {
+        let Some(apis) = self.apis else { return HashSet::new() };
+        let a = &self.graph.packages[parent];
+        let is_asked = self.has_complaints || self.asked.iter().any(|asked| asked == name);
+        if !a.is_member || is_asked {
+            return links.iter().map(|link| link.to).collect();
+        }
+        let files = self.usage.of(a, apis.sources.files);
+        let names = |file: &Used, edge: &Edge| file.names(&edge.extern_name);
+        if !own.is_empty() {
+            let has_own = files.iter().any(|file| own.iter().any(|own| names(file, own)));
+            let named = links
+                .iter()
+                .filter(|link| has_own && files.iter().any(|file| names(file, link)));
+            return named.map(|link| link.to).collect();
+        }
+        let reaching: Vec<&Edge> = links
+            .iter()
+            .copied()
+            .filter(|link| apis.reaches(link.to, name))
+            .collect();
+        let together = files.iter().map(|file| {
+            let named: Vec<usize> = reaching
+                .iter()
+                .filter(|link| names(file, link))
+                .map(|link| link.to)
+                .collect();
+            if named.len() > 1 { named } else { Vec::new() }
+        });
+        together.flatten().collect()
+    }
+
     /// The versions of X that a dependency brings with it; nothing where it supports several on purpose.
-    fn parties(&self, parent: usize, link: &'a Edge, name: &str, with_silent: bool) -> Vec<Party<'a>> {
+    fn parties(
+        &self,
+        parent: usize,
+        link: &'a Edge,
+        name: &str,
+        with_silent: bool,
+        is_worth_reading: bool,
+    ) -> Vec<Party<'a>> {
         let graph = self.graph;
         let direct: Vec<usize> = graph.edges[link.to]
             .iter()
@@ -147,9 +195,15 @@ impl<'a> Judge<'_, '_, 'a> {
             return Vec::new();
         }
         let is_known = self.interop.is_shared(name) || self.asked.iter().any(|asked| asked == name);
-        let wants_sources =
-            graph.packages[parent].is_member || is_known || self.can_agree_roughly(parent, link, &direct, name);
-        let looked = wants_sources && self.apis.is_some_and(|apis| apis.sources.root(link.to).is_some());
+        let wants_sources = is_worth_reading
+            && (graph.packages[parent].is_member || is_known || self.can_agree_roughly(parent, link, &direct, name));
+        let looked = if self.apis.is_some() && !is_worth_reading {
+            Looked::NoNeed
+        } else if wants_sources && self.apis.is_some_and(|apis| apis.sources.root(link.to).is_some()) {
+            Looked::Yes
+        } else {
+            Looked::No
+        };
         let evidence = match self.apis.filter(|_| wants_sources) {
             Some(apis) => apis.of(link.to, name),
             None => Default::default(),
@@ -199,13 +253,33 @@ impl<'a> Judge<'_, '_, 'a> {
         let Some(releases) = (self.releases)(&graph.packages[link.to].id.name) else {
             return false;
         };
-        releases.iter().any(|release| {
-            release.is_usable()
-                && link.admits(&release.version)
-                && release
-                    .requirement(name)
-                    .is_some_and(|req| own.iter().all(|own| requirement::overlap(own, req)))
-        })
+        let unifies = |release: &Release| {
+            let mut theirs = release
+                .dependencies
+                .iter()
+                .filter(|(of, _)| of == name)
+                .map(|(_, req)| req);
+            let first = theirs.next();
+            // One that takes several versions, by features, gives A the one that it was published with.
+            theirs.next().is_none() && first.is_some_and(|req| own.iter().all(|own| requirement::overlap(own, req)))
+        };
+        let admitted = || {
+            releases
+                .iter()
+                .filter(|release| release.is_usable() && link.admits(&release.version))
+        };
+        if !admitted().any(unifies) {
+            return false;
+        }
+        // What cargo picked for A's authors, where the registry has the days.
+        let a = &graph.packages[parent].id;
+        let day = (self.releases)(&a.name).and_then(|all| {
+            let this = all.iter().find(|release| release.version == a.version)?;
+            this.published.clone()
+        });
+        let of_that_day =
+            admitted().rfind(|release| day.is_some() && release.published.is_some() && release.published <= day);
+        of_that_day.is_none_or(unifies)
     }
 
     /// Whether one version of X depends on the other: it re-exports the other's items, or implements its traits for them.
@@ -403,15 +477,22 @@ impl<'a> Judge<'_, '_, 'a> {
 
 /// A file of the package that uses items of B over X; it names X itself there or elsewhere.
 ///
-/// Of a published A, only a file that names both B and X counts: what follows from it is an error.
+/// Of a member, a file that names B or X counts; of a published A one that names both, and uses
+/// more than what converts from or to items of X: what follows from it is an error.
 fn uses_both(files: &[Used], own: &Edge, party: &Party<'_>, is_member: bool) -> Option<String> {
     let names = |name: &str| files.iter().any(|file| file.names(name));
     if !names(&own.extern_name) || !names(&party.link.extern_name) {
         return None;
     }
     let used = files.iter().find(|file| {
-        let is_here = is_member || file.names(&own.extern_name) && file.names(&party.link.extern_name);
-        is_here && party.evidence.iter().any(|e| file.uses(e))
+        let named = [own, party.link].map(|edge| file.names(&edge.extern_name));
+        let is_here = if is_member {
+            named.contains(&true)
+        } else {
+            named == [true; 2]
+        };
+        let mut evidence = party.evidence.iter().filter(|e| is_member || !e.is_conversion());
+        is_here && evidence.any(|e| file.uses(e))
     });
     used.map(|file| file.file.clone())
 }

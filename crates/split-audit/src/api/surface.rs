@@ -264,6 +264,10 @@ impl<'a> Reading<'_, 'a> {
         let path: Vec<String> = call.mac.path.segments.iter().map(|s| s.ident.to_string()).collect();
         if path.len() > 1 {
             // Another crate's macro makes types that implement its traits: `digest::buffer_fixed!(pub struct Sha256 …)`.
+            let of = self.sources.resolve(module, &path);
+            if of.is_none_or(|def| !self.sources.declares_items(def.package)) {
+                return;
+            }
             let mut words = Vec::new();
             identifiers(call.mac.tokens.clone(), &mut words);
             let declared = words.windows(2).filter(|w| ["struct", "enum"].contains(&w[0].as_str()));

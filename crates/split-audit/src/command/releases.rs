@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     collections::{HashMap, HashSet},
     path::PathBuf,
+    rc::Rc,
 };
 
 use super::cargo::Cargo;
@@ -12,17 +13,19 @@ use crate::index::{self, Release};
 /// What the registry has, looked up once per crate.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    on_disk: RefCell<HashMap<String, Option<Vec<Release>>>>,
+    on_disk: RefCell<HashMap<String, Option<Rc<Vec<Release>>>>>,
     refreshed: RefCell<HashSet<String>>,
 }
 
 impl Index {
     /// Every release of a crate that cargo's copy of the index knows, oldest first.
-    pub(super) fn on_disk(&self, name: &str) -> Option<Vec<Release>> {
+    pub(super) fn on_disk(&self, name: &str) -> Option<Rc<Vec<Release>>> {
         let mut known = self.on_disk.borrow_mut();
         let releases = known.entry(name.to_owned()).or_insert_with(|| {
             let file = newest_cache_file(name).and_then(|path| std::fs::read(path).ok());
-            file.map(|file| index::parse(&file)).filter(|list| !list.is_empty())
+            file.map(|file| index::parse(&file))
+                .filter(|list| !list.is_empty())
+                .map(Rc::new)
         });
         releases.clone()
     }
@@ -34,7 +37,7 @@ impl Index {
             cargo.refresh_index(name);
             self.on_disk.borrow_mut().remove(name);
         }
-        self.on_disk(name)
+        self.on_disk(name).map(|list| list.to_vec())
     }
 }
 

@@ -98,6 +98,7 @@ pub(super) fn audit(cargo: &Cargo, manifest: &Path, plan: &Plan) -> Result<Audit
             usage: &plan.usage,
             releases: &|name| plan.index.on_disk(name),
             asked: &plan.crates,
+            has_complaints: !plan.complaints.is_empty(),
         };
         let mut found = finding::audit(&judge, &plan.crates, &label);
         if found.iter().any(is_unconfirmed) {

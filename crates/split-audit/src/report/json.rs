@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Report, name, rule, title};
 use crate::{
     cure::Outcome,
-    finding::{Finding, Level, Meeting, Side, What},
+    finding::{Finding, Level, Looked, Meeting, Side, What},
     lock::PackageId,
 };
 
@@ -195,7 +195,7 @@ fn evidence(side: &Side) -> Option<Vec<Evidence<'_>>> {
         item: &e.item,
         names: &e.names,
     });
-    side.looked.then(|| rows.collect())
+    (side.looked == Looked::Yes).then(|| rows.collect())
 }
 
 fn to_diamond(m: &Meeting, is_lock_only: bool) -> Diamond<'_> {

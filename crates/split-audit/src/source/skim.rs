@@ -1,13 +1,12 @@
-//! Source text without what an interface does not show: comments and the bodies of functions. A parser spends most of its
-//! time on these. Lines stay where they are.
+//! Source text without what an interface does not show: comments, bodies and private functions, values of constants,
+//! attributes but conditions, tests. A parser spends most of its time on these. Lines stay where they are.
 
-/// The text with every comment dropped and every function's body empty.
-///
-/// A text that is no Rust comes out as something that is none either: the parser decides.
+/// What is left of a text. One that is no Rust comes out as something that is none either: the parser decides.
 pub(crate) fn skim(text: &str) -> String {
     let mut skimmed = String::with_capacity(text.len() / 2);
     let mut lexer = Lexer { text, at: 0 };
     let mut function = Function::None;
+    let mut place = Place::default();
     let mut last = b' ';
     // Behind it, a comma may end the signature.
     let mut has_where = false;
@@ -33,8 +32,15 @@ pub(crate) fn skim(text: &str) -> String {
                     Function::Named => Function::Signature(0),
                     Function::None => Function::None,
                 };
+                place.word(shown);
+            }
+            Kind::Punctuation(b'#') if lexer.skip_attribute() => {
+                newlines(&text[token.from..lexer.at], &mut skimmed);
+                continue;
             }
             Kind::Punctuation(byte) => {
+                let is_expression = matches!(last, b'<' | b'=') || last == b',' && !has_where;
+                last = byte;
                 function = match (function, byte) {
                     // A macro's `fn $name`.
                     (Function::Named, b'$') => Function::Named,
@@ -42,11 +48,7 @@ pub(crate) fn skim(text: &str) -> String {
                     (Function::Named, _) => Function::None,
                     (Function::Signature(depth), b'(' | b'[') => Function::Signature(depth + 1),
                     // A block within brackets, or `Bytes<{ N }>`, is an expression of the signature.
-                    (Function::Signature(depth), b'{')
-                        if depth > 0 || matches!(last, b'<' | b'=') || last == b',' && !has_where =>
-                    {
-                        Function::Signature(depth + 1)
-                    }
+                    (Function::Signature(depth), b'{') if depth > 0 || is_expression => Function::Signature(depth + 1),
                     (Function::Signature(depth), b')' | b']' | b'}') if depth > 0 => Function::Signature(depth - 1),
                     (Function::Signature(0), b';' | b')' | b']' | b'}') => Function::None,
                     (Function::Signature(0), b'{') => {
@@ -54,14 +56,26 @@ pub(crate) fn skim(text: &str) -> String {
                         let from = lexer.at;
                         lexer.skip_block();
                         newlines(&text[from..lexer.at], &mut skimmed);
+                        place.end(&mut skimmed);
                         last = b'}';
                         function = Function::None;
                         continue;
                     }
                     (other, _) => other,
                 };
-                last = byte;
                 skimmed.push_str(shown);
+                let from = lexer.at;
+                if byte == b'=' && place.is_at_value() {
+                    skimmed.push_str(" _");
+                    lexer.skip_to(b';');
+                } else if byte == b'{' && place.is_at_tests(&skimmed) {
+                    lexer.skip_block();
+                    skimmed.push('}');
+                    place.end(&mut skimmed);
+                } else {
+                    place.punctuation(byte, is_expression, &mut skimmed);
+                }
+                newlines(&text[from..lexer.at], &mut skimmed);
                 continue;
             }
             Kind::Literal => {}
@@ -70,6 +84,142 @@ pub(crate) fn skim(text: &str) -> String {
         skimmed.push_str(shown);
     }
     skimmed
+}
+
+/// What a pair of brackets holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    /// Items of a module or of a type's own `impl`: a function that is not public is nobody else's.
+    Items,
+    /// Items of a trait, of its implementation, or foreign ones.
+    Trait,
+    Other,
+}
+
+/// What an item is, as far as it matters here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keyword {
+    Module,
+    Impl,
+    ImplFor,
+    Trait,
+    Extern,
+    Function,
+    Value,
+    Other,
+}
+
+/// Where among the items of a file the text has come to.
+#[derive(Default)]
+struct Place {
+    /// The brackets that are open.
+    stack: Vec<Inside>,
+    /// Where the item begins in what was kept, its attributes included.
+    start: usize,
+    item: Option<Keyword>,
+    /// `pub`, and not `pub(crate)`.
+    is_public: bool,
+    is_behind_pub: bool,
+    is_behind_colon: bool,
+}
+
+impl Place {
+    fn inside(&self) -> Inside {
+        self.stack.last().copied().unwrap_or(Inside::Items)
+    }
+
+    fn word(&mut self, word: &str) {
+        self.is_behind_pub = word == "pub";
+        if self.inside() == Inside::Other {
+            return;
+        }
+        let keyword = match word {
+            "mod" => Keyword::Module,
+            "impl" => Keyword::Impl,
+            "trait" => Keyword::Trait,
+            "extern" => Keyword::Extern,
+            "const" | "static" => Keyword::Value,
+            "struct" | "enum" | "union" | "type" | "use" => Keyword::Other,
+            "for" if self.item == Some(Keyword::Impl) => {
+                self.item = Some(Keyword::ImplFor);
+                return;
+            }
+            // `const fn`, `extern "C" fn`, but not `const F: fn()`.
+            "fn" if matches!(self.item, Some(Keyword::Extern | Keyword::Value)) && !self.is_behind_colon => {
+                self.item = Some(Keyword::Function);
+                return;
+            }
+            "fn" => Keyword::Function,
+            "pub" => {
+                self.is_public |= self.item.is_none();
+                return;
+            }
+            _ => return,
+        };
+        self.item = self.item.or(Some(keyword));
+    }
+
+    fn punctuation(&mut self, byte: u8, is_expression: bool, skimmed: &mut String) {
+        match byte {
+            b'{' => self.open(is_expression, skimmed.len()),
+            b'(' | b'[' => {
+                self.is_public &= !self.is_behind_pub;
+                self.stack.push(Inside::Other);
+            }
+            b')' | b']' => drop(self.stack.pop()),
+            b'}' => {
+                self.stack.pop();
+                self.end(skimmed);
+            }
+            b';' => self.end(skimmed),
+            b':' => self.is_behind_colon = true,
+            _ => {}
+        }
+        self.is_behind_pub = false;
+    }
+
+    fn open(&mut self, is_expression: bool, end: usize) {
+        let inside = match self.item {
+            _ if is_expression || self.inside() == Inside::Other => Inside::Other,
+            Some(Keyword::Module | Keyword::Impl) => Inside::Items,
+            Some(Keyword::ImplFor | Keyword::Trait | Keyword::Extern) => Inside::Trait,
+            _ => Inside::Other,
+        };
+        self.stack.push(inside);
+        if inside != Inside::Other {
+            self.start = end;
+            self.item = None;
+            self.is_public = false;
+            self.is_behind_colon = false;
+        }
+    }
+
+    /// Behind an item, or a part of one.
+    fn end(&mut self, skimmed: &mut String) {
+        if self.inside() == Inside::Other {
+            return;
+        }
+        if self.inside() == Inside::Items && self.item == Some(Keyword::Function) && !self.is_public {
+            let n_lines = skimmed[self.start..].matches('\n').count();
+            skimmed.truncate(self.start);
+            skimmed.extend(std::iter::repeat_n('\n', n_lines));
+        }
+        self.start = skimmed.len();
+        self.item = None;
+        self.is_public = false;
+        self.is_behind_colon = false;
+    }
+
+    /// Whether what comes behind a `=` is the value of a constant.
+    fn is_at_value(&self) -> bool {
+        self.inside() != Inside::Other && self.item == Some(Keyword::Value)
+    }
+
+    /// Whether a module that opens here is built for tests alone.
+    fn is_at_tests(&self, skimmed: &str) -> bool {
+        let is_module = self.inside() != Inside::Other && self.item == Some(Keyword::Module);
+        is_module && skimmed[self.start..].trim_start().starts_with("#[cfg(test)]")
+    }
 }
 
 fn newlines(text: &str, to: &mut String) {
@@ -159,6 +309,42 @@ impl Lexer<'_> {
             }
             if depth == 0 {
                 return;
+            }
+        }
+    }
+
+    /// From behind a `#` to behind its attribute, unless it is a condition or the path of a module, or none at all.
+    fn skip_attribute(&mut self) -> bool {
+        let start = self.at;
+        let rest = &self.text[start..];
+        let Some(inner) = rest.strip_prefix('!').unwrap_or(rest).strip_prefix('[') else {
+            return false;
+        };
+        let word = inner.trim_start();
+        let end = word.bytes().position(|byte| !is_word(byte)).unwrap_or(word.len());
+        if ["cfg", "cfg_attr", "path"].contains(&&word[..end]) {
+            return false;
+        }
+        self.at = self.text.len() - inner.len();
+        self.skip_to(b']');
+        self.next();
+        true
+    }
+
+    /// To before a sign outside of all brackets that open from here.
+    fn skip_to(&mut self, sign: u8) {
+        let mut depth = 0_usize;
+        loop {
+            let before = self.at;
+            match self.next().map(|token| token.kind) {
+                None => return,
+                Some(Kind::Punctuation(byte)) if byte == sign && depth == 0 => {
+                    self.at = before;
+                    return;
+                }
+                Some(Kind::Punctuation(b'(' | b'[' | b'{')) => depth += 1,
+                Some(Kind::Punctuation(b')' | b']' | b'}')) => depth = depth.saturating_sub(1),
+                Some(_) => {}
             }
         }
     }
@@ -266,42 +452,83 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_and_comments_are_gone_and_all_else_is_there() {
+    fn what_is_no_interface_is_gone_and_all_else_is_there() {
         let cases = [
-            ("fn f() { g({ 1 }) } struct S { a: u8 }", "fn f() {} struct S { a: u8 }"),
             (
-                "fn f(a: fn(u8) -> u8) -> [u8; { 1 }] where T: Sized { \"}\" }",
-                "fn f(a: fn(u8) -> u8) -> [u8; { 1 }] where T: Sized {}",
-            ),
-            ("fn f() -> B<{ N }> { 1 }", "fn f() -> B<{ N }> {}"),
-            ("fn f() -> B<A, { N }> { 1 }", "fn f() -> B<A, { N }> {}"),
-            (
-                "fn f<T>() where T: X, { 1 } impl A for B { fn g() -> [u8; { 2 }] { 2 } }",
-                "fn f<T>() where T: X, {} impl A for B { fn g() -> [u8; { 2 }] {} }",
+                "pub fn f() { g({ 1 }) } struct S { a: u8 }",
+                "pub fn f() {} struct S { a: u8 }",
             ),
             (
-                "trait T { fn f(); fn g() { '{' } const C: u8; }",
-                "trait T { fn f(); fn g() {} const C: u8; }",
+                "pub fn f(a: fn(u8) -> u8) -> [u8; { 1 }] where T: Sized { \"}\" }",
+                "pub fn f(a: fn(u8) -> u8) -> [u8; { 1 }] where T: Sized {}",
+            ),
+            ("pub fn f() -> B<{ N }> { 1 }", "pub fn f() -> B<{ N }> {}"),
+            ("pub fn f() -> B<A, { N }> { 1 }", "pub fn f() -> B<A, { N }> {}"),
+            (
+                "pub fn f<T>() where T: X, {} impl A for B { fn g() -> [u8; { 2 }] { 2 } }",
+                "pub fn f<T>() where T: X, {} impl A for B { fn g() -> [u8; { 2 }] {} }",
             ),
             (
-                "struct S { f: fn() } impl S { fn g<'a>(&'a self) { 'a: loop { r#\"}\"# } } }",
-                "struct S { f: fn() } impl S { fn g<'a>(&'a self) {} }",
+                "trait T { fn f(); fn g() { '{' } const C: u8; const D: u8 = { 1; 2 }; }",
+                "trait T { fn f(); fn g() {} const C: u8; const D: u8 = _; }",
+            ),
+            (
+                "struct S { f: fn() } impl S { pub fn g<'a>(&'a self) { 'a: loop { r#\"}\"# } } }",
+                "struct S { f: fn() } impl S { pub fn g<'a>(&'a self) {} }",
             ),
             (
                 "macro_rules! m { ($f:ident) => { fn $f() { 1 } } }",
                 "macro_rules! m { ($f:ident) => { fn $f() {} } }",
             ),
+            ("const C: &str = \"fn f() { // }\"; // end", "const C: &str = _;  "),
             (
-                "const C: &str = \"fn f() { // }\"; // end",
-                "const C: &str = \"fn f() { // }\";  ",
+                "/* a /* b */ c */pub fn r#fn() { '\\'' ; '\\u{7d}' }",
+                " pub fn r#fn() {}",
             ),
-            ("/* a /* b */ c */fn r#fn() { '\\'' ; '\\u{7d}' }", " fn r#fn() {}"),
-            ("fn f() { b'}'; br##\"}\"#\"##; c\"}\" } use a;", "fn f() {} use a;"),
             (
-                "fn f(a: &'static str, b: [u8; 3]) {\n1\n}\nmod m;",
-                "fn f(a: &'static str, b: [u8; 3]) {}\n\n\nmod m;",
+                "pub fn f() { b'}'; br##\"}\"#\"##; c\"}\" } use a;",
+                "pub fn f() {} use a;",
             ),
-            ("fn f() -> 'é' {'é'} fn", "fn f() -> 'é' {} fn"),
+            (
+                "pub fn f(a: &'static str, b: [u8; 3]) {\n1\n}\nmod m;",
+                "pub fn f(a: &'static str, b: [u8; 3]) {}\n\n\nmod m;",
+            ),
+            ("pub fn f() -> 'é' {'é'} fn", "pub fn f() -> 'é' {} fn"),
+            // Private functions.
+            ("use a::{b, c};fn f() {\n1 }\nuse d;", "use a::{b, c};\n\nuse d;"),
+            (
+                "impl S {pub(crate) fn f() {}#[cfg(x)] unsafe fn g() {} pub fn h() {}}",
+                "impl S { pub fn h() {}}",
+            ),
+            (
+                "pub const unsafe extern \"C\" fn f() { 1 } const fn g() {}",
+                "pub const unsafe extern \"C\" fn f() {}",
+            ),
+            (
+                "const F: fn() = f; static G: fn() -> u8 = g;use a;",
+                "const F: fn() = _; static G: fn() -> u8 = _;use a;",
+            ),
+            (
+                "unsafe extern \"C\" { fn f(); } extern crate a;",
+                "unsafe extern \"C\" { fn f(); } extern crate a;",
+            ),
+            (
+                "impl<T> A for B<T> where T: C, { fn f() { 1 } } impl<F: for<'a> Fn(&'a u8)> D<F> { fn g() {} }",
+                "impl<T> A for B<T> where T: C, { fn f() {} } impl<F: for<'a> Fn(&'a u8)> D<F> { fn g() {} }",
+            ),
+            (
+                "mod a {fn f() {} pub mod b { pub fn g() {} } } cfg_if! { if #[cfg(a)] { fn h() {} } }",
+                "mod a { pub mod b { pub fn g() {} } } cfg_if! { if #[cfg(a)] { fn h() {} } }",
+            ),
+            // Attributes and tests.
+            (
+                "#![doc = \"[\"]#[derive(A)] #[cfg(a)] #[path = \"b.rs\"] #[doc(\n)]mod c;",
+                " #[cfg(a)] #[path = \"b.rs\"] \nmod c;",
+            ),
+            (
+                "#[cfg(test)] mod tests {\nuse a;\nmod b {} } #[cfg(not(test))] mod c { use d; }",
+                "#[cfg(test)] mod tests {}\n\n #[cfg(not(test))] mod c { use d; }",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(skim(text), expected, "{text}");

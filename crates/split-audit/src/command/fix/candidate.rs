@@ -9,7 +9,7 @@ use super::{
 use crate::{
     cure::{self, Situation, Step},
     error::Error,
-    finding::{Finding, Level, Meeting, count, names},
+    finding::{Finding, Level, Looked, Meeting, count, names},
     lock::Lock,
 };
 
@@ -189,7 +189,8 @@ pub(super) fn is_better_exposed(
 
 /// Whether two versions that meet could be exchanged at all, as far as is known.
 fn can_break(level: Level, m: &Meeting) -> bool {
-    let is_unread = !m.theirs.looked || m.other.as_ref().is_some_and(|other| !other.looked);
+    let mut sides = m.other.iter().chain([&m.theirs]);
+    let is_unread = sides.any(|side| side.looked == Looked::No);
     m.is_exposed && m.is_confirmed != Some(false) || level > Level::Info && is_unread
 }
 
