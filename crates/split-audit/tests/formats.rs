@@ -5,7 +5,7 @@
 mod world;
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use world::{World, world_of};
+use world::world_of;
 
 fn args(words: &str) -> Vec<String> {
     words.split_whitespace().map(str::to_owned).collect()
@@ -115,7 +115,7 @@ fn a_lock_with_windows_line_ends_keeps_them() {
 
 /// A cargo that does something on the side, to come between the tool and its workspace.
 #[cfg(unix)]
-fn cargo_that(world: &World, script: &str) -> String {
+fn cargo_that(world: &world::World, script: &str) -> String {
     use std::os::unix::fs::PermissionsExt as _;
     let path = world.path("../cargo.sh");
     let text = format!("#!/bin/sh\n{script}\nexec \"{}\" \"$@\"\n", env!("CARGO"));
