@@ -400,6 +400,19 @@ fn documentation_alone_is_the_same_program_and_data_is_not() {
 }
 
 #[test]
+fn debug_information_is_no_part_of_a_program() {
+    let world = World::plain();
+    let manifest = world.read("Cargo.toml");
+    world.write("Cargo.toml", &format!("{manifest}\n[profile.bench]\ndebug = true\n"));
+    world.commit("debug");
+    world.write("README.md", "More.\n");
+    world.commit("docs");
+    world
+        .run(&["programs", "debug", "docs"])
+        .has(0, &["same program: there is nothing to measure"]);
+}
+
+#[test]
 fn a_document_that_a_bench_reads_is_data() {
     let world = World::plain();
     world.write("docs/long.md", "1");

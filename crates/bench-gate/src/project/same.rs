@@ -7,6 +7,7 @@ use std::{
 };
 
 use memchr::memmem;
+use object::{Object as _, ObjectSection as _, SectionKind};
 
 use super::{Built, error::Error};
 
@@ -196,7 +197,7 @@ fn environment(built: &Built, program: &super::Program) -> BTreeMap<String, Stri
     variables.chain([("working folder".to_owned(), folder)]).collect()
 }
 
-/// Whether two files hold the same, but for the folder of the revision and the linker's mark.
+/// Whether two files hold the same, but for the folder of the revision and, of programs, what is not loaded.
 fn same_file(base: &Built, ours: &Path, head: &Built, theirs: &Path) -> Result<bool, Error> {
     Ok(normal(base, ours)? == normal(head, theirs)?)
 }
@@ -204,8 +205,30 @@ fn same_file(base: &Built, ours: &Path, head: &Built, theirs: &Path) -> Result<b
 fn normal(built: &Built, file: &Path) -> Result<Vec<u8>, Error> {
     let mut content = fs::read(file).map_err(Error::io("read", file))?;
     blank(&mut content, built.slot.to_string_lossy().as_bytes());
-    blank_build_id(&mut content);
-    Ok(content)
+    Ok(loaded(&content).unwrap_or(content))
+}
+
+/// The sections of a program that its run can depend on. Debug information is in an order that depends on the paths in it, and
+/// the linker's mark on both. `None` for a file that is no program.
+fn loaded(content: &[u8]) -> Option<Vec<u8>> {
+    let program = object::File::parse(content).ok()?;
+    let mut loaded = Vec::new();
+    for section in program.sections() {
+        let name = section.name_bytes().ok()?;
+        // In ELF, what is not loaded has no address.
+        let is_debug = section.address() == 0 || name.starts_with(b".debug");
+        let is_left_out = is_debug
+            || matches!(
+                section.kind(),
+                SectionKind::Debug | SectionKind::DebugString | SectionKind::Metadata | SectionKind::Note
+            );
+        if !is_left_out {
+            loaded.extend_from_slice(name);
+            loaded.extend_from_slice(&section.address().to_le_bytes());
+            loaded.extend_from_slice(section.data().ok()?);
+        }
+    }
+    Some(loaded)
 }
 
 /// Overwrites each occurrence. The folders of revisions have paths of one length.
@@ -213,23 +236,6 @@ fn blank(content: &mut [u8], text: &[u8]) {
     let found: Vec<usize> = memmem::find_iter(content, text).collect();
     for at in found {
         content[at..at + text.len()].fill(b'.');
-    }
-}
-
-/// Overwrites the build id that a linker makes of an ELF file's content, which differs with the folders in it.
-fn blank_build_id(content: &mut [u8]) {
-    // Lengths of name and id, type 3, and the name.
-    let head = [
-        &4_u32.to_le_bytes()[..],
-        &20_u32.to_le_bytes()[..],
-        &3_u32.to_le_bytes()[..],
-        b"GNU\0",
-    ]
-    .concat();
-    let found: Vec<usize> = memmem::find_iter(content, &head).collect();
-    for at in found {
-        let id = at + head.len()..content.len().min(at + head.len() + 20);
-        content[id].fill(0);
     }
 }
 
@@ -349,20 +355,34 @@ mod tests {
     }
 
     #[test]
-    fn a_programs_own_folder_and_build_id_do_not_count() {
-        let program = |folder: &str, id: u8, rest: &str| {
+    fn the_folder_of_a_revision_does_not_count() {
+        let file = |folder: &str, rest: &str| {
             let mut content = format!("{folder}/src/lib.rs …{rest}").into_bytes();
-            for number in [4_u32, 20, 3] {
-                content.extend(number.to_le_bytes());
-            }
-            content.extend(b"GNU\0");
-            content.extend([id; 20]);
-            content.extend(b"end");
             blank(&mut content, folder.as_bytes());
-            blank_build_id(&mut content);
             content
         };
-        assert_eq!(program("/cache/aaaa", 1, "x"), program("/cache/bbbb", 2, "x"));
-        assert_ne!(program("/cache/aaaa", 1, "x"), program("/cache/bbbb", 1, "y"));
+        assert_eq!(file("/cache/aaaa", "x"), file("/cache/bbbb", "x"));
+        assert_ne!(file("/cache/aaaa", "x"), file("/cache/bbbb", "y"));
+        assert_eq!(loaded(&file("/cache/aaaa", "x")), None);
+    }
+
+    #[test]
+    fn of_a_program_code_and_data_count() {
+        let program = fs::read(std::env::current_exe().unwrap()).unwrap();
+        let whole = loaded(&program).unwrap();
+        assert!(
+            whole.len() < program.len() * 3 / 4,
+            "{} of {} bytes",
+            whole.len(),
+            program.len()
+        );
+        let sections = object::File::parse(&*program).unwrap();
+        for kind in [SectionKind::Text, SectionKind::ReadOnlyData, SectionKind::Data] {
+            let mut of_kind = sections.sections().filter(|section| section.kind() == kind);
+            let (at, _) = of_kind.find_map(|section| section.file_range()).unwrap();
+            let mut changed = program.clone();
+            changed[at as usize] ^= 1;
+            assert_ne!(loaded(&changed).unwrap(), whole, "{kind:?}");
+        }
     }
 }
