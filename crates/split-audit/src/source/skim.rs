@@ -535,6 +535,78 @@ mod tests {
         }
     }
 
+    /// What others see of items, a line each; of functions with their arguments.
+    fn shown(items: &[syn::Item], found: &mut Vec<String>) {
+        let of = |sig: &syn::Signature| format!("fn {} of {}", sig.ident, sig.inputs.len());
+        let is_public = |vis: &syn::Visibility| matches!(vis, syn::Visibility::Public(_));
+        for item in items {
+            match item {
+                syn::Item::Fn(f) if is_public(&f.vis) => found.push(of(&f.sig)),
+                syn::Item::Struct(s) => found.push(format!("struct {} of {}", s.ident, s.fields.len())),
+                syn::Item::Enum(e) => found.push(format!("enum {} of {}", e.ident, e.variants.len())),
+                syn::Item::Const(c) => found.push(format!("const {}", c.ident)),
+                syn::Item::Static(s) => found.push(format!("static {}", s.ident)),
+                syn::Item::Type(t) => found.push(format!("type {}", t.ident)),
+                syn::Item::Macro(m) => found.push(format!("macro {:?}", m.ident)),
+                syn::Item::Use(u) => found.push(format!("{:?}", crate::source::leaves(&u.tree))),
+                syn::Item::Trait(t) => found.push(format!("trait {} of {}", t.ident, t.items.len())),
+                syn::Item::Impl(block) => {
+                    found.push(format!(
+                        "impl of {:?}",
+                        block.trait_.as_ref().map(|of| of.0.segments.len())
+                    ));
+                    for item in &block.items {
+                        match item {
+                            syn::ImplItem::Fn(f) if block.trait_.is_some() || is_public(&f.vis) => {
+                                found.push(of(&f.sig))
+                            }
+                            syn::ImplItem::Const(c) => found.push(format!("const {}", c.ident)),
+                            syn::ImplItem::Type(t) => found.push(format!("type {}", t.ident)),
+                            _ => {}
+                        }
+                    }
+                }
+                syn::Item::Mod(m) => {
+                    let is_test = m.attrs.iter().any(|a| {
+                        let list = a.meta.require_list().ok().filter(|list| list.path.is_ident("cfg"));
+                        list.is_some_and(|list| list.tokens.to_string() == "test")
+                    });
+                    if let Some((_, inner)) = m.content.as_ref().filter(|_| !is_test) {
+                        found.push(format!("mod {}", m.ident));
+                        shown(inner, found);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn of_real_sources_everything_public_is_left() {
+        let mut open = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")];
+        let mut n_files = 0;
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().flatten() {
+                let (path, name) = (entry.path(), entry.file_name());
+                if path.is_dir() && name != "target" && !name.to_string_lossy().starts_with('.') {
+                    open.push(path);
+                } else if path.extension().is_some_and(|ending| ending == "rs") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    let Ok(whole) = syn::parse_file(&text) else { continue };
+                    let left = skim(&text);
+                    assert_eq!(left.lines().count(), text.lines().count(), "{}", path.display());
+                    let left = syn::parse_file(&left).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+                    let (mut expected, mut found) = (Vec::new(), Vec::new());
+                    shown(&whole.items, &mut expected);
+                    shown(&left.items, &mut found);
+                    assert_eq!(found, expected, "{}", path.display());
+                    n_files += 1;
+                }
+            }
+        }
+        assert!(n_files > 200, "{n_files} files");
+    }
+
     #[test]
     fn what_ends_too_early_ends_the_text() {
         for text in [
