@@ -558,7 +558,7 @@ mod tests {
                     for item in &block.items {
                         match item {
                             syn::ImplItem::Fn(f) if block.trait_.is_some() || is_public(&f.vis) => {
-                                found.push(of(&f.sig))
+                                found.push(of(&f.sig));
                             }
                             syn::ImplItem::Const(c) => found.push(format!("const {}", c.ident)),
                             syn::ImplItem::Type(t) => found.push(format!("type {}", t.ident)),
