@@ -65,13 +65,15 @@ fn download(name: &str, version: &str, into: &Path) -> PathBuf {
         "[package]\nname = \"asks\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[dependencies]\n{name} = {{ version = \"={version}\", default-features = false }}\n"
     );
     std::fs::write(asks.join("Cargo.toml"), manifest).unwrap();
-    let metadata = cargo(&asks, &["metadata", "--format-version", "1"]);
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    let package = packages.iter().find(|p| p["name"] == name).unwrap();
-    let source = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
+    cargo(&asks, &["fetch"]);
+    // `cargo metadata` does not name packages without a library.
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.unwrap_or_else(|| std::env::home_dir().unwrap().join(".cargo"));
+    let registries = std::fs::read_dir(home.join("registry/src")).unwrap().flatten();
+    let mut sources = registries.map(|registry| registry.path().join(format!("{name}-{version}")));
+    let source = sources.find(|source| source.exists()).unwrap();
     let copy = into.join(name);
-    copy_folder(source, &copy);
+    copy_folder(&source, &copy);
     // It says of the folder whose package this was, which cargo takes for a workspace's.
     let _ = std::fs::remove_file(copy.join(".cargo_vcs_info.json"));
     cargo(&copy, &["fetch", "--locked"]);
