@@ -2,7 +2,7 @@
 //!
 //! `cargo test --release -p split-audit --test published -- --ignored --nocapture` downloads them, audits each beside
 //! `cargo metadata`, and writes `docs/data/published-locks.csv`, a row after each; `MEASURED_ON` is its line about the machine.
-//! `cargo xtask docs` then makes the table of `docs/split-audit.md` anew.
+//! `cargo xtask docs` then makes the table of `docs/split-audit-measured.md` anew.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 #![allow(clippy::print_stdout, reason = "the run that takes long says what it is at")]

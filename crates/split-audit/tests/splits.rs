@@ -2,7 +2,7 @@
 //! for it: whether an audit finds them, and whether what it advises compiles.
 //!
 //! `cargo test -p split-audit --test splits -- --ignored --nocapture` compiles each before and after the cure, and writes
-//! `docs/data/splits.csv` and the table of `docs/split-audit.md`, a row after each. `SPLITS_CASE` narrows it to names with
+//! `docs/data/splits.csv` and the table of `docs/split-audit-measured.md`, a row after each. `SPLITS_CASE` narrows it to names with
 //! commas between them, and leaves the other rows as they are. Cases share a target folder, `SPLITS_TARGET` or one of cargo's.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
@@ -253,11 +253,11 @@ fn write(new: Row) {
     let mut writer = csv::Writer::from_path(docs.join("data/splits.csv")).unwrap();
     rows.iter().for_each(|row| writer.serialize(row).unwrap());
     writer.flush().unwrap();
-    let page = std::fs::read_to_string(docs.join("split-audit.md")).unwrap();
+    let page = std::fs::read_to_string(docs.join("split-audit-measured.md")).unwrap();
     let (head, rest) = page.split_once(BEGIN).unwrap();
     let (_, tail) = rest.split_once(END).unwrap();
     std::fs::write(
-        docs.join("split-audit.md"),
+        docs.join("split-audit-measured.md"),
         format!("{head}{BEGIN}{}{END}{tail}", table(&rows)),
     )
     .unwrap();
@@ -300,7 +300,7 @@ fn every_split_that_rustc_rejects_is_found() {
 
 #[test]
 fn the_page_has_the_table_of_the_data() {
-    let page = std::fs::read_to_string(manifest_dir().join("../../docs/split-audit.md")).unwrap();
+    let page = std::fs::read_to_string(manifest_dir().join("../../docs/split-audit-measured.md")).unwrap();
     let (_, rest) = page.split_once(BEGIN).unwrap();
     let (shown, _) = rest.split_once(END).unwrap();
     assert_eq!(shown, table(&rows()));
