@@ -7,7 +7,7 @@ use std::{
 };
 
 use memchr::memmem;
-use object::{Object as _, ObjectSection as _, SectionKind};
+use object::{Object as _, ObjectKind, ObjectSection as _, SectionKind};
 
 use super::{Built, error::Error};
 
@@ -96,13 +96,14 @@ pub fn difference(base: &Built, head: &Built, changed: &[String]) -> Result<Opti
         if environment(base, program) != environment(head, other) || program.runner != other.runner {
             return Ok(Some(format!("the environment of {}", which())));
         }
-        if !is_by_path && !same_file(base, &program.file, head, &other.file)? {
+        if !is_by_path && !same_program(base, &program.file, head, &other.file)? {
             return Ok(Some(which()));
         }
     }
+    let outputs = "files written by build scripts";
     for (what, ours, theirs) in [
         ("helper programs", &base.helpers, &head.helpers),
-        ("files written by build scripts", &base.out_dirs, &head.out_dirs),
+        (outputs, &base.out_dirs, &head.out_dirs),
     ] {
         let (ours, theirs) = (below(base, ours)?, below(head, theirs)?);
         if ours.keys().ne(theirs.keys()) {
@@ -113,7 +114,9 @@ pub fn difference(base: &Built, head: &Built, changed: &[String]) -> Result<Opti
                 .extension()
                 .is_none_or(|extension| extension == std::env::consts::EXE_EXTENSION);
             let is_skipped = is_by_path && is_program;
-            if !is_skipped && !same_file(base, ours, head, theirs)? {
+            // What a build script wrote may be data to a bench, debug information and all.
+            let is_same = if what == outputs { same_file } else { same_program };
+            if !is_skipped && !is_same(base, ours, head, theirs)? {
                 return Ok(Some(format!("{what}: {}", ours.display())));
             }
         }
@@ -197,21 +200,44 @@ fn environment(built: &Built, program: &super::Program) -> BTreeMap<String, Stri
     variables.chain([("working folder".to_owned(), folder)]).collect()
 }
 
-/// Whether two files hold the same, but for the folder of the revision and, of programs, what is not loaded.
+/// Whether two files hold the same, but for the folder of the revision and the linker's mark.
 fn same_file(base: &Built, ours: &Path, head: &Built, theirs: &Path) -> Result<bool, Error> {
-    Ok(normal(base, ours)? == normal(head, theirs)?)
+    let [ours, theirs] = [normal(base, ours)?, normal(head, theirs)?].map(without_build_id);
+    Ok(ours == theirs)
+}
+
+/// Whether two programs run the same, wherever they were built.
+fn same_program(base: &Built, ours: &Path, head: &Built, theirs: &Path) -> Result<bool, Error> {
+    let (ours, theirs) = (normal(base, ours)?, normal(head, theirs)?);
+    Ok(match (loaded(&ours), loaded(&theirs)) {
+        (Some(ours), Some(theirs)) => ours == theirs,
+        _ => ours == theirs,
+    })
 }
 
 fn normal(built: &Built, file: &Path) -> Result<Vec<u8>, Error> {
     let mut content = fs::read(file).map_err(Error::io("read", file))?;
     blank(&mut content, built.slot.to_string_lossy().as_bytes());
-    Ok(loaded(&content).unwrap_or(content))
+    Ok(content)
+}
+
+/// Overwrites the build id that a linker makes of a program's content, which differs with the folders in it.
+fn without_build_id(mut content: Vec<u8>) -> Vec<u8> {
+    let program = object::File::parse(&*content).ok();
+    let id = program.and_then(|program| program.build_id().ok().flatten().map(<[u8]>::to_vec));
+    if let Some(id) = id {
+        blank(&mut content, &id);
+    }
+    content
 }
 
 /// The sections of a program that its run can depend on. Debug information is in an order that depends on the paths in it, and
-/// the linker's mark on both. `None` for a file that is no program.
+/// the linker's mark on both. `None` for what is no program, or does not say where its sections are.
 fn loaded(content: &[u8]) -> Option<Vec<u8>> {
     let program = object::File::parse(content).ok()?;
+    if !matches!(program.kind(), ObjectKind::Executable | ObjectKind::Dynamic) {
+        return None;
+    }
     let mut loaded = Vec::new();
     for section in program.sections() {
         let name = section.name_bytes().ok()?;
@@ -228,7 +254,7 @@ fn loaded(content: &[u8]) -> Option<Vec<u8>> {
             loaded.extend_from_slice(section.data().ok()?);
         }
     }
-    Some(loaded)
+    (!loaded.is_empty()).then_some(loaded)
 }
 
 /// Overwrites each occurrence. The folders of revisions have paths of one length.
@@ -370,19 +396,31 @@ mod tests {
     fn of_a_program_code_and_data_count() {
         let program = fs::read(std::env::current_exe().unwrap()).unwrap();
         let whole = loaded(&program).unwrap();
-        assert!(
-            whole.len() < program.len() * 3 / 4,
-            "{} of {} bytes",
-            whole.len(),
-            program.len()
-        );
         let sections = object::File::parse(&*program).unwrap();
+        let flipped = |at: u64| {
+            let mut changed = program.clone();
+            changed[usize::try_from(at).unwrap()] ^= 1;
+            changed
+        };
+        let debug = sections.sections().find(|section| section.name() == Ok(".debug_info"));
+        if let Some((at, _)) = debug.and_then(|section| section.file_range()) {
+            assert_eq!(loaded(&flipped(at)).unwrap(), whole);
+        }
+        if let Some(section) = sections.section_by_name(".note.gnu.build-id") {
+            let (at, size) = section.file_range().unwrap();
+            let other = flipped(at + size - 1);
+            assert_eq!(without_build_id(other), without_build_id(program.clone()));
+        }
+        if program.starts_with(b"\x7fELF") {
+            // What is not linked has no addresses yet: all of it counts.
+            let mut unlinked = program.clone();
+            unlinked[16..18].copy_from_slice(&1_u16.to_le_bytes());
+            assert_eq!(loaded(&unlinked), None);
+        }
         for kind in [SectionKind::Text, SectionKind::ReadOnlyData, SectionKind::Data] {
             let mut of_kind = sections.sections().filter(|section| section.kind() == kind);
             let (at, _) = of_kind.find_map(|section| section.file_range()).unwrap();
-            let mut changed = program.clone();
-            changed[at as usize] ^= 1;
-            assert_ne!(loaded(&changed).unwrap(), whole, "{kind:?}");
+            assert_ne!(loaded(&flipped(at)).unwrap(), whole, "{kind:?}");
         }
     }
 }
