@@ -38,6 +38,13 @@ impl Release {
         dependencies.find(|d| d.0 == name).map(|d| &d.1)
     }
 
+    /// The same, and nothing of a release that takes several versions, by features: which of them is not known.
+    pub(crate) fn only_requirement(&self, name: &str) -> Option<&VersionReq> {
+        let mut dependencies = self.dependencies.iter().filter(|d| d.0 == name);
+        let first = dependencies.next().map(|d| &d.1);
+        first.filter(|_| dependencies.next().is_none())
+    }
+
     pub(crate) fn is_usable(&self) -> bool {
         !self.is_yanked && self.version.pre.is_empty()
     }

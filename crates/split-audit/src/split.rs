@@ -254,14 +254,8 @@ impl<'a> Judge<'_, '_, 'a> {
             return false;
         };
         let unifies = |release: &Release| {
-            let mut theirs = release
-                .dependencies
-                .iter()
-                .filter(|(of, _)| of == name)
-                .map(|(_, req)| req);
-            let first = theirs.next();
-            // One that takes several versions, by features, gives A the one that it was published with.
-            theirs.next().is_none() && first.is_some_and(|req| own.iter().all(|own| requirement::overlap(own, req)))
+            let theirs = release.only_requirement(name);
+            theirs.is_some_and(|req| own.iter().all(|own| requirement::overlap(own, req)))
         };
         let admitted = || {
             releases
@@ -273,7 +267,8 @@ impl<'a> Judge<'_, '_, 'a> {
         }
         // What cargo picked for A's authors, where the registry has the days.
         let a = &graph.packages[parent].id;
-        let day = (self.releases)(&a.name).and_then(|all| {
+        let published = (self.releases)(&a.name).filter(|_| a.is_from_registry());
+        let day = published.and_then(|all| {
             let this = all.iter().find(|release| release.version == a.version)?;
             this.published.clone()
         });

@@ -74,8 +74,6 @@ fn download(name: &str, version: &str, into: &Path) -> PathBuf {
     let source = sources.find(|source| source.exists()).unwrap();
     let copy = into.join(name);
     copy_folder(&source, &copy);
-    // It says of the folder whose package this was, which cargo takes for a workspace's.
-    let _ = std::fs::remove_file(copy.join(".cargo_vcs_info.json"));
     cargo(&copy, &["fetch", "--locked"]);
     copy
 }
@@ -156,13 +154,14 @@ fn no_published_application_has_an_error() {
         .args(["rev-parse", "--short", "HEAD"])
         .output()
         .unwrap();
+    let machine = std::env::var("MEASURED_ON").expect("MEASURED_ON: the machine, for the line above the figures");
     let mut table = String::new();
     writeln!(
         table,
         "# command: cargo test --release -p split-audit --test published -- --ignored --nocapture"
     )
     .unwrap();
-    writeln!(table, "# machine: {}", std::env::var("MEASURED_ON").unwrap_or_default()).unwrap();
+    writeln!(table, "# machine: {machine}").unwrap();
     writeln!(table, "# commit: {}", String::from_utf8_lossy(&commit.stdout).trim()).unwrap();
     table.push_str(
         "application,packages,errors,warnings,of_siblings,infos,metadata_seconds,audit_seconds,audit_over_metadata\n",

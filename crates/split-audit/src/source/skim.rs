@@ -89,7 +89,7 @@ pub(crate) fn skim(text: &str) -> String {
 /// What a pair of brackets holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Inside {
-    /// Items of a module or of a type's own `impl`: a function that is not public is nobody else's.
+    /// Items of a module or of a type's own `impl`: a function that is not public shows nothing.
     Items,
     /// Items of a trait, of its implementation, or foreign ones.
     Trait,
